@@ -1201,6 +1201,195 @@ func (x *EndSession) GetText() string {
 	return ""
 }
 
+// CreateAccount (a call) makes the user. Answered with AccountChanged: OK, or ALREADY_EXISTS.
+type CreateAccount struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Sha1          *Scram                 `protobuf:"bytes,1,opt,name=sha1,proto3" json:"sha1,omitempty"`
+	Sha256        *Scram                 `protobuf:"bytes,2,opt,name=sha256,proto3" json:"sha256,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CreateAccount) Reset() {
+	*x = CreateAccount{}
+	mi := &file_nodepb_account_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CreateAccount) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CreateAccount) ProtoMessage() {}
+
+func (x *CreateAccount) ProtoReflect() protoreflect.Message {
+	mi := &file_nodepb_account_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CreateAccount.ProtoReflect.Descriptor instead.
+func (*CreateAccount) Descriptor() ([]byte, []int) {
+	return file_nodepb_account_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *CreateAccount) GetSha1() *Scram {
+	if x != nil {
+		return x.Sha1
+	}
+	return nil
+}
+
+func (x *CreateAccount) GetSha256() *Scram {
+	if x != nil {
+		return x.Sha256
+	}
+	return nil
+}
+
+// SetPassword (a call) replaces what checks the password and ends no session. Answered with AccountChanged.
+type SetPassword struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Sha1          *Scram                 `protobuf:"bytes,1,opt,name=sha1,proto3" json:"sha1,omitempty"`
+	Sha256        *Scram                 `protobuf:"bytes,2,opt,name=sha256,proto3" json:"sha256,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetPassword) Reset() {
+	*x = SetPassword{}
+	mi := &file_nodepb_account_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetPassword) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetPassword) ProtoMessage() {}
+
+func (x *SetPassword) ProtoReflect() protoreflect.Message {
+	mi := &file_nodepb_account_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetPassword.ProtoReflect.Descriptor instead.
+func (*SetPassword) Descriptor() ([]byte, []int) {
+	return file_nodepb_account_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *SetPassword) GetSha1() *Scram {
+	if x != nil {
+		return x.Sha1
+	}
+	return nil
+}
+
+func (x *SetPassword) GetSha256() *Scram {
+	if x != nil {
+		return x.Sha256
+	}
+	return nil
+}
+
+// RemoveAccount (a call) ends the user's sessions and removes everything the account owns, its mail included. Answered
+// with AccountChanged.
+type RemoveAccount struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RemoveAccount) Reset() {
+	*x = RemoveAccount{}
+	mi := &file_nodepb_account_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RemoveAccount) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RemoveAccount) ProtoMessage() {}
+
+func (x *RemoveAccount) ProtoReflect() protoreflect.Message {
+	mi := &file_nodepb_account_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RemoveAccount.ProtoReflect.Descriptor instead.
+func (*RemoveAccount) Descriptor() ([]byte, []int) {
+	return file_nodepb_account_proto_rawDescGZIP(), []int{20}
+}
+
+// AccountChanged answers CreateAccount, SetPassword and RemoveAccount.
+type AccountChanged struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Code          Code                   `protobuf:"varint,1,opt,name=code,proto3,enum=jackdaw.node.v1.Code" json:"code,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AccountChanged) Reset() {
+	*x = AccountChanged{}
+	mi := &file_nodepb_account_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AccountChanged) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AccountChanged) ProtoMessage() {}
+
+func (x *AccountChanged) ProtoReflect() protoreflect.Message {
+	mi := &file_nodepb_account_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AccountChanged.ProtoReflect.Descriptor instead.
+func (*AccountChanged) Descriptor() ([]byte, []int) {
+	return file_nodepb_account_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *AccountChanged) GetCode() Code {
+	if x != nil {
+		return x.Code
+	}
+	return Code_CODE_UNSPECIFIED
+}
+
 var File_nodepb_account_proto protoreflect.FileDescriptor
 
 const file_nodepb_account_proto_rawDesc = "" +
@@ -1284,7 +1473,16 @@ const file_nodepb_account_proto_rawDesc = "" +
 	"\n" +
 	"EndSession\x12\x1c\n" +
 	"\tcondition\x18\x01 \x01(\tR\tcondition\x12\x12\n" +
-	"\x04text\x18\x02 \x01(\tR\x04text*\x8f\x01\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\"k\n" +
+	"\rCreateAccount\x12*\n" +
+	"\x04sha1\x18\x01 \x01(\v2\x16.jackdaw.node.v1.ScramR\x04sha1\x12.\n" +
+	"\x06sha256\x18\x02 \x01(\v2\x16.jackdaw.node.v1.ScramR\x06sha256\"i\n" +
+	"\vSetPassword\x12*\n" +
+	"\x04sha1\x18\x01 \x01(\v2\x16.jackdaw.node.v1.ScramR\x04sha1\x12.\n" +
+	"\x06sha256\x18\x02 \x01(\v2\x16.jackdaw.node.v1.ScramR\x06sha256\"\x0f\n" +
+	"\rRemoveAccount\";\n" +
+	"\x0eAccountChanged\x12)\n" +
+	"\x04code\x18\x01 \x01(\x0e2\x15.jackdaw.node.v1.CodeR\x04code*\x8f\x01\n" +
 	"\fPresenceType\x12\r\n" +
 	"\tAVAILABLE\x10\x00\x12\x0f\n" +
 	"\vUNAVAILABLE\x10\x01\x12\r\n" +
@@ -1309,7 +1507,7 @@ func file_nodepb_account_proto_rawDescGZIP() []byte {
 }
 
 var file_nodepb_account_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_nodepb_account_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_nodepb_account_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_nodepb_account_proto_goTypes = []any{
 	(PresenceType)(0),        // 0: jackdaw.node.v1.PresenceType
 	(*GetCredentials)(nil),   // 1: jackdaw.node.v1.GetCredentials
@@ -1330,33 +1528,42 @@ var file_nodepb_account_proto_goTypes = []any{
 	(*Subscription)(nil),     // 16: jackdaw.node.v1.Subscription
 	(*SubscriptionDone)(nil), // 17: jackdaw.node.v1.SubscriptionDone
 	(*EndSession)(nil),       // 18: jackdaw.node.v1.EndSession
-	(*Ref)(nil),              // 19: jackdaw.node.v1.Ref
-	(Code)(0),                // 20: jackdaw.node.v1.Code
+	(*CreateAccount)(nil),    // 19: jackdaw.node.v1.CreateAccount
+	(*SetPassword)(nil),      // 20: jackdaw.node.v1.SetPassword
+	(*RemoveAccount)(nil),    // 21: jackdaw.node.v1.RemoveAccount
+	(*AccountChanged)(nil),   // 22: jackdaw.node.v1.AccountChanged
+	(*Ref)(nil),              // 23: jackdaw.node.v1.Ref
+	(Code)(0),                // 24: jackdaw.node.v1.Code
 }
 var file_nodepb_account_proto_depIdxs = []int32{
 	3,  // 0: jackdaw.node.v1.Credentials.sha1:type_name -> jackdaw.node.v1.Scram
 	3,  // 1: jackdaw.node.v1.Credentials.sha256:type_name -> jackdaw.node.v1.Scram
-	19, // 2: jackdaw.node.v1.Bind.session:type_name -> jackdaw.node.v1.Ref
-	20, // 3: jackdaw.node.v1.Bound.code:type_name -> jackdaw.node.v1.Code
-	19, // 4: jackdaw.node.v1.Unbind.session:type_name -> jackdaw.node.v1.Ref
-	19, // 5: jackdaw.node.v1.SetPresence.session:type_name -> jackdaw.node.v1.Ref
+	23, // 2: jackdaw.node.v1.Bind.session:type_name -> jackdaw.node.v1.Ref
+	24, // 3: jackdaw.node.v1.Bound.code:type_name -> jackdaw.node.v1.Code
+	23, // 4: jackdaw.node.v1.Unbind.session:type_name -> jackdaw.node.v1.Ref
+	23, // 5: jackdaw.node.v1.SetPresence.session:type_name -> jackdaw.node.v1.Ref
 	0,  // 6: jackdaw.node.v1.Presence.type:type_name -> jackdaw.node.v1.PresenceType
-	19, // 7: jackdaw.node.v1.GetRoster.session:type_name -> jackdaw.node.v1.Ref
-	20, // 8: jackdaw.node.v1.Roster.code:type_name -> jackdaw.node.v1.Code
+	23, // 7: jackdaw.node.v1.GetRoster.session:type_name -> jackdaw.node.v1.Ref
+	24, // 8: jackdaw.node.v1.Roster.code:type_name -> jackdaw.node.v1.Code
 	10, // 9: jackdaw.node.v1.Roster.items:type_name -> jackdaw.node.v1.RosterItem
-	19, // 10: jackdaw.node.v1.SetRoster.session:type_name -> jackdaw.node.v1.Ref
+	23, // 10: jackdaw.node.v1.SetRoster.session:type_name -> jackdaw.node.v1.Ref
 	10, // 11: jackdaw.node.v1.SetRoster.item:type_name -> jackdaw.node.v1.RosterItem
-	20, // 12: jackdaw.node.v1.RosterChanged.code:type_name -> jackdaw.node.v1.Code
+	24, // 12: jackdaw.node.v1.RosterChanged.code:type_name -> jackdaw.node.v1.Code
 	0,  // 13: jackdaw.node.v1.RosterChanged.forward:type_name -> jackdaw.node.v1.PresenceType
 	10, // 14: jackdaw.node.v1.RosterPush.item:type_name -> jackdaw.node.v1.RosterItem
 	0,  // 15: jackdaw.node.v1.Subscription.type:type_name -> jackdaw.node.v1.PresenceType
-	20, // 16: jackdaw.node.v1.SubscriptionDone.code:type_name -> jackdaw.node.v1.Code
+	24, // 16: jackdaw.node.v1.SubscriptionDone.code:type_name -> jackdaw.node.v1.Code
 	0,  // 17: jackdaw.node.v1.SubscriptionDone.reply:type_name -> jackdaw.node.v1.PresenceType
-	18, // [18:18] is the sub-list for method output_type
-	18, // [18:18] is the sub-list for method input_type
-	18, // [18:18] is the sub-list for extension type_name
-	18, // [18:18] is the sub-list for extension extendee
-	0,  // [0:18] is the sub-list for field type_name
+	3,  // 18: jackdaw.node.v1.CreateAccount.sha1:type_name -> jackdaw.node.v1.Scram
+	3,  // 19: jackdaw.node.v1.CreateAccount.sha256:type_name -> jackdaw.node.v1.Scram
+	3,  // 20: jackdaw.node.v1.SetPassword.sha1:type_name -> jackdaw.node.v1.Scram
+	3,  // 21: jackdaw.node.v1.SetPassword.sha256:type_name -> jackdaw.node.v1.Scram
+	24, // 22: jackdaw.node.v1.AccountChanged.code:type_name -> jackdaw.node.v1.Code
+	23, // [23:23] is the sub-list for method output_type
+	23, // [23:23] is the sub-list for method input_type
+	23, // [23:23] is the sub-list for extension type_name
+	23, // [23:23] is the sub-list for extension extendee
+	0,  // [0:23] is the sub-list for field type_name
 }
 
 func init() { file_nodepb_account_proto_init() }
@@ -1371,7 +1578,7 @@ func file_nodepb_account_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_nodepb_account_proto_rawDesc), len(file_nodepb_account_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   18,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -52,6 +52,8 @@ const (
 	Code_BAD_REQUEST Code = 11
 	// Final: no such item (item-not-found).
 	Code_NOT_FOUND Code = 12
+	// Final: what was to be created is there already (conflict).
+	Code_ALREADY_EXISTS Code = 13
 )
 
 // Enum value maps for Code.
@@ -70,6 +72,7 @@ var (
 		10: "DROPPED",
 		11: "BAD_REQUEST",
 		12: "NOT_FOUND",
+		13: "ALREADY_EXISTS",
 	}
 	Code_value = map[string]int32{
 		"CODE_UNSPECIFIED": 0,
@@ -85,6 +88,7 @@ var (
 		"DROPPED":          10,
 		"BAD_REQUEST":      11,
 		"NOT_FOUND":        12,
+		"ALREADY_EXISTS":   13,
 	}
 )
 
@@ -184,7 +188,7 @@ const file_nodepb_ref_proto_rawDesc = "" +
 	"\x03Ref\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x12\n" +
-	"\x04node\x18\x03 \x01(\tR\x04node*\xc5\x01\n" +
+	"\x04node\x18\x03 \x01(\tR\x04node*\xd9\x01\n" +
 	"\x04Code\x12\x14\n" +
 	"\x10CODE_UNSPECIFIED\x10\x00\x12\x06\n" +
 	"\x02OK\x10\x01\x12\a\n" +
@@ -200,7 +204,8 @@ const file_nodepb_ref_proto_rawDesc = "" +
 	"\aDROPPED\x10\n" +
 	"\x12\x0f\n" +
 	"\vBAD_REQUEST\x10\v\x12\r\n" +
-	"\tNOT_FOUND\x10\fB,Z*github.com/jackdaw-im/jackdaw/proto/nodepbb\x06proto3"
+	"\tNOT_FOUND\x10\f\x12\x12\n" +
+	"\x0eALREADY_EXISTS\x10\rB,Z*github.com/jackdaw-im/jackdaw/proto/nodepbb\x06proto3"
 
 var (
 	file_nodepb_ref_proto_rawDescOnce sync.Once
