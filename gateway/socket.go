@@ -34,6 +34,8 @@ type socket struct {
 	raw      syscall.RawConn // nil where the system has no non-blocking write
 	buffered bool            // set once, before a second goroutine knows the socket
 	dry      bool            // reads fail with wouldBlock; owned by the reading goroutine
+	first    []byte // read by await, not yet given to crypto/tls
+	onWait   func() // called before the handshake waits for the client
 	writable func()
 	ended    func() // must not block
 
@@ -67,10 +69,28 @@ func (s *socket) nonblocking(writable, ended func()) {
 
 // Read reads from the system, or fails with wouldBlock while the reader only wants what crypto/tls has already.
 func (s *socket) Read(p []byte) (int, error) {
-	if s.dry {
+	switch {
+	case s.dry:
 		return 0, wouldBlock{}
+	case len(s.first) > 0:
+		n := copy(p, s.first)
+		s.first = s.first[n:]
+		if len(s.first) == 0 {
+			s.first = nil
+		}
+		return n, nil
+	case s.onWait != nil:
+		s.onWait()
 	}
 	return s.Conn.Read(p)
+}
+
+// await waits for the client's first bytes, so that the handshake doesn't hold a place while it waits for them.
+func (s *socket) await() error {
+	var hello [1024]byte
+	n, err := s.Conn.Read(hello[:])
+	s.first = append([]byte(nil), hello[:n]...)
+	return err
 }
 
 // Write takes ciphertext. It fails only once the connection is lost: crypto/tls never forgives a failed write.

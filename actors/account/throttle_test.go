@@ -1,0 +1,34 @@
+package account
+
+import (
+	"testing"
+	"time"
+)
+
+func TestThrottle(t *testing.T) {
+	now := time.Unix(1_000_000, 0)
+	var th throttle
+	for n, want := range []time.Duration{0, 0, 0, firstWait, 2 * firstWait, 4 * firstWait, 8 * firstWait, 16 * firstWait, longestWait, longestWait} {
+		if got := th.wait(now); got != want {
+			t.Fatalf("after %d failures the wait is %v, want %v", n, got, want)
+		}
+		th.failed(now)
+	}
+	if !th.matters(now) {
+		t.Fatal("a slowed account may be forgotten")
+	}
+	later := now.Add(throttleSpell + time.Second)
+	if th.wait(later) != 0 || th.matters(later) {
+		t.Fatal("the failures are not forgotten after a quiet spell")
+	}
+	th.failed(later)
+	if th.failures != 1 {
+		t.Fatalf("the count goes on at %d after a quiet spell", th.failures)
+	}
+	th.failed(later)
+	th.failed(later)
+	th.succeeded()
+	if th.wait(later) != 0 {
+		t.Fatal("a good login doesn't clear the failures")
+	}
+}

@@ -1,0 +1,320 @@
+package gateway
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/jackdaw-im/jackdaw/actors"
+	"github.com/jackdaw-im/jackdaw/actors/session"
+)
+
+// Config says what a gateway listens on and what it allows. Zero fields get the defaults below.
+type Config struct {
+	// Domain is the served domain; it answers streams before TLS.
+	Domain string
+	// C2S and C2STLS are the addresses for STARTTLS and for direct TLS (XEP-0368). Empty ones aren't opened.
+	C2S, C2STLS string
+	// Certificate is what both present.
+	Certificate *Certificate
+	// Start makes the session actor of a connection.
+	Start func(session.Args) (actors.Ref, error)
+	// Cast sends to a session actor.
+	Cast func(actors.Ref, any) error
+	// Transport carries the connections; nil is Portable.
+	Transport Transport
+	// StanzaBytesBeforeAuth and StanzaBytes bound one stanza.
+	StanzaBytesBeforeAuth, StanzaBytes int
+	// Rate bounds what one client may send.
+	Rate RateLimit
+	// Handshakes run at a time; HandshakeQueue more may wait.
+	Handshakes, HandshakeQueue int
+	// HandshakeTime is how long a client has from its first packet to the end of TLS; LoginTime from there to the end of
+	// authentication; StanzaTime to complete a stanza it has begun.
+	HandshakeTime, LoginTime, StanzaTime time.Duration
+	Logger                               *zap.Logger
+	Counters                             *Counters
+}
+
+// Defaults of Config.
+const (
+	DefaultStanzaBytesBeforeAuth = 8 << 10
+	DefaultStanzaBytes           = 256 << 10
+	DefaultHandshakeQueue        = 4096
+	DefaultHandshakeTime         = 10 * time.Second
+	DefaultLoginTime             = 30 * time.Second
+	DefaultStanzaTime            = 60 * time.Second
+)
+
+// Counters count what all connections of a gateway do.
+type Counters struct {
+	Open              atomic.Int64 // connections now open, handshakes included
+	Accepted          atomic.Int64
+	Handshakes        atomic.Int64 // completed
+	HandshakesFailed  atomic.Int64
+	HandshakesRefused atomic.Int64 // no room, or no patience left
+	HandshakesWaiting atomic.Int64
+	RateLimited       atomic.Int64 // times a connection was not read for a while
+	Slow              atomic.Int64 // connections closed because the client did not read
+	StanzasIn         atomic.Int64
+	BytesIn, BytesOut atomic.Int64 // decrypted
+	StreamErrors      atomic.Int64 // bytes that were no legal stream
+}
+
+// Server is the listeners and all their connections. New makes it, Start opens it, Stop drains it.
+type Server struct {
+	cfg       Config
+	admission *admission
+	direct    *tls.Config
+	starttls  *tls.Config
+	log       *zap.Logger
+	count     *Counters
+	start     time.Time
+
+	ctx    context.Context
+	cancel context.CancelFunc
+	wg     sync.WaitGroup // accept loops and handshakes
+
+	mu struct {
+		sync.Mutex
+		listeners []net.Listener
+		streams   map[*stream]struct{}
+		empty     chan struct{} // closed when stopping and no stream is left
+		stopping  bool
+	}
+}
+
+// New returns a gateway that listens to nothing yet.
+func New(cfg Config) *Server {
+	setDefault(&cfg.StanzaBytesBeforeAuth, DefaultStanzaBytesBeforeAuth)
+	setDefault(&cfg.StanzaBytes, DefaultStanzaBytes)
+	setDefault(&cfg.Handshakes, 4*runtime.GOMAXPROCS(0))
+	setDefault(&cfg.HandshakeQueue, DefaultHandshakeQueue)
+	setDefault(&cfg.HandshakeTime, DefaultHandshakeTime)
+	setDefault(&cfg.LoginTime, DefaultLoginTime)
+	setDefault(&cfg.StanzaTime, DefaultStanzaTime)
+	if cfg.Transport == nil {
+		cfg.Transport = Portable()
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = zap.NewNop()
+	}
+	if cfg.Counters == nil {
+		cfg.Counters = &Counters{}
+	}
+	s := &Server{cfg: cfg, log: cfg.Logger, count: cfg.Counters, start: time.Now()}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.admission = newAdmission(cfg.Handshakes, cfg.HandshakeQueue, cfg.HandshakeTime, func() { s.count.HandshakesRefused.Add(1) })
+	s.mu.streams = map[*stream]struct{}{}
+	s.mu.empty = make(chan struct{})
+	s.starttls = &tls.Config{
+		GetCertificate: cfg.Certificate.get,
+		MinVersion:     tls.VersionTLS12,
+		// One record per write: growing records would cost a system call each and save nothing for stanzas.
+		DynamicRecordSizingDisabled: true,
+	}
+	s.direct = s.starttls.Clone()
+	s.direct.NextProtos = []string{"xmpp-client"}
+	return s
+}
+
+func setDefault[T int | time.Duration](v *T, d T) {
+	if *v == 0 {
+		*v = d
+	}
+}
+
+// Start opens the listeners. An error names the address and what to do.
+func (s *Server) Start() error {
+	for _, l := range []struct {
+		addr, flag string
+		direct     bool
+	}{{s.cfg.C2S, "--c2s", false}, {s.cfg.C2STLS, "--c2s-tls", true}} {
+		if l.addr == "" {
+			continue
+		}
+		ln, err := net.Listen("tcp", l.addr)
+		if err != nil {
+			s.closeListeners()
+			if errors.Is(err, syscall.EADDRINUSE) {
+				return fmt.Errorf("gateway: %s is in use by another program: stop it, or give another address with %s", l.addr, l.flag)
+			}
+			return fmt.Errorf("gateway: can't listen on %s (%s): %w", l.addr, l.flag, err)
+		}
+		s.mu.Lock()
+		s.mu.listeners = append(s.mu.listeners, ln)
+		s.mu.Unlock()
+		s.wg.Add(1)
+		go s.accept(ln, l.direct)
+	}
+	return nil
+}
+
+// Addrs returns the listening addresses, STARTTLS first.
+func (s *Server) Addrs() []net.Addr {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var addrs []net.Addr
+	for _, l := range s.mu.listeners {
+		addrs = append(addrs, l.Addr())
+	}
+	return addrs
+}
+
+// Stop accepts nothing more, tells every session to end its stream, and waits for them until ctx is over; then it closes
+// what is left.
+func (s *Server) Stop(ctx context.Context) error {
+	s.closeListeners()
+	s.cancel()
+	s.mu.Lock()
+	s.mu.stopping = true
+	open := make([]*stream, 0, len(s.mu.streams))
+	for st := range s.mu.streams {
+		open = append(open, st)
+	}
+	if len(open) == 0 {
+		close(s.mu.empty)
+	}
+	s.mu.Unlock()
+	for _, st := range open {
+		st.shutdown()
+	}
+	var err error
+	select {
+	case <-s.mu.empty:
+	case <-ctx.Done():
+		err = fmt.Errorf("gateway: closed connections that did not end in time: %w", ctx.Err())
+		for _, st := range open {
+			_ = st.conn.Close()
+		}
+	}
+	s.wg.Wait()
+	return err
+}
+
+func (s *Server) closeListeners() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, l := range s.mu.listeners {
+		_ = l.Close()
+	}
+}
+
+// accept takes connections until the listener is closed. When descriptors run out it pauses instead of spinning.
+func (s *Server) accept(ln net.Listener, direct bool) {
+	defer s.wg.Done()
+	pause := 5 * time.Millisecond
+	for {
+		conn, err := ln.Accept()
+		switch {
+		case err == nil:
+			pause = 5 * time.Millisecond
+			s.count.Accepted.Add(1)
+			s.wg.Add(1)
+			go s.welcome(conn, direct)
+		case errors.Is(err, net.ErrClosed):
+			return
+		default:
+			s.log.Warn("can't accept a connection", zap.Error(err), zap.Duration("pause", pause))
+			select {
+			case <-time.After(pause):
+			case <-s.ctx.Done():
+				return
+			}
+			pause = min(2*pause, time.Second)
+		}
+	}
+}
+
+// welcome brings one connection to the end of its handshake and hands it to the transport. It runs on a goroutine of its
+// own that ends with it.
+func (s *Server) welcome(conn net.Conn, direct bool) {
+	defer s.wg.Done()
+	s.count.Open.Add(1)
+	_ = conn.SetDeadline(time.Now().Add(s.cfg.HandshakeTime))
+	stop := context.AfterFunc(s.ctx, func() { _ = conn.Close() })
+	err := s.secure(conn, direct)
+	stop()
+	if err != nil {
+		s.count.Open.Add(-1)
+		_ = conn.Close()
+		s.log.Debug("a connection ended before its stream", zap.Stringer("remote", conn.RemoteAddr()), zap.Error(err))
+	}
+}
+
+// secure does STARTTLS where needed and the TLS handshake, and starts the stream.
+func (s *Server) secure(conn net.Conn, direct bool) error {
+	config := s.direct
+	sock := newSocket(conn)
+	if !direct {
+		config = s.starttls
+		if err := s.negotiate(conn); err != nil {
+			return err
+		}
+	}
+	if err := sock.await(); err != nil {
+		return err
+	}
+	if err := s.admission.enter(s.ctx); err != nil {
+		return err
+	}
+	// The place is given back as soon as the server waits for the client, so that a silent one holds none.
+	sock.onWait = sync.OnceFunc(s.admission.leave)
+	tc := tls.Server(sock, config)
+	err := tc.HandshakeContext(s.ctx)
+	sock.onWait()
+	sock.onWait = nil
+	if err != nil {
+		s.count.HandshakesFailed.Add(1)
+		return err
+	}
+	s.count.Handshakes.Add(1)
+	if err := conn.SetDeadline(time.Time{}); err != nil {
+		return err
+	}
+	return s.cfg.Transport.Start(&secureConn{Conn: tc, sock: sock}, s.open)
+}
+
+// open makes the stream of a secured connection and its session.
+func (s *Server) open(conn Conn) (Handler, error) {
+	st := newStream(s, conn)
+	s.mu.Lock()
+	if s.mu.stopping {
+		s.mu.Unlock()
+		return nil, net.ErrClosed
+	}
+	s.mu.streams[st] = struct{}{}
+	s.mu.Unlock()
+	ref, err := s.cfg.Start(session.Args{Outlet: st, Remote: conn.RemoteAddr().String()})
+	if err != nil {
+		s.forget(st)
+		return nil, err
+	}
+	st.begin(ref)
+	return st, nil
+}
+
+// ended is told by a stream that its connection is gone.
+func (s *Server) ended(st *stream) {
+	s.count.Open.Add(-1)
+	s.forget(st)
+}
+
+// forget removes a stream from those that Stop waits for.
+func (s *Server) forget(st *stream) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.mu.streams, st)
+	if s.mu.stopping && len(s.mu.streams) == 0 {
+		close(s.mu.empty)
+	}
+}
