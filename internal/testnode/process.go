@@ -1,0 +1,139 @@
+package testnode
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"sync"
+	"syscall"
+)
+
+// ErrRunning is the error of starting a process that runs.
+var ErrRunning = errors.New("testnode: already running")
+
+// ErrNotRunning is the error of asking something of a process that doesn't run.
+var ErrNotRunning = errors.New("testnode: not running")
+
+// Process is one command that can be started, measured, ended and started again.
+type Process struct {
+	command []string
+	output  tail
+
+	mu struct {
+		sync.Mutex
+		cmd    *exec.Cmd
+		exited chan struct{}
+		err    error // of the last Wait; read after exited is closed
+	}
+}
+
+// NewProcess returns a process that isn't started yet. The command is a program and its arguments; no shell reads it.
+func NewProcess(command ...string) *Process { return &Process{command: command} }
+
+// Start starts the command in a process group of its own. It doesn't wait until the command is ready for anything.
+func (p *Process) Start() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.mu.cmd != nil && !closed(p.mu.exited) {
+		return ErrRunning
+	}
+	cmd := exec.Command(p.command[0], p.command[1:]...)
+	cmd.Stdout, cmd.Stderr = &p.output, &p.output
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("testnode: start %s: %w", p.command[0], err)
+	}
+	exited := make(chan struct{})
+	p.mu.cmd, p.mu.exited, p.mu.err = cmd, exited, nil
+	go func() {
+		err := cmd.Wait()
+		p.mu.Lock()
+		p.mu.err = err
+		p.mu.Unlock()
+		close(exited)
+	}()
+	return nil
+}
+
+// Exited is closed when the process last started has ended. It is nil before the first Start.
+func (p *Process) Exited() <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.mu.exited
+}
+
+// PID is the process id, or 0 if the process doesn't run.
+func (p *Process) PID() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.mu.cmd == nil || closed(p.mu.exited) {
+		return 0
+	}
+	return p.mu.cmd.Process.Pid
+}
+
+// Kill ends the process and its children as kill -9 does and waits until it is gone. It is no error if it was gone already.
+func (p *Process) Kill() {
+	p.signal(syscall.SIGKILL)
+	if exited := p.Exited(); exited != nil {
+		<-exited
+	}
+}
+
+// Stop sends SIGTERM and waits until the process is gone. An exit code other than 0 is an error. When ctx ends first, the process
+// is killed and ctx's error returned.
+func (p *Process) Stop(ctx context.Context) error {
+	exited := p.Exited()
+	if exited == nil {
+		return ErrNotRunning
+	}
+	p.signal(syscall.SIGTERM)
+	select {
+	case <-exited:
+	case <-ctx.Done():
+		p.Kill()
+		return fmt.Errorf("testnode: stop: %w", ctx.Err())
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.mu.err != nil {
+		return fmt.Errorf("testnode: stop: %w", p.mu.err)
+	}
+	return nil
+}
+
+// Output is the end of what the process wrote, at most 64 KiB, over all its starts.
+func (p *Process) Output() string { return p.output.String() }
+
+// Usage measures the running process.
+func (p *Process) Usage() (Usage, error) {
+	pid := p.PID()
+	if pid == 0 {
+		return Usage{}, ErrNotRunning
+	}
+	return UsageOf(pid)
+}
+
+// signal sends sig to the whole process group. A command that changed its group gets it by its own id.
+func (p *Process) signal(sig syscall.Signal) {
+	pid := p.PID()
+	if pid == 0 {
+		return
+	}
+	if syscall.Kill(-pid, sig) != nil {
+		if process, err := os.FindProcess(pid); err == nil {
+			_ = process.Signal(sig) // gone already: Exited tells
+		}
+	}
+}
+
+func closed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
