@@ -1,0 +1,107 @@
+package actors
+
+import (
+	"math/bits"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"go.uber.org/zap"
+)
+
+// markLow is the shortest queue worth noting; marks are at powers of two from there.
+const markLow = 16
+
+const markBuckets = 20
+
+// stats counts for the whole system. Nothing here walks over all actors: queues report as they pass marks.
+type stats struct {
+	overloads, restarts, lateReplies, stuck atomic.Int64
+	marks                                   [markBuckets]atomic.Int64
+
+	mu struct {
+		sync.Mutex
+		dead map[string]int64
+		top  []QueueMark
+	}
+}
+
+type kindCounter struct {
+	live    atomic.Int64
+	handled atomic.Int64
+}
+
+// QueueMark is one queue that passed a mark.
+type QueueMark struct {
+	Ref Ref
+	Len int
+}
+
+// Snapshot is what a System has done so far.
+type Snapshot struct {
+	// Live and Handled are actors alive and messages handled, by kind.
+	Live, Handled map[string]int64
+	// DeadLetters are messages that nobody handled, by kind of the addressee.
+	DeadLetters map[string]int64
+	// Overloads are casts refused for a full queue, Restarts crashed actors started anew, LateReplies answers after the
+	// deadline, Stuck handlers that ran so long that their worker was replaced, Spares such workers now.
+	Overloads, Restarts, LateReplies, Stuck, Spares int64
+	// Marks counts how often a queue grew to 2^i messages.
+	Marks map[int]int64
+	// Top are the longest queues seen since the last snapshot, longest first.
+	Top []QueueMark
+}
+
+func (s *stats) deadLetter(kind string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.mu.dead == nil {
+		s.mu.dead = map[string]int64{}
+	}
+	s.mu.dead[kind]++
+}
+
+// mark notes that a queue has grown to n, a power of two.
+func (s *stats) mark(ref Ref, n int) {
+	s.marks[min(bits.Len(uint(n))-1, markBuckets-1)].Add(1)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	top := s.mu.top
+	if i := slices.IndexFunc(top, func(m QueueMark) bool { return m.Ref == ref }); i >= 0 {
+		top[i].Len = max(top[i].Len, n)
+	} else {
+		top = append(top, QueueMark{ref, n})
+	}
+	slices.SortFunc(top, func(a, b QueueMark) int { return b.Len - a.Len })
+	s.mu.top = top[:min(len(top), 10)]
+}
+
+// Snapshot returns the counters. Taking it costs no actor anything.
+func (s *System) Snapshot() Snapshot {
+	st := &s.stats
+	snap := Snapshot{
+		Live: map[string]int64{}, Handled: map[string]int64{}, DeadLetters: map[string]int64{}, Marks: map[int]int64{},
+		Overloads: st.overloads.Load(), Restarts: st.restarts.Load(), LateReplies: st.lateReplies.Load(),
+		Stuck: st.stuck.Load(), Spares: int64(s.pool.spares.Load()),
+	}
+	s.mu.RLock()
+	for name, k := range s.mu.kinds {
+		snap.Live[name], snap.Handled[name] = k.counter.live.Load(), k.counter.handled.Load()
+	}
+	s.mu.RUnlock()
+	for i := range st.marks {
+		if n := st.marks[i].Load(); n > 0 {
+			snap.Marks[1<<i] = n
+		}
+	}
+	st.mu.Lock()
+	for k, n := range st.mu.dead {
+		snap.DeadLetters[k] = n
+	}
+	snap.Top, st.mu.top = st.mu.top, nil
+	st.mu.Unlock()
+	return snap
+}
+
+func refField(r Ref) zap.Field             { return zap.Stringer("actor", r) }
+func anyField(key string, v any) zap.Field { return zap.Any(key, v) }

@@ -1,0 +1,210 @@
+package actors
+
+import (
+	"sync"
+	"time"
+)
+
+// tick is the wheel's resolution.
+const tick = 10 * time.Millisecond
+
+const (
+	wheelBits   = 8
+	wheelSlots  = 1 << wheelBits
+	wheelLevels = 4 // 2^32 ticks, 497 days
+)
+
+// timerID names an entry: its index and how often that index was used, so that a late cancel can't hit a successor.
+type timerID uint64
+
+// wheel is the one hierarchical timing wheel of a system. Entries live in one slice and are linked by index, so that a
+// million timers are nothing for the collector to walk but one slice of pointers.
+type wheel struct {
+	start time.Time
+	wake  chan struct{}
+	quit  chan struct{}
+	done  chan struct{}
+
+	mu      sync.Mutex
+	at      uint32 // the last tick that was run
+	live    int
+	entries []entry
+	free    int32
+	slots   [wheelLevels][wheelSlots]int32
+}
+
+type entry struct {
+	p          *process
+	msg        any
+	due        uint32
+	gen        uint32
+	next, prev int32
+	slot       int32 // level*wheelSlots+index, -1 when free
+}
+
+const none = -1
+
+func newWheel() *wheel {
+	w := &wheel{start: time.Now(), wake: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{}), free: none}
+	for l := range w.slots {
+		for i := range w.slots[l] {
+			w.slots[l][i] = none
+		}
+	}
+	return w
+}
+
+// launch starts the wheel's goroutine.
+func (w *wheel) launch() { go w.run() }
+
+// halt ends it.
+func (w *wheel) halt() {
+	close(w.quit)
+	<-w.done
+}
+
+// now is the current tick.
+func (w *wheel) now() uint32 { return uint32(time.Since(w.start) / tick) }
+
+// since is how long ago a tick was.
+func (w *wheel) since(t uint32) time.Duration { return time.Duration(w.now()-t) * tick }
+
+// add gives p msg after d.
+func (w *wheel) add(d time.Duration, p *process, msg any) timerID {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.live == 0 {
+		w.at = w.now() // nothing was due: skip the ticks that nobody ran
+		select {
+		case w.wake <- struct{}{}:
+		default:
+		}
+	}
+	w.live++
+	i := w.free
+	if i == none {
+		i = int32(len(w.entries))
+		w.entries = append(w.entries, entry{})
+	} else {
+		w.free = w.entries[i].next
+	}
+	e := &w.entries[i]
+	e.p, e.msg = p, msg
+	e.gen = (e.gen + 1) & (1<<31 - 1)
+	e.due = w.now() + uint32((max(d, 0)+tick-1)/tick)
+	if int32(e.due-w.at) <= 0 {
+		e.due = w.at + 1
+	}
+	w.link(i)
+	return timerID(uint64(e.gen)<<32|uint64(uint32(i))) | 1<<63
+}
+
+// link puts an entry into the slot of the level whose span it fits.
+func (w *wheel) link(i int32) {
+	e := &w.entries[i]
+	level, ahead := 0, e.due-w.at
+	for level < wheelLevels-1 && ahead >= 1<<(wheelBits*(level+1)) {
+		level++
+	}
+	slot := int32(level*wheelSlots) + int32(e.due>>(wheelBits*level)&(wheelSlots-1))
+	head := &w.slots[level][slot%wheelSlots]
+	e.slot, e.prev, e.next = slot, none, *head
+	if *head != none {
+		w.entries[*head].prev = i
+	}
+	*head = i
+}
+
+func (w *wheel) unlink(i int32) {
+	e := &w.entries[i]
+	if e.prev != none {
+		w.entries[e.prev].next = e.next
+	} else {
+		w.slots[e.slot/wheelSlots][e.slot%wheelSlots] = e.next
+	}
+	if e.next != none {
+		w.entries[e.next].prev = e.prev
+	}
+}
+
+func (w *wheel) release(i int32) {
+	e := &w.entries[i]
+	e.p, e.msg, e.slot, e.next = nil, nil, none, w.free
+	w.free = i
+	w.live--
+}
+
+// cancel withdraws an entry, if it is still there.
+func (w *wheel) cancel(id timerID) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	i := int32(uint32(id))
+	if e := &w.entries[i]; e.slot != none && e.gen == uint32(id>>32)&(1<<31-1) {
+		w.unlink(i)
+		w.release(i)
+	}
+}
+
+// run fires what is due, each tick while there is anything.
+func (w *wheel) run() {
+	defer close(w.done)
+	for {
+		w.mu.Lock()
+		idle := w.live == 0
+		w.mu.Unlock()
+		if idle {
+			select {
+			case <-w.wake:
+			case <-w.quit:
+				return
+			}
+		}
+		t := time.NewTimer(tick)
+		select {
+		case <-t.C:
+		case <-w.quit:
+			t.Stop()
+			return
+		}
+		w.advance(w.now())
+	}
+}
+
+// advance runs the ticks up to to.
+func (w *wheel) advance(to uint32) {
+	type due struct {
+		p   *process
+		msg any
+	}
+	var fire []due
+	w.mu.Lock()
+	for int32(to-w.at) > 0 && w.live > 0 {
+		w.at++
+		for l := 1; l < wheelLevels && w.at&(1<<(wheelBits*l)-1) == 0; l++ {
+			w.cascade(l)
+		}
+		for i := w.slots[0][w.at&(wheelSlots-1)]; i != none; {
+			e := &w.entries[i]
+			next := e.next
+			fire = append(fire, due{e.p, e.msg})
+			w.unlink(i)
+			w.release(i)
+			i = next
+		}
+	}
+	w.mu.Unlock()
+	for _, d := range fire {
+		d.p.control(d.msg)
+	}
+}
+
+// cascade spreads one slot of a higher level over the lower ones.
+func (w *wheel) cascade(l int) {
+	i := w.slots[l][w.at>>(wheelBits*l)&(wheelSlots-1)]
+	w.slots[l][w.at>>(wheelBits*l)&(wheelSlots-1)] = none
+	for i != none {
+		next := w.entries[i].next
+		w.link(i)
+		i = next
+	}
+}
