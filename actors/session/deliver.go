@@ -1,0 +1,172 @@
+package session
+
+import (
+	"time"
+
+	"github.com/jackdaw-im/jackdaw/proto/nodepb"
+	"github.com/jackdaw-im/jackdaw/xmpp"
+)
+
+// chunk is how much is rendered before it is written: the outlet's backlog is looked at in between.
+const chunk = 32 << 10
+
+// push takes rows from the mailbox.
+func (st *state) push(m *nodepb.Push) {
+	if st.phase != bound || m.GetEpoch() != st.epoch {
+		return // the mailbox has them, and pushes them where they belong
+	}
+	for _, row := range m.GetRows() {
+		if st.out.acked < st.rewritten && len(row.GetId()) > 0 && st.out.has(row.GetId()) {
+			st.acks.credit += row.GetCost() // written before the mailbox restarted, and not acknowledged yet
+			continue
+		}
+		st.held = append(st.held, row)
+	}
+}
+
+// writable hears that the outlet has room again.
+func (st *state) writable() {
+	st.blocked = false
+	st.acks.credit += st.unreturned
+	st.unreturned = 0
+}
+
+// fill renders what is due to the client, as much as one write takes, and reports whether there is anything to write.
+func (st *state) fill(fx *effects) bool {
+	switch st.phase {
+	case bound:
+		st.fillBound(fx)
+	case closing:
+		if st.in.pending() == 0 || !st.until.After(fx.now) {
+			st.finishClosing(fx)
+		}
+	}
+	return len(fx.out) > 0 || fx.stanzas > 0 || fx.authed || fx.restart || fx.close
+}
+
+func (st *state) fillBound(fx *effects) {
+	if !st.blocked {
+		for len(st.arriving.list) > 0 && len(fx.out) < chunk {
+			for _, p := range st.arriving.take(coalesceFrom) {
+				if p != nil {
+					st.writePresence(fx, p)
+				}
+			}
+		}
+		st.fillRows(fx)
+	}
+	st.tooMuch(fx)
+	if st.phase != bound {
+		return
+	}
+	if st.blocked || len(st.held) == 0 {
+		st.askWhenDue(fx)
+	}
+	if due, _ := st.sm.answerDue(fx.now, st.in.handled); due {
+		st.writeAnswer(fx)
+	}
+}
+
+func (st *state) fillRows(fx *effects) {
+	n := 0
+	for n < len(st.held) && len(fx.out) < chunk {
+		st.writeRow(fx, st.held[n])
+		n++
+	}
+	if n == 0 {
+		return
+	}
+	clear(st.held[:n])
+	if st.held = st.held[n:]; len(st.held) == 0 {
+		st.held = nil
+	}
+}
+
+// writeRow renders one message for the client.
+func (st *state) writeRow(fx *effects, row *nodepb.PushedRow) {
+	start := len(fx.out)
+	by := ""
+	if row.GetDelayed() {
+		by = st.Domain
+	}
+	fx.out = xmpp.AppendMessage(fx.out, row.GetMessage(), by)
+	if len(row.GetId()) > 0 {
+		st.out.row(row.GetId())
+	} else {
+		st.wrote(fx, start)
+	}
+	st.unreturned += row.GetCost()
+	st.Counters.MessagesOut.Add(1)
+}
+
+// flushed takes what the outlet said about a write.
+func (st *state) flushed(fx *effects, n, backlog int, err error) {
+	if err != nil {
+		st.lost(fx)
+		return
+	}
+	st.written += uint64(n)
+	if st.blocked = backlog > HighMark; !st.blocked {
+		st.writable()
+	}
+}
+
+// settle ends a turn: the mailbox hears what its rows came to, and a session with nothing left to do stops.
+func (st *state) settle(fx *effects) {
+	if st.phase == handing && st.in.pending() == 0 {
+		st.give(fx)
+	}
+	st.castAcks(fx)
+	if st.phase == lingering && (st.idle() || !st.until.After(fx.now)) {
+		fx.stop = true
+	}
+}
+
+// idle reports whether nothing waits for an answer of another actor.
+func (st *state) idle() bool {
+	return len(st.sending) == 0 && len(st.subs) == 0 && !st.resuming
+}
+
+// castAcks returns credit and acknowledges rows. An acknowledgement is no request: its room was reserved by the push.
+func (st *state) castAcks(fx *effects) {
+	if len(st.acks.ids) == 0 && st.acks.credit == 0 {
+		return
+	}
+	fx.answer(st.mail(), &nodepb.Ack{Session: st.ref, Epoch: st.epoch, Ids: st.acks.ids, Credit: st.acks.credit})
+	st.acks = acks{}
+}
+
+// askWhenDue asks the client what it has, after the rows just written or because it has been silent for long.
+func (st *state) askWhenDue(fx *effects) {
+	due, _ := st.ask.due(fx.now, &st.out, st.sm.on)
+	if due || st.ask.opened.IsZero() && !st.heard.Add(st.IdlePing).After(fx.now) {
+		st.question(fx)
+	}
+}
+
+// question asks the client for a sign of life, which also tells what it has: <r/>, or an XMPP ping (XEP-0199).
+func (st *state) question(fx *effects) {
+	if st.sm.on {
+		fx.text("<r xmlns='" + nsSM + "'/>")
+		st.ask.wrote(fx.now, st.out.sent)
+		return
+	}
+	st.ask.wrote(fx.now, st.out.sent)
+	st.pings++
+	fx.out = open(fx.out, "iq", "get", st.pingID(), st.Domain, st.full)
+	fx.text("><ping xmlns='" + nsPing + "'/></iq>")
+	st.out.skip()
+}
+
+// pingID is the id of the open ping.
+func (st *state) pingID() string { return "ping-" + number(st.pings) }
+
+// pong takes a result or an error that the client sent to the server or to its own account: if it answers the open ping,
+// the client has everything written before that.
+func (st *state) pong(fx *effects, id string) {
+	if st.ask.opened.IsZero() || st.pings == 0 || id != st.pingID() {
+		return
+	}
+	st.ask.opened = time.Time{}
+	st.acks.ids = st.out.ack(st.ask.upTo, st.acks.ids)
+}

@@ -1,0 +1,153 @@
+package session
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/jackdaw-im/jackdaw/proto/nodepb"
+)
+
+// TestServerIQs is one line for everything the server answers by itself, and for what it refuses.
+func TestServerIQs(t *testing.T) {
+	const own, server = "alice@example.org", "example.org"
+	unavailable := "<service-unavailable"
+	tests := []struct{ typ, to, query, want string }{
+		{"get", server, "<ping xmlns='urn:xmpp:ping'/>", "type='result' id='q' from='example.org' to='alice@example.org/phone'/>"},
+		{"get", own, "<ping xmlns='urn:xmpp:ping'/>", "type='result' id='q' from='alice@example.org'"},
+		{"get", "", "<ping xmlns='urn:xmpp:ping'/>", "type='result' id='q' to='alice@example.org/phone'/>"},
+		{"get", "EXAMPLE.org", "<ping xmlns='urn:xmpp:ping'/>", "type='result'"},
+		{"set", server, "<ping xmlns='urn:xmpp:ping'/>", unavailable},
+		{"get", server, "<query xmlns='jabber:iq:version'/>", "<name>Jackdaw</name><version>1.2.3</version>"},
+		{"set", "", "<session xmlns='urn:ietf:params:xml:ns:xmpp-session'/>", "type='result'"},
+		{"get", server, "<query xmlns='http://jabber.org/protocol/disco#info'/>", "category='server' type='im'"},
+		{"get", own, "<query xmlns='http://jabber.org/protocol/disco#info'/>", "category='account' type='registered'"},
+		{"get", server, "<query xmlns='http://jabber.org/protocol/disco#info' node='x'/>", "<item-not-found"},
+		{"get", server, "<query xmlns='http://jabber.org/protocol/disco#items'/>", "<item jid='echo@example.org'/></query>"},
+		{"get", own, "<query xmlns='http://jabber.org/protocol/disco#items'/>", "<query xmlns='http://jabber.org/protocol/disco#items'></query>"},
+		{"get", server, "<query xmlns='http://jabber.org/protocol/disco#items' node='x'/>", "<item-not-found"},
+		{"set", "", "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/>", "<not-allowed"},
+		{"get", "", "<vCard xmlns='vcard-temp'/>", unavailable},
+		{"set", "", "<query xmlns='jabber:iq:private'/>", unavailable},
+		{"get", server, "<query xmlns='jabber:iq:roster'/>", unavailable},
+		{"set", server, "<query xmlns='jabber:iq:roster'><item jid='bob@example.org'/></query>", unavailable},
+		{"get", "bob@example.org", "<ping xmlns='urn:xmpp:ping'/>", unavailable},
+		{"set", "bob@example.org", "<x xmlns='y'/>", unavailable},
+		{"get", "echo@example.org", "<ping xmlns='urn:xmpp:ping'/>", unavailable},
+		{"get", "echo@example.org/x", "<ping xmlns='urn:xmpp:ping'/>", unavailable},
+		{"get", "example.org/x", "<ping xmlns='urn:xmpp:ping'/>", unavailable},
+		{"get", "elsewhere.example", "<ping xmlns='urn:xmpp:ping'/>", "<remote-server-not-found"},
+		{"get", "bob@elsewhere.example/x", "<ping xmlns='urn:xmpp:ping'/>", "<remote-server-not-found"},
+		{"get", "@example.org", "<ping xmlns='urn:xmpp:ping'/>", "<jid-malformed"},
+		{"get", "", "", "<bad-request"},
+		{"get", "", "<a xmlns='b'/><c xmlns='d'/>", "<bad-request"},
+		{"what", "", "<a xmlns='b'/>", "<bad-request"},
+		{"", "", "<a xmlns='b'/>", "<bad-request"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.typ+" "+tt.to+" "+tt.query, func(t *testing.T) {
+			r := boundRig(t)
+			to := ""
+			if tt.to != "" {
+				to = " to='" + tt.to + "'"
+			}
+			got := r.give(fmt.Sprintf("<iq type='%s' id='q'%s>%s</iq>", tt.typ, to, tt.query))
+			r.want(got, "<iq ", tt.want)
+			if strings.Count(got, "<iq ") != 1 {
+				t.Fatalf("not one answer: %s", got)
+			}
+			if len(r.casts) != 0 {
+				t.Fatalf("the server's own business was cast: %s", r.took())
+			}
+			if r.st.in.pending() != 0 {
+				t.Fatal("the answered IQ isn't counted")
+			}
+		})
+	}
+}
+
+func TestIQNobodyAnswers(t *testing.T) {
+	for _, iq := range []string{
+		"<iq type='result' id='x'/>",
+		"<iq type='error' id='x' to='example.org'><error type='cancel'/></iq>",
+		"<iq type='result' id='x' to='bob@example.org'/>",
+		"<iq type='error' id='x' to='bob@elsewhere.example/pc'/>",
+		"<iq type='result'/>",
+	} {
+		r := boundRig(t)
+		if got := r.give(iq); got != "" {
+			t.Errorf("%s is answered with %s", iq, got)
+		}
+		if r.st.in.pending() != 0 || r.stanzas != 1 {
+			t.Errorf("%s isn't counted", iq)
+		}
+	}
+}
+
+func TestIQWithoutID(t *testing.T) {
+	r := boundRig(t)
+	r.want(r.give("<iq type='get'><ping xmlns='urn:xmpp:ping'/></iq>"), "<iq type='error'", "<bad-request")
+}
+
+func TestIQIsHandedOn(t *testing.T) {
+	r := boundRig(t)
+	got := r.give("<iq type='get' id='v' to='bob@example.org/pc'><query xmlns='jabber:iq:version'/></iq>")
+	if got != "" {
+		t.Fatalf("the client got %s", got)
+	}
+	casts := castsOf[*nodepb.Relay](r)
+	if len(casts) != 1 || casts[0].Resource != "pc" || casts[0].Tag == 0 {
+		t.Fatalf("relayed %v", casts)
+	}
+	r.want(string(casts[0].Stanza), "<iq ", "from='alice@example.org/phone'", "<query xmlns='jabber:iq:version'/></iq>")
+	tag := casts[0].Tag
+	fail := func() string {
+		return r.do(func(fx *effects) {
+			r.st.relayFailed(fx, &nodepb.RelayFailed{Tag: tag, Code: nodepb.Code_NO_RESOURCE})
+		})
+	}
+	r.want(fail(), "<iq type='error' id='v' from='bob@example.org/pc' to='alice@example.org/phone'>", "<service-unavailable")
+	if got := fail(); got != "" {
+		t.Fatalf("told twice: %s", got)
+	}
+	r.give("<iq type='result' id='w' to='bob@example.org/pc'/>")
+	if casts := castsOf[*nodepb.Relay](r); len(casts) != 1 || casts[0].Tag != 0 {
+		t.Fatalf("an answer that finds nobody mustn't come back: %v", casts)
+	}
+}
+
+// TestIQToABusyMailbox: a refused relay is an error at once.
+func TestIQToABusyMailbox(t *testing.T) {
+	r := boundRig(t)
+	r.give("<iq type='get' id='v' to='bob@example.org/pc'><query xmlns='jabber:iq:version'/></iq>")
+	refused := r.casts[0].refused
+	r.want(r.do(refused), "<iq type='error' id='v'", "<resource-constraint")
+}
+
+func TestManyRelaysAreForgotten(t *testing.T) {
+	r := boundRig(t)
+	for i := range 3 * maxRelayed {
+		r.give(fmt.Sprintf("<iq type='get' id='i%d' to='bob@example.org/pc'><query xmlns='jabber:iq:version'/></iq>", i))
+	}
+	if len(r.st.relayed) != maxRelayed || r.st.relayed[0].tag != 2*maxRelayed+1 {
+		t.Fatalf("%d relays are remembered, from %d on", len(r.st.relayed), r.st.relayed[0].tag)
+	}
+}
+
+func TestRelayIn(t *testing.T) {
+	in := &nodepb.Relay{Tag: 7, Stanza: []byte("<iq type='get' id='1'/>"), SenderRef: &nodepb.Ref{Kind: Kind, Id: "s2", Node: "n@1"}}
+	r := boundRig(t)
+	if got := r.do(func(fx *effects) { r.st.relayIn(fx, in) }); got != "<iq type='get' id='1'/>" {
+		t.Fatalf("wrote %q", got)
+	}
+	r.st.sm.resumable = true
+	r.do(func(fx *effects) { r.st.closed(fx, Closed{}) })
+	r.casts = nil
+	if got := r.do(func(fx *effects) { r.st.relayIn(fx, in) }); got != "" {
+		t.Fatalf("wrote %q without a socket", got)
+	}
+	failed := castsOf[*nodepb.RelayFailed](r)
+	if len(failed) != 1 || failed[0].Tag != 7 || failed[0].Code != nodepb.Code_NO_RESOURCE {
+		t.Fatalf("the sender was told %v", failed)
+	}
+}
