@@ -1,0 +1,154 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
+
+// Pair is one direction of talk: what Sender sends to Recipient is numbered 1, 2, .. and must arrive in that order.
+type Pair struct{ Sender, Recipient int }
+
+// Key identifies one message in the checker.
+type Key struct {
+	Pair
+	Seq int
+}
+
+// fate is what is known of one message.
+type fate struct {
+	originID string
+	acked    bool
+	received int
+}
+
+// Checker decides whether a server kept its promises: what it acknowledged arrives, a duplicate has the id of the first, and each
+// sender's messages reach each recipient in order. It holds all messages of a run, and belongs to one goroutine.
+type Checker struct {
+	fates   map[Key]*fate
+	highest map[Pair]int // the highest Seq that has arrived
+	sent    map[Pair]int // the highest Seq that was sent
+	missing map[int]int  // recipient -> messages acknowledged, not arrived
+	report  Report
+}
+
+// Report is what a Checker found. A server passes if Faults is empty.
+type Report struct {
+	// Sent and Acked count messages, Received those that arrived at least once.
+	Sent, Acked, Received int
+	// Resent counts how often a client sent a message again.
+	Resent int
+	// Duplicates counts further arrivals of a message with the id of the first: the promise allows them after a crash.
+	Duplicates int
+	// Lost are messages acknowledged that didn't arrive; Altered arrived with an id that isn't theirs; Reordered arrived for the
+	// first time after a later one of their pair; Unknown were never sent, or not to this recipient, or with another text.
+	Lost, Altered, Reordered []Key
+	Unknown                  int
+}
+
+// NewChecker returns a checker that knows of no message.
+func NewChecker() *Checker {
+	return &Checker{fates: make(map[Key]*fate), highest: make(map[Pair]int), sent: make(map[Pair]int), missing: make(map[int]int)}
+}
+
+// Send notes that a message is about to be sent, and returns its key. originID may be empty.
+func (c *Checker) Send(sender, recipient int, originID string) Key {
+	pair := Pair{sender, recipient}
+	c.sent[pair]++
+	key := Key{pair, c.sent[pair]}
+	c.fates[key] = &fate{originID: originID}
+	c.report.Sent++
+	return key
+}
+
+// OriginID is the id a message was sent with.
+func (c *Checker) OriginID(key Key) string {
+	if f := c.fates[key]; f != nil {
+		return f.originID
+	}
+	return ""
+}
+
+// Resend notes that a message is about to be sent again.
+func (c *Checker) Resend(Key) { c.report.Resent++ }
+
+// Ack notes that the server acknowledged a message.
+func (c *Checker) Ack(key Key) {
+	f := c.fates[key]
+	if f == nil || f.acked {
+		return
+	}
+	f.acked = true
+	c.report.Acked++
+	if f.received == 0 {
+		c.missing[key.Recipient]++
+	}
+}
+
+// Receive notes that a message arrived with this id.
+func (c *Checker) Receive(key Key, originID string) {
+	f := c.fates[key]
+	if f == nil {
+		c.report.Unknown++
+		return
+	}
+	if f.originID != originID {
+		c.report.Altered = append(c.report.Altered, key)
+	}
+	f.received++
+	if f.received > 1 {
+		c.report.Duplicates++
+		return
+	}
+	c.report.Received++
+	if f.acked {
+		c.missing[key.Recipient]--
+	}
+	if key.Seq < c.highest[key.Pair] {
+		c.report.Reordered = append(c.report.Reordered, key)
+	} else {
+		c.highest[key.Pair] = key.Seq
+	}
+}
+
+// ReceiveUnknown notes that something arrived that can't be what was sent.
+func (c *Checker) ReceiveUnknown() { c.report.Unknown++ }
+
+// Missing is how many messages are acknowledged and haven't arrived at this recipient.
+func (c *Checker) Missing(recipient int) int { return c.missing[recipient] }
+
+// Report judges by what is known now.
+func (c *Checker) Report() Report {
+	r := c.report
+	r.Altered, r.Reordered = slices.Clone(r.Altered), slices.Clone(r.Reordered)
+	for key, f := range c.fates {
+		if f.acked && f.received == 0 {
+			r.Lost = append(r.Lost, key)
+		}
+	}
+	for _, keys := range [][]Key{r.Lost, r.Altered, r.Reordered} {
+		slices.SortFunc(keys, func(a, b Key) int {
+			return cmp.Or(a.Sender-b.Sender, a.Recipient-b.Recipient, a.Seq-b.Seq)
+		})
+	}
+	return r
+}
+
+// Faults are the broken promises, in words; none if all is well.
+func (r Report) Faults() []string {
+	var faults []string
+	add := func(keys []Key, what string) {
+		if len(keys) > 0 {
+			k := keys[0]
+			faults = append(faults, fmt.Sprintf("%d %s, the first from sender %d to recipient %d, number %d", len(keys), what,
+				k.Sender, k.Recipient, k.Seq))
+		}
+	}
+	add(r.Lost, "acknowledged and lost")
+	add(r.Altered, "with another origin-id")
+	add(r.Reordered, "out of order")
+	if r.Unknown > 0 {
+		faults = append(faults, fmt.Sprintf("%d arrived that were never sent so", r.Unknown))
+	}
+	return faults
+}

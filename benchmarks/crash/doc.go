@@ -1,0 +1,18 @@
+// Crash shows that a server loses nothing it acknowledged. It puts a real server process under load, ends it with kill -9 at a random
+// moment, starts it again, lets clients go on as clients do, and compares what arrived with what was acknowledged: by the server's
+// <a h='..'/> of XEP-0198. Rounds follow each other on the same data. Run it with
+//
+//	go run ./benchmarks/crash
+//
+// In each round, senders talk to recipients of whom some are online, with stream management, and some are not. Every message carries
+// an origin-id, except one of sixteen; a quarter has no stanza id, and half share the one stanza id m1. After the crash the senders
+// log in anew and send again, with the same origin-ids, what they hold no acknowledgement for; then everybody logs in and drains. A
+// round fails if a message is acknowledged and lost, arrives with another origin-id, out of its sender's order, or is refused.
+// A message without an origin-id isn't sent again: the server would take it for another.
+//
+//	check.go  the judge, pure
+//	talk.go   what a message looks like
+//	world.go  the clients and what they tell the judge
+//	round.go  load, kill, restart, drain
+//	main.go   flags and the table
+package main

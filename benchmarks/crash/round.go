@@ -1,0 +1,264 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/jackdaw-im/jackdaw/benchmarks/load"
+	"github.com/jackdaw-im/jackdaw/client"
+)
+
+// Bounds of the phases of a round. They end a run against a server that is stuck; none decides how long a good round takes.
+const (
+	loadTime  = 2 * time.Minute
+	startTime = time.Minute
+	drainTime = 2 * time.Minute
+	graceTime = 10 * time.Second // for messages that didn't come before the end of the drain: late, or lost
+)
+
+// target is a server that can be crashed.
+type target interface {
+	// Start starts it and waits until it accepts logins.
+	Start(ctx context.Context) error
+	// Kill ends it as kill -9 does.
+	Kill()
+	// Output is what it last said.
+	Output() string
+}
+
+// round is the result of one crash.
+type round struct {
+	number  int
+	acked   int           // in the load, before the crash
+	rate    float64       // of these, a second
+	unacked int           // sent and not acknowledged at the crash
+	restart time.Duration // from the start of the new process until it accepted logins
+	drain   time.Duration // from the first login after it until all had arrived
+	late    int           // acknowledged messages that came after their recipient's last
+
+	resent, duplicates                         int // allowed
+	lost, altered, reordered, unknown, refused int // faults
+	total                                      Report
+}
+
+// runRound does one round. An error means that the round couldn't be finished, not that the server lost something.
+func (w *world) runRound(ctx context.Context, server target, number int, random *rand.Rand) (*round, error) {
+	r := &round{number: number}
+	before, refusedBefore := w.report()
+	unacked, err := w.load(ctx, server, r, random, before)
+	if err != nil {
+		return nil, err
+	}
+	if err := w.recover(ctx, server, r, unacked); err != nil {
+		return nil, err
+	}
+	var refused int
+	r.total, refused = w.report()
+	r.since(before, refused-refusedBefore)
+	return r, nil
+}
+
+// since fills in what this round added to the report.
+func (r *round) since(before Report, refused int) {
+	r.resent = r.total.Resent - before.Resent
+	r.duplicates = r.total.Duplicates - before.Duplicates
+	r.lost = len(r.total.Lost) - len(before.Lost)
+	r.altered = len(r.total.Altered) - len(before.Altered)
+	r.reordered = len(r.total.Reordered) - len(before.Reordered)
+	r.unknown = r.total.Unknown - before.Unknown
+	r.refused = refused
+}
+
+// failed says whether the server broke a promise in this round.
+func (r *round) failed() bool { return r.lost+r.altered+r.reordered+r.unknown+r.refused > 0 }
+
+// load puts the server under load and kills it. It returns what was not acknowledged, for each sender.
+func (w *world) load(ctx context.Context, server target, r *round, random *rand.Rand, before Report) ([][]client.Sent, error) {
+	var recipients, senders load.Fleet
+	defer recipients.Cut()
+	defer senders.Cut()
+	w.note(func() { w.mu.stopped, w.mu.outgoing = false, 0 })
+	_, err := recipients.LoginAll(ctx, w.cfg.online, func(i int) *client.Config { return w.recipientConfig(w.cfg.senders + i) },
+		func(_ int, c *client.Conn) error { return c.Presence(0) })
+	if err != nil {
+		return nil, fmt.Errorf("crash: online recipients: %w", err)
+	}
+	all := make([]*sender, w.cfg.senders)
+	for i := range all {
+		all[i] = &sender{w: w, number: i, random: rand.New(rand.NewPCG(random.Uint64(), uint64(i)))}
+	}
+	conns, err := senders.LoginAll(ctx, len(all), func(i int) *client.Config { return w.senderConfig(all[i], true) }, nil)
+	if err != nil {
+		return nil, fmt.Errorf("crash: senders: %w", err)
+	}
+	start := time.Now()
+	for i, c := range conns {
+		if err := c.Batch(func() { all[i].send(c, w.cfg.window) }); err != nil {
+			return nil, fmt.Errorf("crash: first messages: %w", err)
+		}
+	}
+	goal := before.Acked + w.cfg.acked*4/5 + random.IntN(w.cfg.acked*2/5+1)
+	loadCtx, cancel := context.WithTimeout(ctx, loadTime)
+	err = w.wait(loadCtx, func() bool { return w.mu.check.report.Acked >= goal || senders.Ended() != nil })
+	cancel()
+	if err == nil {
+		err = senders.Ended()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("crash: the load ended early: %w", err)
+	}
+	pause := time.NewTimer(time.Duration(random.Int64N(int64(20 * time.Millisecond))))
+	<-pause.C
+	elapsed := time.Since(start)
+	server.Kill()
+	senders.Wait()
+	recipients.Wait()
+	w.note(func() { w.mu.stopped = true })
+	after, _ := w.report()
+	r.acked = after.Acked - before.Acked
+	r.rate = float64(r.acked) / elapsed.Seconds()
+	unacked := make([][]client.Sent, len(conns))
+	for i, c := range conns {
+		unacked[i] = c.Unacked()
+		r.unacked += len(unacked[i])
+	}
+	return unacked, nil
+}
+
+// recover starts the server again, sends again what has no acknowledgement, and drains every recipient.
+func (w *world) recover(ctx context.Context, server target, r *round, unacked [][]client.Sent) error {
+	begin := time.Now()
+	startCtx, cancel := context.WithTimeout(ctx, startTime)
+	err := server.Start(startCtx)
+	cancel()
+	if err != nil {
+		return fmt.Errorf("crash: restart: %w", err)
+	}
+	r.restart = time.Since(begin)
+	begin = time.Now()
+	var fleet load.Fleet
+	defer fleet.Close()
+	ctx, cancel = context.WithTimeout(ctx, drainTime)
+	defer cancel()
+	login := func(first, n int) error {
+		_, err := fleet.LoginAll(ctx, n, func(i int) *client.Config { return w.recipientConfig(first + i) },
+			func(_ int, c *client.Conn) error { return c.Presence(0) })
+		return err
+	}
+	if err := login(w.cfg.senders, w.cfg.online); err != nil {
+		return fmt.Errorf("crash: online recipients after the crash: %w", err)
+	}
+	conns, err := fleet.LoginAll(ctx, w.cfg.senders, func(i int) *client.Config { return w.senderConfig(&sender{w: w, number: i}, false) },
+		nil)
+	if err != nil {
+		return fmt.Errorf("crash: senders after the crash: %w", err)
+	}
+	w.note(func() { w.mu.outgoing = 0 })
+	for i, c := range conns {
+		if err := w.resend(c, unacked[i]); err != nil {
+			return err
+		}
+	}
+	if err := w.settle(ctx, &fleet, "what was sent again"); err != nil {
+		return err
+	}
+	if err := w.fence(conns[0]); err != nil {
+		return err
+	}
+	if err := w.settle(ctx, &fleet, "the last messages"); err != nil {
+		return err
+	}
+	if err := login(w.cfg.senders+w.cfg.online, w.cfg.offline); err != nil {
+		return fmt.Errorf("crash: offline recipients: %w", err)
+	}
+	return w.drain(ctx, &fleet, r, begin)
+}
+
+// resend sends again, with the same ids, what can be recognised.
+func (w *world) resend(c *client.Conn, unacked []client.Sent) error {
+	for _, s := range unacked {
+		key, ok := s.Tag.(Key)
+		if !ok {
+			continue
+		}
+		w.mu.Lock()
+		recognisable := w.mu.check.OriginID(key) != ""
+		if recognisable {
+			w.mu.check.Resend(key)
+			w.mu.outgoing++
+		}
+		w.mu.Unlock()
+		if !recognisable {
+			continue
+		}
+		if err := c.Send(s.Stanza, key); err != nil {
+			return fmt.Errorf("crash: send again: %w", err)
+		}
+	}
+	return c.RequestAck()
+}
+
+// fence sends every recipient one last message.
+func (w *world) fence(c *client.Conn) error {
+	fences := make(map[int]Key)
+	for i := range w.cfg.online + w.cfg.offline {
+		to := w.cfg.senders + i
+		id := client.NewID()
+		w.mu.Lock()
+		fences[to] = w.newMessage(0, to, id)
+		w.mu.Unlock()
+	}
+	w.note(func() { w.mu.fences = make(map[int]Key, len(fences)) })
+	for to, key := range fences {
+		w.mu.Lock()
+		w.mu.fences[to] = key
+		id := w.mu.check.OriginID(key)
+		w.mu.Unlock()
+		if err := c.Send(w.talk.stanza(key, w.accounts.JID(to), id), key); err != nil {
+			return fmt.Errorf("crash: last messages: %w", err)
+		}
+	}
+	return c.RequestAck()
+}
+
+// settle waits until all that was sent is acknowledged.
+func (w *world) settle(ctx context.Context, fleet *load.Fleet, what string) error {
+	err := w.wait(ctx, func() bool { return w.mu.outgoing == 0 || fleet.Ended() != nil })
+	if err == nil {
+		err = fleet.Ended()
+	}
+	if err != nil {
+		return fmt.Errorf("crash: %s: no acknowledgement: %w", what, err)
+	}
+	return nil
+}
+
+// drain waits until every recipient has got its last message, and then, for a while, for any that should have come before.
+func (w *world) drain(ctx context.Context, fleet *load.Fleet, r *round, begin time.Time) error {
+	err := w.wait(ctx, func() bool { return len(w.mu.fences) == 0 || fleet.Ended() != nil })
+	if err == nil {
+		err = fleet.Ended()
+	}
+	if err != nil {
+		return fmt.Errorf("crash: drain: %w", err)
+	}
+	w.mu.Lock()
+	r.late = w.missing()
+	w.mu.Unlock()
+	grace, cancel := context.WithTimeout(ctx, graceTime)
+	defer cancel()
+	_ = w.wait(grace, func() bool { return w.missing() == 0 }) // what is missing now is lost: the report says so
+	r.drain = time.Since(begin)
+	return ctx.Err()
+}
+
+// missing counts what is acknowledged and hasn't arrived. The caller holds the lock.
+func (w *world) missing() int {
+	n := 0
+	for i := range w.cfg.online + w.cfg.offline {
+		n += w.mu.check.Missing(w.cfg.senders + i)
+	}
+	return n
+}
