@@ -80,8 +80,8 @@ func crash(ctx context.Context, cfg settings, data string, out io.Writer) ([]*ro
 // print prints a round as a line of the table.
 func (r *round) print(out io.Writer) {
 	note := ""
-	if r.late > 0 {
-		note = fmt.Sprintf("  (%d after the recipient's last message)", r.late)
+	if late := r.late - r.lost; late > 0 {
+		note = fmt.Sprintf("  (%d after the recipient's last message)", late)
 	}
 	fmt.Fprintf(out, "%5d %7d %6.0f %8d %7d %6d %7.2fs %5.2fs %6d %9d %10d %8d %8d%s\n", r.number, r.acked, r.rate, r.unacked, r.resent,
 		r.duplicates, r.restart.Seconds(), r.drain.Seconds(), r.lost, r.altered, r.reordered, r.unknown, r.refused, note)

@@ -24,7 +24,7 @@ func open(ctx context.Context, cfg settings, data string) (target, load.Accounts
 	if err != nil {
 		return nil, accounts, err
 	}
-	if err := node.Import(ctx, testnode.Users(cfg.prefix, cfg.users(), cfg.password)); err != nil {
+	if err := node.Import(ctx, testnode.Users(cfg.prefix, cfg.domain, cfg.users(), cfg.password)); err != nil {
 		return nil, accounts, err
 	}
 	accounts.Addr, accounts.Domain = node.C2STLS, node.Domain

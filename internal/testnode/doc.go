@@ -6,7 +6,7 @@
 //
 //	node, err := testnode.New(testnode.Config{Data: dir})
 //	if err == nil {
-//		err = node.Import(ctx, testnode.Users("u", 100, "secret"))
+//		err = node.Import(ctx, testnode.Users("u", "localhost", 100, "secret"))
 //	}
 //	if err == nil {
 //		err = node.Start(ctx)

@@ -30,11 +30,11 @@ type Config struct {
 // User is one account to import.
 type User struct{ JID, Password string }
 
-// Users are n accounts at localhost, all with one password: prefix0@localhost, prefix1@localhost and so on.
-func Users(prefix string, n int, password string) []User {
+// Users are n accounts at a domain, all with one password: prefix0@domain, prefix1@domain and so on.
+func Users(prefix, domain string, n int, password string) []User {
 	users := make([]User, n)
 	for i := range users {
-		users[i] = User{JID: fmt.Sprintf("%s%d@localhost", prefix, i), Password: password}
+		users[i] = User{JID: fmt.Sprintf("%s%d@%s", prefix, i, domain), Password: password}
 	}
 	return users
 }

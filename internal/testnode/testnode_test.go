@@ -172,7 +172,7 @@ func TestStopFails(t *testing.T) {
 
 func TestImport(t *testing.T) {
 	n := fakeNode(t, "serve")
-	if err := n.Import(t.Context(), Users("u", 2, "pw")); err != nil {
+	if err := n.Import(t.Context(), Users("u", "localhost", 2, "pw")); err != nil {
 		t.Fatal(err)
 	}
 	got, err := os.ReadFile(filepath.Join(n.data, "imported"))
@@ -190,7 +190,7 @@ func TestImport(t *testing.T) {
 
 func TestRun(t *testing.T) {
 	t.Setenv(fakeEnv, "serve")
-	n := Run(t, Config{Binary: os.Args[0]}, Users("u", 1, "pw"))
+	n := Run(t, Config{Binary: os.Args[0]}, Users("u", "localhost", 1, "pw"))
 	if n.PID() == 0 {
 		t.Error("not running")
 	}
