@@ -28,7 +28,7 @@ type Accounts interface {
 	Export(ctx context.Context, user ident.UserID) (*Export, error)
 }
 
-// Account is one user.
+// Account is one user. Here as elsewhere, times are kept to the microsecond, in UTC.
 type Account struct {
 	User     ident.UserID
 	SHA1     Scram // for SCRAM-SHA-1

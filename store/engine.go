@@ -1,6 +1,8 @@
 package store
 
 import (
+	"time"
+
 	"github.com/jackdaw-im/jackdaw/ident"
 )
 
@@ -86,4 +88,28 @@ const MailKind = "mailbox"
 // MailPartition(mailbox) % n: engines lock by partition, so lanes chosen so never wait for each other.
 func MailPartition(mailbox ident.UserID) ident.Partition {
 	return ident.PartitionOf(MailKind, string(mailbox))
+}
+
+// Micros returns a time as stores keep it: microseconds since 1970, 0 for the zero time.
+func Micros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+// FromMicros returns the time, in UTC, that Micros made us of.
+func FromMicros(us int64) time.Time {
+	if us == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(us).UTC()
+}
+
+// ExpiryOf returns when a row with the given TTL expires if it is stored now: 0, never, if ttl is 0 or less.
+func ExpiryOf(now time.Time, ttl time.Duration) int64 {
+	if ttl <= 0 {
+		return 0
+	}
+	return max(now.Add(ttl).UnixMicro(), 1)
 }

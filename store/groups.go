@@ -44,7 +44,8 @@ type Member struct {
 	JoinedRev uint64 // messages of an earlier revision are not for this member; set by the store
 }
 
-// GroupChange is one change of a group. Nil fields change nothing.
+// GroupChange is one change of a group. Nil fields change nothing. Removals come before Put, so that a user in both
+// leaves and joins anew.
 type GroupChange struct {
 	Owner    *ident.UserID
 	Subject  *string
