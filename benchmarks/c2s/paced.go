@@ -13,13 +13,17 @@ import (
 	"github.com/jackdaw-im/jackdaw/xmpp"
 )
 
+// lateTime is how long the last messages may take.
+const lateTime = 10 * time.Second
+
 // stopwatch collects the times of an open loop. All times are since begin.
 type stopwatch struct {
 	begin time.Time
 	mu    struct {
 		sync.Mutex
 		on                       bool
-		sent, got                int
+		from                     time.Duration // what was sent earlier doesn't count
+		sent                     int
 		delivered, acked, behind load.Latencies
 	}
 }
@@ -49,7 +53,7 @@ func paced(ctx context.Context, cfg *settings, server *load.Server) ([]result, e
 	if err := watch.send(ctx, cfg, server, senders, cfg.warm); err != nil {
 		return nil, err
 	}
-	watch.set(true)
+	watch.measure()
 	meter, err := server.Meter()
 	if err != nil {
 		return nil, err
@@ -61,10 +65,11 @@ func paced(ctx context.Context, cfg *settings, server *load.Server) ([]result, e
 	if err != nil {
 		return nil, err
 	}
-	if err := rest(ctx, min(cfg.measure, time.Second)); err != nil { // the last ones arrive
-		return nil, err
+	for limit := time.Now().Add(lateTime); watch.underWay() > 0 && time.Now().Before(limit); {
+		if err := rest(ctx, time.Millisecond); err != nil {
+			return nil, err
+		}
 	}
-	watch.set(false)
 	if err := fleet.Ended(); err != nil {
 		return nil, fmt.Errorf("c2s: open loop: %w", err)
 	}
@@ -132,8 +137,7 @@ func (w *stopwatch) arrived(_ *client.Conn, e *xmpp.Element) {
 	now := time.Since(w.begin)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if ok && w.mu.on {
-		w.mu.got++
+	if ok && w.mu.on && at >= w.mu.from {
 		w.mu.delivered.Add(now - at)
 	}
 }
@@ -144,24 +148,32 @@ func (w *stopwatch) acked(_ *client.Conn, sent []client.Sent) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, s := range sent {
-		if at, ok := s.Tag.(time.Duration); ok && w.mu.on {
+		if at, ok := s.Tag.(time.Duration); ok && w.mu.on && at >= w.mu.from {
 			w.mu.acked.Add(now - at)
 		}
 	}
 }
 
-func (w *stopwatch) set(on bool) {
+// measure begins to count what is sent from now on.
+func (w *stopwatch) measure() {
 	w.mu.Lock()
-	w.mu.on = on
-	w.mu.Unlock()
+	defer w.mu.Unlock()
+	w.mu.on, w.mu.from = true, time.Since(w.begin)
+}
+
+// underWay is how many of the counted messages haven't arrived, or aren't acknowledged.
+func (w *stopwatch) underWay() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.mu.sent - min(w.mu.delivered.Len(), w.mu.acked.Len())
 }
 
 func (w *stopwatch) results(cfg *settings, spent load.Spent) ([]result, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	n := w.mu.sent
-	if w.mu.got < n*99/100 {
-		return nil, fmt.Errorf("c2s: open loop: %d of %d messages arrived", w.mu.got, n)
+	if got, acked := w.mu.delivered.Len(), w.mu.acked.Len(); got < n || acked < n {
+		return nil, fmt.Errorf("c2s: open loop: %d sent, %d arrived, %d acknowledged within %v", n, got, acked, lateTime)
 	}
 	name := fmt.Sprintf("1:1 at %d/s", cfg.rate)
 	ms := func(l *load.Latencies, p float64) float64 {

@@ -15,7 +15,6 @@ const (
 	loadTime  = 2 * time.Minute
 	startTime = time.Minute
 	drainTime = 2 * time.Minute
-	graceTime = 10 * time.Second // for messages that didn't come before the end of the drain: late, or lost
 )
 
 // target is a server that can be crashed.
@@ -247,7 +246,7 @@ func (w *world) drain(ctx context.Context, fleet *load.Fleet, r *round, begin ti
 	w.mu.Lock()
 	r.late = w.missing()
 	w.mu.Unlock()
-	grace, cancel := context.WithTimeout(ctx, graceTime)
+	grace, cancel := context.WithTimeout(ctx, w.cfg.grace)
 	defer cancel()
 	_ = w.wait(grace, func() bool { return w.missing() == 0 }) // what is missing now is lost: the report says so
 	r.drain = time.Since(begin)

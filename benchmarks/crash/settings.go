@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"time"
 )
 
 // settings say what a run does.
@@ -14,15 +15,15 @@ type settings struct {
 	window                   int
 	rate                     float64
 	seed                     uint64
+	grace                    time.Duration // for messages that didn't come before the end of the drain: late, or lost
 
 	server, command          string
 	domain, prefix, password string
 }
 
-// defaults are those of the full run: twenty rounds with five thousand acknowledged messages each, and more in the later ones than
-// chance could take away.
+// defaults are those of the full run: twenty rounds that together have more than a hundred thousand acknowledged messages.
 func defaults() settings {
-	return settings{rounds: 20, acked: 6000, senders: 16, online: 24, offline: 24, window: 64, rate: 2000, seed: rand.Uint64(),
+	return settings{rounds: 20, acked: 6000, senders: 16, online: 24, offline: 24, window: 64, rate: 2000, seed: rand.Uint64(), grace: 10 * time.Second,
 		domain: "localhost", prefix: "u", password: "benchmark"}
 }
 
