@@ -6,8 +6,9 @@
 //
 // In each round, senders talk to recipients of whom some are online, with stream management, and some are not. Every message carries
 // an origin-id, except one of sixteen; a quarter has no stanza id, and half share the one stanza id m1. After the crash the senders
-// log in anew and send again, with the same origin-ids, what they hold no acknowledgement for; then everybody logs in and drains. A
-// round fails if a message is acknowledged and lost, arrives with another origin-id, out of its sender's order, or is refused.
+// log in anew and send again, with the same origin-ids, what they hold no acknowledgement for; then everybody logs in and drains; in
+// every other round, on average, the server crashes once more meanwhile. A round fails if a message is acknowledged and lost, arrives
+// with another origin-id, out of its sender's order, or is refused.
 // A message without an origin-id isn't sent again: the server would take it for another.
 //
 //	check.go  the judge, pure

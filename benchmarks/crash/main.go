@@ -64,7 +64,7 @@ func crash(ctx context.Context, cfg settings, data string, out io.Writer) ([]*ro
 	random := rand.New(rand.NewPCG(cfg.seed, 0))
 	fmt.Fprintf(out, "%d rounds, %d senders with a window of %d, recipients: %d online, %d offline; seed %d\n\n", cfg.rounds, cfg.senders,
 		cfg.window, cfg.online, cfg.offline, cfg.seed)
-	fmt.Fprintln(out, "round   acked  per s  unacked  resent  dupl.  restart  drain   lost  other id  reordered  unknown  refused")
+	fmt.Fprintln(out, "round  crashes   acked  per s  unacked  resent  dupl.  restart  drain   lost  other id  reordered  unknown  refused")
 	var rounds []*round
 	for i := range cfg.rounds {
 		r, err := w.runRound(ctx, server, i+1, random)
@@ -83,16 +83,17 @@ func (r *round) print(out io.Writer) {
 	if late := r.late - r.lost; late > 0 {
 		note = fmt.Sprintf("  (%d after the recipient's last message)", late)
 	}
-	fmt.Fprintf(out, "%5d %7d %6.0f %8d %7d %6d %7.2fs %5.2fs %6d %9d %10d %8d %8d%s\n", r.number, r.acked, r.rate, r.unacked, r.resent,
+	fmt.Fprintf(out, "%5d %8d %7d %6.0f %8d %7d %6d %7.2fs %5.2fs %6d %9d %10d %8d %8d%s\n", r.number, r.crashes, r.acked, r.rate, r.unacked, r.resent,
 		r.duplicates, r.restart.Seconds(), r.drain.Seconds(), r.lost, r.altered, r.reordered, r.unknown, r.refused, note)
 }
 
 // verdict prints the sums. Its error says what was wrong: a fault of the server, or a load that wasn't what the test asks for.
 func verdict(cfg settings, rounds []*round, out io.Writer) error {
-	acked, slow, failed := 0, 0, 0
+	acked, crashes, slow, failed := 0, 0, 0, 0
 	var longest time.Duration
 	for _, r := range rounds {
 		acked += r.acked
+		crashes += r.crashes
 		longest = max(longest, r.restart)
 		if r.rate < cfg.rate {
 			slow++
@@ -102,7 +103,7 @@ func verdict(cfg settings, rounds []*round, out io.Writer) error {
 		}
 	}
 	total := rounds[len(rounds)-1].total
-	fmt.Fprintf(out, "\n%d crashes, %d acknowledged under load (%d in all), %d acknowledged and lost; longest restart %.2f s\n", len(rounds),
+	fmt.Fprintf(out, "\n%d crashes, %d acknowledged under load (%d in all), %d acknowledged and lost; longest restart %.2f s\n", crashes,
 		acked, total.Acked, len(total.Lost), longest.Seconds())
 	for _, fault := range total.Faults() {
 		fmt.Fprintln(out, "fault:", fault)

@@ -12,9 +12,10 @@ import (
 
 // Bounds of the phases of a round. They end a run against a server that is stuck; none decides how long a good round takes.
 const (
-	loadTime  = 2 * time.Minute
-	startTime = time.Minute
-	drainTime = 2 * time.Minute
+	loadTime    = 2 * time.Minute
+	startTime   = time.Minute
+	recoverTime = 3 * time.Minute
+	drainCrash  = 300 * time.Millisecond // a crash during the drain comes within this time
 )
 
 // target is a server that can be crashed.
@@ -30,10 +31,11 @@ type target interface {
 // round is the result of one crash.
 type round struct {
 	number  int
+	crashes int           // one, or with another during the drain, two
 	acked   int           // in the load, before the crash
 	rate    float64       // of these, a second
 	unacked int           // sent and not acknowledged at the crash
-	restart time.Duration // from the start of the new process until it accepted logins
+	restart time.Duration // the longer one, from the start of the new process until it accepted logins
 	drain   time.Duration // from the first login after it until all had arrived
 	late    int           // acknowledged messages that came after their recipient's last
 
@@ -44,13 +46,13 @@ type round struct {
 
 // runRound does one round. An error means that the round couldn't be finished, not that the server lost something.
 func (w *world) runRound(ctx context.Context, server target, number int, random *rand.Rand) (*round, error) {
-	r := &round{number: number}
+	r := &round{number: number, late: -1}
 	before, refusedBefore := w.report()
 	unacked, err := w.load(ctx, server, r, random, before)
 	if err != nil {
 		return nil, err
 	}
-	if err := w.recover(ctx, server, r, unacked); err != nil {
+	if err := w.recover(ctx, server, r, unacked, random); err != nil {
 		return nil, err
 	}
 	var refused int
@@ -79,10 +81,8 @@ func (w *world) load(ctx context.Context, server target, r *round, random *rand.
 	defer recipients.Cut()
 	defer senders.Cut()
 	w.note(func() { w.mu.stopped, w.mu.outgoing = false, 0 })
-	_, err := recipients.LoginAll(ctx, w.cfg.online, func(i int) *client.Config { return w.recipientConfig(w.cfg.senders + i) },
-		func(_ int, c *client.Conn) error { return c.Presence(0) })
-	if err != nil {
-		return nil, fmt.Errorf("crash: online recipients: %w", err)
+	if err := w.loginRecipients(ctx, &recipients, w.cfg.online); err != nil {
+		return nil, err
 	}
 	all := make([]*sender, w.cfg.senders)
 	for i := range all {
@@ -127,27 +127,50 @@ func (w *world) load(ctx context.Context, server target, r *round, random *rand.
 }
 
 // recover starts the server again, sends again what has no acknowledgement, and drains every recipient.
-func (w *world) recover(ctx context.Context, server target, r *round, unacked [][]client.Sent) error {
-	begin := time.Now()
-	startCtx, cancel := context.WithTimeout(ctx, startTime)
-	err := server.Start(startCtx)
-	cancel()
-	if err != nil {
-		return fmt.Errorf("crash: restart: %w", err)
-	}
-	r.restart = time.Since(begin)
-	begin = time.Now()
-	var fleet load.Fleet
-	defer fleet.Close()
-	ctx, cancel = context.WithTimeout(ctx, drainTime)
+func (w *world) recover(ctx context.Context, server target, r *round, unacked [][]client.Sent, random *rand.Rand) error {
+	ctx, cancel := context.WithTimeout(ctx, recoverTime)
 	defer cancel()
-	login := func(first, n int) error {
-		_, err := fleet.LoginAll(ctx, n, func(i int) *client.Config { return w.recipientConfig(first + i) },
-			func(_ int, c *client.Conn) error { return c.Presence(0) })
+	if err := w.restart(ctx, server, r); err != nil {
 		return err
 	}
-	if err := login(w.cfg.senders, w.cfg.online); err != nil {
-		return fmt.Errorf("crash: online recipients after the crash: %w", err)
+	begin := time.Now()
+	if err := w.goOn(ctx, unacked); err != nil {
+		return err
+	}
+	if random.IntN(2) == 0 {
+		if err := w.crashAgain(ctx, server, r, random); err != nil {
+			return err
+		}
+	}
+	var fleet load.Fleet
+	defer fleet.Close()
+	if err := w.loginRecipients(ctx, &fleet, w.cfg.online+w.cfg.offline); err != nil {
+		return err
+	}
+	err := w.drain(ctx, &fleet, r)
+	r.drain = time.Since(begin)
+	return err
+}
+
+// restart starts the server, and measures how long that takes.
+func (w *world) restart(ctx context.Context, server target, r *round) error {
+	begin := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, startTime)
+	defer cancel()
+	if err := server.Start(ctx); err != nil {
+		return fmt.Errorf("crash: restart: %w", err)
+	}
+	r.crashes++
+	r.restart = max(r.restart, time.Since(begin))
+	return nil
+}
+
+// goOn lets the clients that were online come back, send again, and end with one last message to everybody.
+func (w *world) goOn(ctx context.Context, unacked [][]client.Sent) error {
+	var fleet load.Fleet
+	defer fleet.Close()
+	if err := w.loginRecipients(ctx, &fleet, w.cfg.online); err != nil {
+		return err
 	}
 	conns, err := fleet.LoginAll(ctx, w.cfg.senders, func(i int) *client.Config { return w.senderConfig(&sender{w: w, number: i}, false) },
 		nil)
@@ -166,13 +189,32 @@ func (w *world) recover(ctx context.Context, server target, r *round, unacked []
 	if err := w.fence(conns[0]); err != nil {
 		return err
 	}
-	if err := w.settle(ctx, &fleet, "the last messages"); err != nil {
-		return err
+	return w.settle(ctx, &fleet, "the last messages")
+}
+
+// crashAgain kills the server while the recipients log in and drain.
+func (w *world) crashAgain(ctx context.Context, server target, r *round, random *rand.Rand) error {
+	var fleet load.Fleet
+	killed := make(chan struct{})
+	timer := time.AfterFunc(time.Duration(random.Int64N(int64(drainCrash))), func() {
+		server.Kill()
+		close(killed)
+	})
+	defer timer.Stop()
+	_ = w.loginRecipients(ctx, &fleet, w.cfg.online+w.cfg.offline) // most or none succeed
+	<-killed
+	fleet.Wait()
+	return w.restart(ctx, server, r)
+}
+
+// loginRecipients makes the first n recipients available.
+func (w *world) loginRecipients(ctx context.Context, fleet *load.Fleet, n int) error {
+	_, err := fleet.LoginAll(ctx, n, func(i int) *client.Config { return w.recipientConfig(w.cfg.senders + i) },
+		func(_ int, c *client.Conn) error { return c.Presence(0) })
+	if err != nil {
+		return fmt.Errorf("crash: recipients: %w", err)
 	}
-	if err := login(w.cfg.senders+w.cfg.online, w.cfg.offline); err != nil {
-		return fmt.Errorf("crash: offline recipients: %w", err)
-	}
-	return w.drain(ctx, &fleet, r, begin)
+	return nil
 }
 
 // resend sends again, with the same ids, what can be recognised.
@@ -234,23 +276,31 @@ func (w *world) settle(ctx context.Context, fleet *load.Fleet, what string) erro
 	return nil
 }
 
-// drain waits until every recipient has got its last message, and then, for a while, for any that should have come before.
-func (w *world) drain(ctx context.Context, fleet *load.Fleet, r *round, begin time.Time) error {
-	err := w.wait(ctx, func() bool { return len(w.mu.fences) == 0 || fleet.Ended() != nil })
-	if err == nil {
-		err = fleet.Ended()
+// drain waits until every recipient has got its last message and all that was acknowledged. Where nothing has arrived for a while
+// that doesn't come any more: the report says what is lost.
+func (w *world) drain(ctx context.Context, fleet *load.Fleet, r *round) error {
+	arrived := func() int { return w.mu.check.report.Received + w.mu.check.report.Duplicates }
+	for before := -1; ; {
+		quiet, cancel := context.WithTimeout(ctx, w.cfg.grace)
+		err := w.wait(quiet, func() bool {
+			if len(w.mu.fences) == 0 && r.late < 0 {
+				r.late = w.missing()
+			}
+			return len(w.mu.fences) == 0 && w.missing() == 0 || fleet.Ended() != nil
+		})
+		cancel()
+		w.mu.Lock()
+		now := arrived()
+		w.mu.Unlock()
+		switch {
+		case fleet.Ended() != nil:
+			return fmt.Errorf("crash: drain: %w", fleet.Ended())
+		case err == nil || ctx.Err() != nil || now == before:
+			r.late = max(r.late, 0)
+			return ctx.Err()
+		}
+		before = now
 	}
-	if err != nil {
-		return fmt.Errorf("crash: drain: %w", err)
-	}
-	w.mu.Lock()
-	r.late = w.missing()
-	w.mu.Unlock()
-	grace, cancel := context.WithTimeout(ctx, w.cfg.grace)
-	defer cancel()
-	_ = w.wait(grace, func() bool { return w.missing() == 0 }) // what is missing now is lost: the report says so
-	r.drain = time.Since(begin)
-	return ctx.Err()
 }
 
 // missing counts what is acknowledged and hasn't arrived. The caller holds the lock.

@@ -15,7 +15,7 @@ type settings struct {
 	window                   int
 	rate                     float64
 	seed                     uint64
-	grace                    time.Duration // for messages that didn't come before the end of the drain: late, or lost
+	grace                    time.Duration // what hasn't arrived when nothing did for so long is lost
 
 	server, command          string
 	domain, prefix, password string
