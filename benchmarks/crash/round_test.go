@@ -100,6 +100,7 @@ func TestRoundsFindFaults(t *testing.T) {
 		}, func(r *round) int { return r.unknown }},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // they mostly wait
 			cfg := few()
 			cfg.rounds, cfg.grace = 1, time.Second
 			all := rounds(t, cfg, test.fault)
