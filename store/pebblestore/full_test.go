@@ -1,0 +1,3 @@
+package pebblestore_test
+
+func exitOnFullDisk() bool { return false }
