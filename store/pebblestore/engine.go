@@ -18,6 +18,7 @@ type Engine struct {
 	db    *pebble.DB
 	lock  *pebble.Lock
 	space *space
+	guard *guardFS
 	watch watch
 
 	// running is held for reading by every call and for writing by Close.

@@ -28,10 +28,7 @@ func (l logger) Fatalf(format string, args ...any) { l.e.space.fail(fmt.Sprintf(
 // events are what Pebble tells; it calls them from its own goroutines, and they must not wait.
 func (e *Engine) events() *pebble.EventListener {
 	return &pebble.EventListener{
-		BackgroundError: func(err error) {
-			e.space.backgroundError(err)
-			e.o.Logger.Warn("store work in the background failed and is tried again", zap.String("folder", e.dir), zap.Error(err))
-		},
+		BackgroundError: e.space.backgroundError,
 		DataCorruption: func(i pebble.DataCorruptionInfo) {
 			e.o.Logger.Error("stored data is damaged", zap.String("file", i.Path), zap.Error(i.Details))
 		},

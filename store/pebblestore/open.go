@@ -73,6 +73,7 @@ func openLocked(dir string, lock *pebble.Lock, o Options) (*Engine, error) {
 		return nil, errors.Join(err, db.Close())
 	}
 	writeOwner(o.FS, dir)
+	e.guard.armed.Store(true)
 	e.space.look()
 	e.start()
 	return e, nil
@@ -150,8 +151,9 @@ func (e *Engine) pebbleOptions() *pebble.Options {
 	if e.o.Ballast > 0 {
 		fs = vfs.OnDiskFull(fs, e.space.diskFull)
 	}
+	e.guard = &guardFS{FS: fs, fail: e.space.fail}
 	po := &pebble.Options{
-		FS:                          fs,
+		FS:                          e.guard,
 		Lock:                        e.lock,
 		Logger:                      logger{e},
 		EventListener:               e.events(),

@@ -2,6 +2,7 @@ package pebblestore
 
 import (
 	"fmt"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,7 +20,7 @@ type space struct {
 	path    string // of the ballast
 	free    atomic.Uint64
 	level   atomic.Int32 // the least growth that is refused, as a growth; none means that nothing is
-	noSpace atomic.Bool  // the file system has said "no space" since the last look
+	noSpace atomic.Int64 // when the file system last said "no space", in microseconds since 1970
 	ballast struct {
 		sync.Mutex
 		stands bool
@@ -30,8 +31,13 @@ type space struct {
 		stalled time.Time // since when writes stand still; zero = they don't
 		errors  int       // of background work since then
 		last    error
+		logged  time.Time // when such an error was last logged
 	}
 }
+
+// noSpaceHolds is how long the word of the file system that there is no space counts for more than the free space it
+// reports, which knows nothing of quotas.
+const noSpaceHolds = 10 * time.Second
 
 func newSpace(e *Engine) *space {
 	return &space{e: e, path: e.o.FS.PathJoin(e.dir, ballastFile)}
@@ -45,7 +51,7 @@ func (s *space) allows(g growth) error {
 	if l := growth(s.level.Load()); l == none || g < l {
 		return nil
 	}
-	return fmt.Errorf("pebblestore: %w: %d MB are free for %s; make room until there are %d MB",
+	return fmt.Errorf("pebblestore: %w: %d MB are free for folder %s; make room until there are %d MB",
 		store.ErrFull, s.free.Load()>>20, s.e.dir, s.e.o.ResumeAbove>>20)
 }
 
@@ -54,22 +60,15 @@ func (s *space) look() {
 	free, err := s.e.o.FreeSpace(s.e.dir)
 	if err != nil {
 		s.e.o.Logger.Debug("free space unknown", zap.Error(err))
-		return
+		free = math.MaxUint64
+	} else {
+		s.free.Store(free)
 	}
-	s.free.Store(free)
 	was := growth(s.level.Load())
-	now := was
-	switch {
-	case free < s.e.o.StopBelow/4, s.noSpace.Swap(false) && free < s.e.o.ResumeAbove:
-		now = some
-	case free < s.e.o.StopBelow:
-		now = large
-	case free >= s.e.o.ResumeAbove:
-		now = none
-	case was == some:
-		now = large
+	now := s.next(was, free)
+	if !s.level.CompareAndSwap(int32(was), int32(now)) {
+		return // diskFull was faster; the next look will see
 	}
-	s.level.Store(int32(now))
 	switch {
 	case was == none && now != none:
 		s.e.o.Logger.Error("store refuses new messages: disk nearly full", zap.String("folder", s.e.dir), zap.Uint64("free_bytes", free))
@@ -79,6 +78,29 @@ func (s *space) look() {
 	if now == none {
 		s.fillBallast(free)
 	}
+}
+
+// next returns the level that follows from the free space. Between the two marks the level stays, so that it doesn't
+// flicker; but what was refused below the lowest mark only is taken again.
+func (s *space) next(was growth, free uint64) growth {
+	last := s.noSpace.Load()
+	switch {
+	case last != 0 && s.e.o.Now().Sub(time.UnixMicro(last)) < noSpaceHolds, free < s.e.o.StopBelow/4:
+		return some
+	case free < s.e.o.StopBelow:
+		return large
+	case free >= s.e.o.ResumeAbove:
+		return none
+	case was == some:
+		return large
+	}
+	return was
+}
+
+// sawNoSpace refuses all growth at once, for the file system has said that there is no space.
+func (s *space) sawNoSpace() {
+	s.noSpace.Store(s.e.o.Now().UnixMicro())
+	s.level.Store(int32(some))
 }
 
 // health says how the store is.
@@ -97,8 +119,7 @@ func (s *space) health() store.Health {
 
 // diskFull is called by Pebble's file system when a write finds no space, before the write is tried once more.
 func (s *space) diskFull() {
-	s.noSpace.Store(true)
-	s.level.Store(int32(some))
+	s.sawNoSpace()
 	s.ballast.Lock()
 	defer s.ballast.Unlock()
 	if !s.ballast.stands {
@@ -168,15 +189,19 @@ func (s *space) stallEnded() {
 }
 
 // backgroundError is told of a flush or compaction that did not work and will be tried again.
+// Pebble tries again at once, so it is logged once a second only.
 func (s *space) backgroundError(err error) {
 	if vfs.IsNoSpaceError(err) {
-		s.noSpace.Store(true)
-		s.level.Store(int32(some))
+		s.sawNoSpace()
 	}
 	s.trouble.Lock()
+	defer s.trouble.Unlock()
 	s.trouble.errors++
 	s.trouble.last = err
-	s.trouble.Unlock()
+	if now := s.e.o.Now(); now.Sub(s.trouble.logged) >= time.Second {
+		s.trouble.logged = now
+		s.e.o.Logger.Warn("store work in the background failed and is tried again", zap.String("folder", s.e.dir), zap.Error(err))
+	}
 }
 
 // hopeless returns why the process must end: writes have stood still for the stall limit while background work fails.
@@ -194,7 +219,6 @@ func (s *space) fail(reason string) {
 	s.trouble.Lock()
 	s.trouble.failed = reason
 	s.trouble.Unlock()
-	s.level.Store(int32(some))
 	s.e.o.Logger.Error("store can't go on: process ends", zap.String("folder", s.e.dir), zap.String("reason", reason), zap.Int("exit_code", ExitCode))
 	_ = s.e.o.Logger.Sync() // the process ends whether or not it works
 	s.e.o.Exit(ExitCode)

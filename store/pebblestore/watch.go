@@ -1,9 +1,12 @@
 package pebblestore
 
 import (
+	"errors"
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/jackdaw-im/jackdaw/store"
 )
 
 // sweepEvery is how often done entries of group logs are looked for.
@@ -33,7 +36,7 @@ func (e *Engine) start() {
 			}
 			if now := e.o.Now(); now.Sub(swept) >= sweepEvery {
 				swept = now
-				if err := e.sweep(now); err != nil {
+				if err := e.sweep(now); err != nil && !errors.Is(err, store.ErrClosed) {
 					e.o.Logger.Warn("sweeping group logs failed", zap.Error(err))
 				}
 			}
