@@ -2,6 +2,7 @@ package pebblestore
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"math/bits"
@@ -24,13 +25,19 @@ type rowKey struct {
 
 // mailScratch is the memory of one Commit, used again by the next.
 type mailScratch struct {
-	appended map[rowKey]struct{} // rows that this batch inserts
-	deleted  map[rowKey]struct{} // rows that this batch deletes; only filled if it holds partial acks
+	appended map[rowKey]struct{} // rows that this batch inserts; this and the next only if it holds partial acks
+	deleted  map[rowKey]struct{} // rows that this batch deletes
+	keys     []byte              // of the appends, one after the other
+	order    []placed            // where in keys
 	key      []byte
 	value    []byte
 	parts    []ident.Partition // of the appends, then of the acks
 	locks    partitionSet
+	rows     rowFinder
 }
+
+// placed is the key of one append: keys[from:to].
+type placed struct{ from, to, i int }
 
 func newMailScratch() *mailScratch {
 	return &mailScratch{appended: map[rowKey]struct{}{}, deleted: map[rowKey]struct{}{}}
@@ -39,7 +46,7 @@ func newMailScratch() *mailScratch {
 func (s *mailScratch) reset() {
 	clear(s.appended)
 	clear(s.deleted)
-	s.parts = s.parts[:0]
+	s.keys, s.order, s.parts = s.keys[:0], s.order[:0], s.parts[:0]
 	s.locks = partitionSet{}
 }
 
@@ -87,21 +94,16 @@ func (m mail) Commit(b *store.Batch) (store.Result, error) {
 }
 
 // apply builds the batch and makes it visible, under the locks of its partitions.
-func (m mail) apply(batch *pebble.Batch, b *store.Batch, s *mailScratch, res *store.Result) error {
+func (m mail) apply(batch *pebble.Batch, b *store.Batch, s *mailScratch, res *store.Result) (err error) {
 	m.lockMail(&s.locks)
 	defer m.unlockMail(&s.locks)
-	now := m.o.Now()
-	for i := range b.Appends {
-		a := &b.Appends[i]
-		fresh, err := m.append(batch, a, s.parts[i], s, store.ExpiryOf(now, a.TTL))
-		if err != nil {
-			return err
-		}
-		if !fresh {
-			res.Duplicates = append(res.Duplicates, i)
-		}
+	defer func() { err = errors.Join(err, s.rows.close()) }()
+	s.rows.db = m.db
+	partial := slices.ContainsFunc(b.Acks, func(a store.Ack) bool { return !a.Delete })
+	if err := m.appends(batch, b.Appends, s, partial, res); err != nil {
+		return err
 	}
-	if err := m.acks(batch, b.Acks, s.parts[len(b.Appends):], s); err != nil {
+	if err := m.acks(batch, b.Acks, s.parts[len(b.Appends):], partial, s); err != nil {
 		return err
 	}
 	if len(b.Appends) > 0 {
@@ -110,39 +112,90 @@ func (m mail) apply(batch *pebble.Batch, b *store.Batch, s *mailScratch, res *st
 	return batch.Commit(pebble.NoSync)
 }
 
-// append adds one message to the batch unless its row is there.
-func (m mail) append(batch *pebble.Batch, a *store.Append, p ident.Partition, s *mailScratch, expiry int64) (bool, error) {
-	if _, ok := s.appended[rowKey{a.Mailbox, a.ID}]; ok {
-		return false, nil
+// appends adds the messages whose rows are not there to the batch: first all rows in the order of their keys, then all
+// bodies, because both finding and inserting are cheaper next to where the last one was.
+func (m mail) appends(batch *pebble.Batch, appends []store.Append, s *mailScratch, partial bool, res *store.Result) error {
+	for i := range appends {
+		from := len(s.keys)
+		s.keys = append(appendMailbox(s.keys, tagMail, s.parts[i], appends[i].Mailbox), appends[i].ID[:]...)
+		s.order = append(s.order, placed{from, len(s.keys), i})
 	}
-	s.key = append(appendMailbox(s.key[:0], tagMail, p, a.Mailbox), a.ID[:]...)
-	if there, err := m.exists(s.key); err != nil || there {
-		return false, err
+	slices.SortFunc(s.order, func(a, b placed) int {
+		return cmp.Or(bytes.Compare(s.keys[a.from:a.to], s.keys[b.from:b.to]), cmp.Compare(a.i, b.i))
+	})
+	now := m.o.Now()
+	fresh := s.order[:0] // overtaken by the loop, which reads each place before it is written
+	var last []byte
+	for _, p := range s.order {
+		key, a := s.keys[p.from:p.to], &appends[p.i]
+		there := bytes.Equal(key, last)
+		if last = key; !there {
+			var err error
+			if there, err = s.rows.has(key); err != nil {
+				return err
+			}
+		}
+		if there {
+			res.Duplicates = append(res.Duplicates, p.i)
+			continue
+		}
+		fresh = append(fresh, p)
+		if partial {
+			s.appended[rowKey{a.Mailbox, a.ID}] = struct{}{}
+		}
+		s.value = encodeRow(s.value[:0], a, store.ExpiryOf(now, a.TTL))
+		if err := batch.Set(key, s.value, nil); err != nil {
+			return err
+		}
 	}
-	s.appended[rowKey{a.Mailbox, a.ID}] = struct{}{}
-	s.value = encodeRow(s.value[:0], a, expiry)
-	if err := batch.Set(s.key, s.value, nil); err != nil {
-		return false, err
+	slices.Sort(res.Duplicates)
+	for _, p := range fresh {
+		key := s.keys[p.from:p.to]
+		copy(key, tagBody)
+		if err := batch.Set(key, appends[p.i].Body, nil); err != nil {
+			return err
+		}
 	}
-	copy(s.key, tagBody)
-	return true, batch.Set(s.key, a.Body, nil)
+	return nil
 }
 
-// exists is has without a closure, because every append asks it.
-func (m mail) exists(key []byte) (bool, error) {
-	_, closer, err := m.db.Get(key)
-	if err == nil {
-		return true, closer.Close()
-	}
-	if errors.Is(err, pebble.ErrNotFound) {
-		return false, nil
-	}
-	return false, err
+// rowFinder answers for one Commit which rows are there. It uses one iterator instead of single reads because only an
+// iterator can be told to ask the bloom filters of the lowest level too, where nearly all rows are: most rows that are
+// asked for are new, and without the filter each would cost the reading of a block.
+type rowFinder struct {
+	db *pebble.DB
+	it *pebble.Iterator
 }
+
+// has reports whether a key is there. The first call opens the iterator, so it must be made under the locks of all
+// partitions that are asked about.
+func (f *rowFinder) has(key []byte) (bool, error) {
+	if f.it == nil {
+		it, err := f.db.NewIter(&pebble.IterOptions{LowerBound: mailLower, UpperBound: mailUpper, UseL6Filters: true})
+		if err != nil {
+			return false, err
+		}
+		f.it = it
+	}
+	if f.it.SeekPrefixGE(key) {
+		return bytes.Equal(f.it.Key(), key), nil
+	}
+	return false, f.it.Error()
+}
+
+func (f *rowFinder) close() error {
+	if f.it == nil {
+		return nil
+	}
+	it := f.it
+	f.it = nil
+	return it.Close()
+}
+
+var mailLower, mailUpper = []byte(tagMail), after([]byte(tagMail))
 
 // acks adds acknowledgements to the batch. A row that any of them deletes has no partial ones, whatever their order.
-func (m mail) acks(batch *pebble.Batch, acks []store.Ack, parts []ident.Partition, s *mailScratch) error {
-	partial := slices.ContainsFunc(acks, func(a store.Ack) bool { return !a.Delete })
+func (m mail) acks(batch *pebble.Batch, acks []store.Ack, parts []ident.Partition, partial bool, s *mailScratch) error {
 	for i := range acks {
 		a := &acks[i]
 		if !a.Delete {
@@ -192,7 +245,7 @@ func (m mail) deleteRow(batch *pebble.Batch, mailbox ident.UserID, id ident.Mess
 func (m mail) partialAck(batch *pebble.Batch, a *store.Ack, p ident.Partition, s *mailScratch) error {
 	if _, ok := s.appended[rowKey{a.Mailbox, a.ID}]; !ok {
 		s.key = append(appendMailbox(s.key[:0], tagMail, p, a.Mailbox), a.ID[:]...)
-		if there, err := m.exists(s.key); err != nil || !there {
+		if there, err := s.rows.has(s.key); err != nil || !there {
 			return err
 		}
 	}

@@ -169,6 +169,7 @@ func (e *Engine) pebbleOptions() *pebble.Options {
 		CompactionConcurrencyRange:  func() (int, int) { return 1, 2 },
 	}
 	for i := range po.Levels {
+		po.TargetFileSizes[i] = 4 << 20 // filters are read whole: in the large tables that are usual they crowd the cache
 		po.Levels[i].BlockSize = 16 << 10
 		po.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
 		po.Levels[i].FilterType = pebble.TableFilter

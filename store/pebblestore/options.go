@@ -13,7 +13,7 @@ const (
 	DefaultStopBelow   = 512 << 20
 	DefaultResumeAbove = 1 << 30
 	DefaultBallast     = 64 << 20
-	DefaultCache       = 32 << 20
+	DefaultCache       = 128 << 20
 	DefaultMemTable    = 32 << 20
 	DefaultProbeEvery  = time.Second
 	DefaultStallLimit  = 30 * time.Second
