@@ -5,8 +5,9 @@ import "errors"
 // The errors that callers branch on, by errors.Is. An engine wraps them with what a person needs to know (which folder,
 // how many bytes, what to do); any other error of a write means that its outcome is unknown and that it may be repeated.
 var (
-	// ErrFull refuses what would make the store grow while the disk is nearly full. Nothing of the call was stored. It
-	// passes by itself once there is room: repeat later, or answer the sender with a refusal.
+	// ErrFull refuses what would make the store grow while the disk is nearly full: first appends (of mail and group
+	// logs), new accounts and new groups; when hardly anything is left every change but acks and removals. Nothing of
+	// the call was stored. It passes by itself once there is room: repeat later, or answer the sender with a refusal.
 	ErrFull = errors.New("store: the disk is nearly full, so new messages are refused until there is room")
 	// ErrRevision refuses a change made from an outdated view. Nothing was stored: read again and decide again.
 	ErrRevision = errors.New("store: somebody else has changed this since it was read")

@@ -30,9 +30,11 @@ type Options struct {
 	// acknowledgements is refused.
 	StopBelow, ResumeAbove uint64
 	Ballast                int64 // bytes of the file that is deleted when the disk is full all the same; negative = none
-	Cache                  int64 // bytes of block cache
-	MemTable               uint64
-	ProbeEvery             time.Duration // how often the free space is looked at
+	// Cache is how many bytes of memory the store takes for blocks and memtables together; MemTable is the size of one
+	// memtable, of which there are up to four.
+	Cache      int64
+	MemTable   uint64
+	ProbeEvery time.Duration // how often the free space is looked at
 	// StallLimit is how long writes may stand still on a disk that returns errors before the process exits.
 	StallLimit time.Duration
 

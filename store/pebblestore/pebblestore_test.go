@@ -99,7 +99,7 @@ func TestKill(t *testing.T) {
 }
 
 func TestPowerLoss(t *testing.T) {
-	runs, cuts := 10, 30
+	runs, cuts := 20, 15
 	if testing.Short() {
 		runs = 2
 	}

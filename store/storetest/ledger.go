@@ -28,7 +28,9 @@ type event struct {
 
 // ledger collects events in the order in which they happened.
 type ledger struct {
-	mu struct {
+	// pause is held for writing while nothing is to happen: writers wait before their next event.
+	pause sync.RWMutex
+	mu    struct {
 		sync.Mutex
 		events []event
 		grown  *sync.Cond
@@ -43,10 +45,19 @@ func newLedger() *ledger {
 }
 
 func (l *ledger) add(kind byte, ns ...int) {
+	l.pause.RLock()
+	defer l.pause.RUnlock()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.mu.events = append(l.mu.events, event{kind, ns})
 	l.mu.grown.Broadcast()
+}
+
+// paused calls f while the writers stand still, so that the store doesn't grow while a picture of it is looked at.
+func (l *ledger) paused(f func()) {
+	l.pause.Lock()
+	defer l.pause.Unlock()
+	f()
 }
 
 func (l *ledger) len() int {

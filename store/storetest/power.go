@@ -22,34 +22,48 @@ type Crashable struct {
 // with what had been acknowledged until then.
 func PowerLoss(t *testing.T, runs, cuts int, start func(t *testing.T) Crashable) {
 	for run := range runs {
-		c, l := start(t), newLedger()
-		must(t, prepareCrash(c.Engine))
-		var stop atomic.Bool
-		var wg sync.WaitGroup
-		for w := range crashWriters {
-			wg.Go(func() {
-				if err := write(c.Engine, w, 0, l.add, stop.Load); err != nil {
-					t.Errorf("run %d: writer %d: %v", run, w, err)
-				}
-			})
-		}
-		go func() { wg.Wait(); l.end() }()
-		rng := rand.New(rand.NewPCG(uint64(run), 1))
-		for cut := range cuts {
-			l.wait(l.len() + 1 + rng.IntN(150))
-			before := l.len()
-			reopen := c.Cut(rng.Uint64())
-			after := l.len()
-			e, err := reopen()
-			if err != nil {
-				t.Fatalf("run %d, cut %d: opening after the cut: %v", run, cut, err)
-			}
-			p := l.promise(before, after)
-			p.check(t, e, fmt.Sprintf("run %d, cut %d", run, cut))
-			must(t, e.Close())
-		}
-		stop.Store(true)
-		wg.Wait()
-		must(t, c.Engine.Close())
+		powerRun(t, run, cuts, start(t))
 	}
+}
+
+// powerRun is one run: a store, its writers, and the cuts.
+func powerRun(t *testing.T, run, cuts int, c Crashable) {
+	l := newLedger()
+	must(t, prepareCrash(c.Engine))
+	var stop atomic.Bool
+	var writers sync.WaitGroup
+	defer func() {
+		stop.Store(true)
+		writers.Wait()
+		l.end()
+		must(t, c.Engine.Close())
+	}()
+	for w := range crashWriters {
+		writers.Go(func() {
+			if err := write(c.Engine, w, 0, l.add, stop.Load); err != nil {
+				t.Errorf("run %d: writer %d: %v", run, w, err)
+				l.end()
+			}
+		})
+	}
+	rng := rand.New(rand.NewPCG(uint64(run), 1))
+	for cut := range cuts {
+		l.wait(l.len() + 1 + rng.IntN(150))
+		before := l.len()
+		reopen := c.Cut(rng.Uint64())
+		l.paused(func() {
+			checkCut(t, fmt.Sprintf("run %d, cut %d", run, cut), reopen, l.promise(before, l.len()))
+		})
+	}
+}
+
+// checkCut opens what a cut has left and compares it with what was promised.
+func checkCut(t *testing.T, when string, reopen func() (store.Engine, error), p promise) {
+	t.Helper()
+	e, err := reopen()
+	if err != nil {
+		t.Fatalf("%s: opening after the cut: %v", when, err)
+	}
+	p.check(t, e, when)
+	must(t, e.Close())
 }
