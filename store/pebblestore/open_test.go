@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -86,6 +87,26 @@ func TestSecondOpenNamesTheFirst(t *testing.T) {
 	}
 	if err := again.Close(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestSecondProcessIsTurnedAway(t *testing.T) {
+	folder := t.TempDir()
+	e, err := openFolder(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = e.Close() }()
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
+	cmd.Env = append(os.Environ(), "STORETEST_FROM=0", "STORETEST_FOLDER="+folder)
+	out, err := cmd.CombinedOutput()
+	for _, s := range []string{"another process uses this data folder", folder, fmt.Sprintf("process %d,", os.Getpid())} {
+		if err == nil || !strings.Contains(string(out), s) {
+			t.Errorf("the second process ended with %v and said %q, not %q", err, out, s)
+		}
+	}
+	if err := appendOne(e, 1); err != nil {
+		t.Errorf("the first can't go on: %v", err)
 	}
 }
 

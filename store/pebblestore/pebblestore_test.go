@@ -10,6 +10,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/jackdaw-im/jackdaw/store"
+	"github.com/jackdaw-im/jackdaw/store/memstore"
 	"github.com/jackdaw-im/jackdaw/store/pebblestore"
 	"github.com/jackdaw-im/jackdaw/store/storetest"
 )
@@ -79,19 +80,25 @@ func (r *rig) advance(d time.Duration) { r.now.Add(d.Microseconds()) }
 
 func TestConformance(t *testing.T) {
 	defer goleak.VerifyNone(t)
-	storetest.Run(t, func(t *testing.T) *storetest.Fixture {
-		r := newRig(t, nil)
-		f := &storetest.Fixture{Engine: r.Engine, Advance: r.advance, SetFree: r.setFree}
-		f.Reopen = func(t *testing.T) store.Engine {
-			if err := r.Close(); err != nil {
-				t.Fatal(err)
-			}
-			r.open(t)
-			f.Engine = r.Engine
-			return r.Engine
+	storetest.Run(t, fixture)
+}
+
+func TestHistories(t *testing.T) {
+	storetest.Histories(t, fixture, func() store.Engine { return memstore.New(memstore.Options{}) })
+}
+
+func fixture(t *testing.T) *storetest.Fixture {
+	r := newRig(t, nil)
+	f := &storetest.Fixture{Engine: r.Engine, Advance: r.advance, SetFree: r.setFree}
+	f.Reopen = func(t *testing.T) store.Engine {
+		if err := r.Close(); err != nil {
+			t.Fatal(err)
 		}
-		return f
-	})
+		r.open(t)
+		f.Engine = r.Engine
+		return r.Engine
+	}
+	return f
 }
 
 func TestKill(t *testing.T) {

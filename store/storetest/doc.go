@@ -3,6 +3,7 @@
 //	func TestMain(m *testing.M) { storetest.Main(m, openFolder) }
 //
 //	func TestConformance(t *testing.T) { storetest.Run(t, openEmpty) }
+//	func TestHistories(t *testing.T)   { storetest.Histories(t, openEmpty, newMemstore) }
 //	func TestKill(t *testing.T)        { storetest.Kill(t, openFolder, 5) }
 //
 // Run needs an engine only. Kill needs one that lives in a folder, and a TestMain, since it kills a real process.

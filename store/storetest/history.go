@@ -10,18 +10,17 @@ import (
 
 	"github.com/jackdaw-im/jackdaw/ident"
 	"github.com/jackdaw-im/jackdaw/store"
-	"github.com/jackdaw-im/jackdaw/store/memstore"
 )
 
 func equal(a, b any) bool { return reflect.DeepEqual(a, b) }
 
-// testHistories makes the same random calls to the engine and to the plainest one, and compares every answer. One engine
-// serves all histories: each has names of its own.
-func testHistories(t *testing.T, f *Fixture) {
-	round := 0
+// Histories makes the same random calls to a store and to a model, an empty engine that is trusted (memstore), and
+// compares every answer. One store serves all histories: each has names of its own, and a model of its own.
+func Histories(t *testing.T, open Open, newModel func() store.Engine) {
+	f, round := open(t), 0
 	rapid.Check(t, func(rt *rapid.T) {
 		round++
-		model := memstore.New(memstore.Options{})
+		model := newModel()
 		h := &history{t: t, fixture: f, model: model, prefix: fmt.Sprintf("r%d-", round)}
 		rt.Repeat(map[string]func(*rapid.T){
 			"commit":   h.commit,

@@ -41,7 +41,6 @@ func Run(t *testing.T, open Open) {
 		{"full disk", testFull},
 		{"reopen", testReopen},
 		{"closed", testClosed},
-		{"random histories", testHistories},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, open(t)) })
 	}
