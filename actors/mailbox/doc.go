@@ -1,0 +1,23 @@
+// Package mailbox is one user's durable queue as an actor, and the sender's half of the protocol that fills it (Outbox).
+//
+// Sessions, and other mailboxes, cast it Deliver and hear Outcome; the user's own sessions attach to it, get rows by Push and
+// return Ack; the user's account tells it what changed. It owns the order of the queue, the quotas, the sessions' credit and
+// what is on its way to them. The rows themselves are the store's, which it reaches through its lane (package lane) only.
+//
+// Guarantees:
+//   - OK is answered once the message is durable, or acknowledged by the recipient's device before it could be. The room in
+//     the lane is taken first; without it the sender is told to try later and nobody sees anything.
+//   - Messages of one sender are taken in the order of their numbers. What was refused, bounced or lost holds back what
+//     follows it, until the sender has sent it again or given it up.
+//   - A message is taken once by its id, while it is a row and for five minutes after (up to 1,024 ids).
+//   - Delivery follows RFC 6121 section 8.5. A row on its way to a connected session isn't given to another one, but for
+//     messages to the bare address, which go to all sessions of the highest priority at once; the first acknowledgement
+//     deletes the row.
+//   - When a session ends or loses its socket, what it had and not acknowledged goes to the others, in order, or waits.
+//
+// A crash loses nothing: the senders keep every message until its outcome, the rows are read again, sessions attach again.
+// The message that it crashed on is answered with OUTCOME_UNKNOWN, which an Outbox takes as a reason to try once more.
+//
+// It is a pure state (state.go and the files beside it) in a thin actor. It is started by its first message and passivated
+// when it is idle.
+package mailbox
