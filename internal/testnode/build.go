@@ -11,8 +11,8 @@ import (
 )
 
 // BinaryEnv names the environment variable with the path of a ready binary. Where it is set, nothing is built: so the same tests
-// run on a release, or on a binary built with the race detector.
-const BinaryEnv = "JACKDAW_BINARY"
+// run on a release, or on a binary built with the race detector. It isn't named JACKDAW_..: the server takes those as its configuration.
+const BinaryEnv = "TESTNODE_BINARY"
 
 // command is the package of the server's binary.
 const command = "github.com/jackdaw-im/jackdaw/cmd/jackdaw"

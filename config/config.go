@@ -1,0 +1,76 @@
+package config
+
+import "time"
+
+// Config is everything an operator may choose. The zero value is not useful: take Default or Load. It holds plain values only and
+// may be copied.
+type Config struct {
+	Data        string `key:"data" doc:"Folder with everything the server keeps. It is made if there is none."`
+	Domain      string `key:"domain" doc:"The served domain: the part of users' addresses behind the @."`
+	C2S         string `key:"c2s" doc:"HOST:PORT for clients that begin in plain text and change to TLS (STARTTLS). Empty: not opened."`
+	C2STLS      string `key:"c2s_tls" doc:"HOST:PORT for clients that speak TLS from the first byte. Empty: not opened."`
+	Admin       string `key:"admin" doc:"HOST:PORT for /healthz, /readyz, /metrics and /debug/pprof. It asks nobody for a password, so keep it private. Empty: not opened."`
+	LogLevel    string `key:"log_level" doc:"The least important messages that are logged: debug, info, warn or error."`
+	LogFormat   string `key:"log_format" doc:"console for people, json for machines, auto for console on a terminal and json elsewhere."`
+	Certificate string `key:"certificate" doc:"PEM file with the TLS certificate and its chain; SIGHUP reads it again. Empty: one is made in the data folder."`
+	Key         string `key:"key" doc:"PEM file with the certificate's private key. Empty: made together with the certificate."`
+
+	Limits  Limits  `key:"limits"`
+	Mailbox Mailbox `key:"mailbox"`
+	Session Session `key:"session"`
+	Store   Store   `key:"store"`
+}
+
+// Limits bound what one client connection may do.
+type Limits struct {
+	StanzaBytesBeforeAuth Size `key:"stanza_bytes_before_auth" doc:"Size of one stanza before the client has logged in. At least 4KiB."`
+	StanzaBytes           Size `key:"stanza_bytes" doc:"Size of one stanza. At least 10000B (RFC 6120)."`
+	Stanzas               int  `key:"stanzas" doc:"Stanzas a second that a client may send. Over it, its connection isn't read for a while. 0: no limit."`
+	Bytes                 Size `key:"bytes" doc:"Bytes a second that a client may send. Over it, its connection isn't read for a while. 0: no limit."`
+}
+
+// Mailbox bounds one user's queue of undelivered messages. Over a bound the sender gets an error.
+type Mailbox struct {
+	Messages int           `key:"messages" doc:"Messages that may wait for one user."`
+	Bytes    Size          `key:"bytes" doc:"Bytes that may wait for one user."`
+	Stranger int           `key:"stranger" doc:"Messages that a sender who isn't among the user's contacts may have waiting there."`
+	Share    int           `key:"share" doc:"Percentage of one user's room that any one sender may fill."`
+	TTL      time.Duration `key:"ttl" doc:"How long a message waits before it expires and its sender is told. 0s: for ever."`
+}
+
+// Session says how sessions outlive bad connections.
+type Session struct {
+	ResumeTime  time.Duration `key:"resume_time" doc:"How long a session waits for its client to come back after the connection was lost. 0s: not at all."`
+	IdlePing    time.Duration `key:"idle_ping" doc:"Silence after which a client is asked whether it is still there."`
+	PingTimeout time.Duration `key:"ping_timeout" doc:"How long the answer may take before the connection is closed. Its messages stay."`
+}
+
+// Store says how the embedded store uses the machine.
+type Store struct {
+	StopBelow   Size `key:"stop_below" doc:"Free space on the disk below which new messages are refused; reading and delivering go on."`
+	ResumeAbove Size `key:"resume_above" doc:"Free space above which they are taken again."`
+	Cache       Size `key:"cache" doc:"Memory for the store's blocks and tables. At least 32MiB."`
+	Lanes       int  `key:"lanes" doc:"How many commits of messages run at a time."`
+}
+
+// The defaults that are the same as those of the packages they configure are compared with them by a test of cmd/jackdaw.
+const (
+	DefaultData     = "./jackdaw-data"
+	DefaultDomain   = "localhost"
+	DefaultC2S      = "127.0.0.1:5222"
+	DefaultC2STLS   = "127.0.0.1:5223"
+	DefaultAdmin    = "127.0.0.1:5290"
+	DefaultLogLevel = "info"
+)
+
+// Default returns the configuration of a server that was told nothing.
+func Default() *Config {
+	return &Config{
+		Data: DefaultData, Domain: DefaultDomain, C2S: DefaultC2S, C2STLS: DefaultC2STLS, Admin: DefaultAdmin,
+		LogLevel: DefaultLogLevel, LogFormat: "auto",
+		Limits:  Limits{StanzaBytesBeforeAuth: 8 << 10, StanzaBytes: 256 << 10, Stanzas: 1000, Bytes: 1 << 20},
+		Mailbox: Mailbox{Messages: 10_000, Bytes: 64 << 20, Stranger: 100, Share: 20, TTL: 30 * 24 * time.Hour},
+		Session: Session{ResumeTime: 15 * time.Minute, IdlePing: 5 * time.Minute, PingTimeout: time.Minute},
+		Store:   Store{StopBelow: 512 << 20, ResumeAbove: 1 << 30, Cache: 128 << 20, Lanes: 2},
+	}
+}
