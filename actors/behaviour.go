@@ -146,7 +146,8 @@ const (
 type Spec struct {
 	// Kind is the first half of their Refs.
 	Kind string
-	// New makes the behaviour of one actor, and again at each restart.
+	// New makes the behaviour of one actor, and again at each restart. A system keeps the first Spec of a Kind: what differs
+	// between actors of one kind is given as args.
 	New func() Behaviour
 	// QueueLen bounds the user messages that wait; 0 is DefaultQueueLen.
 	QueueLen int
@@ -157,3 +158,6 @@ type Spec struct {
 	// Blocking says that handlers may wait for the outside world: they get a goroutine of their own while they have messages.
 	Blocking bool
 }
+
+// Ended reports whether the actor is gone for good; a crashed one waits for its supervisor.
+func (r Reason) Ended() bool { return r.Code != CodeCrashed }

@@ -41,11 +41,10 @@ func (c *Context) Call(to Ref, req any, timeout time.Duration) CallID {
 		x.calls = map[CallID]*pendingCall{}
 	}
 	x.calls[id] = pc
+	pc.timer.Store(uint64(c.p.sys.wheel.add(timeout, c.p, &expired{pc}))) // before the request: its answer cancels it
 	if err := c.p.sys.send(to, callMsg{From{pc}, req}, false); err != nil {
 		pc.complete(nil, err)
-		return id
 	}
-	pc.timer.Store(uint64(c.p.sys.wheel.add(timeout, c.p, &expired{pc})))
 	return id
 }
 

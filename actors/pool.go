@@ -49,13 +49,44 @@ type runQueue struct {
 	_    [64]byte
 }
 
-// worker is one goroutine of the pool.
+// worker is one goroutine of the pool. It takes actors in batches; what of its batch waits can be taken from it.
 type worker struct {
 	pool     *pool
 	index    int
 	began    atomic.Int64 // when the running handler began, nanoseconds of now; 0 between handlers
+	running  atomic.Pointer[process]
 	replaced atomic.Bool
-	msg      any
+
+	batch [batchMax]*process
+	left  atomic.Uint64 // next<<32 | end: which of batch still wait
+}
+
+// batchMax is how many actors a worker takes at a time.
+const batchMax = 64
+
+// fill gives an empty worker n actors, which it has written to its batch.
+func (w *worker) fill(n int) { w.left.Store(uint64(n)) }
+
+// pop takes the next actor of the batch, nil if none waits.
+func (w *worker) pop() *process {
+	for {
+		v := w.left.Load()
+		next, end := v>>32, v&(1<<32-1)
+		if next == end {
+			return nil
+		}
+		if w.left.CompareAndSwap(v, (next+1)<<32|end) {
+			return w.batch[next] // whoever has claimed the place reads it: nobody fills a batch that is being given back
+		}
+	}
+}
+
+// giveBack makes the waiting actors of a replaced worker runnable elsewhere. The worker fills its batch no more, or gives it
+// back itself.
+func (w *worker) giveBack() {
+	for a := w.pop(); a != nil; a = w.pop() {
+		w.pool.put(a)
+	}
 }
 
 func newPool(n int, log *zap.Logger, st *stats) *pool {
@@ -79,19 +110,13 @@ func (p *pool) hire(i int) {
 	go w.run()
 }
 
-// halt ends the workers; those inside a handler that never returns are left behind.
+// halt tells the workers to end once their handlers return; wg waits for that.
 func (p *pool) halt() {
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.quit.Store(true)
 	close(p.stop)
 	p.cond.Broadcast()
-	p.mu.Unlock()
-	done := make(chan struct{})
-	go func() { p.wg.Wait(); close(done) }()
-	select {
-	case <-done:
-	case <-time.After(time.Second):
-	}
 }
 
 // put makes an actor runnable.
@@ -108,14 +133,13 @@ func (p *pool) put(a *process) {
 	}
 }
 
-// take moves up to half of a queue, at most 64 actors, into buf.
-func (q *runQueue) take(buf []*process) []*process {
+// take moves up to half of a queue into a worker's batch and returns how many actors that were.
+func (q *runQueue) take(batch *[batchMax]*process) int {
 	if q.n.Load() == 0 {
-		return buf[:0]
+		return 0
 	}
 	q.mu.Lock()
-	n := min((len(q.q)-q.head+1)/2, 64)
-	buf = append(buf[:0], q.q[q.head:q.head+n]...)
+	n := copy(batch[:], q.q[q.head:q.head+(len(q.q)-q.head+1)/2])
 	clear(q.q[q.head : q.head+n])
 	q.head += n
 	q.n.Add(int32(-n))
@@ -130,21 +154,19 @@ func (q *runQueue) take(buf []*process) []*process {
 		q.q, q.head = q.q[:k], 0
 	}
 	q.mu.Unlock()
-	return buf
+	return n
 }
 
 func (w *worker) run() {
-	defer w.pool.wg.Done()
 	p := w.pool
-	var buf []*process
+	defer p.wg.Done()
 	spins := 0
 	for !p.quit.Load() {
-		for k := range p.queues {
-			if buf = p.queues[(w.index+k)%len(p.queues)].take(buf); len(buf) > 0 {
-				break
-			}
+		n := 0
+		for k := 0; n == 0 && k < len(p.queues); k++ {
+			n = p.queues[(w.index+k)%len(p.queues)].take(&w.batch)
 		}
-		if len(buf) == 0 {
+		if n == 0 {
 			if spins++; spins < 16 {
 				runtime.Gosched()
 				continue
@@ -154,20 +176,23 @@ func (w *worker) run() {
 			continue
 		}
 		spins = 0
-		for i, a := range buf {
-			again := a.turn(w)
-			if again {
+		w.fill(n)
+		for !w.replaced.Load() { // looked at after fill, too: the watch may have found nothing to give back before
+			a := w.pop()
+			if a == nil {
+				break
+			}
+			w.running.Store(a)
+			if a.turn(w) {
 				p.put(a)
 			}
-			if w.replaced.Load() {
-				for _, b := range buf[i+1:] {
-					p.put(b)
-				}
-				p.spares.Add(-1)
-				return
-			}
 		}
-		clear(buf)
+		if w.replaced.Load() {
+			w.giveBack()
+			p.spares.Add(-1)
+			return
+		}
+		clear(w.batch[:n])
 	}
 }
 
@@ -187,15 +212,18 @@ func (p *pool) park() {
 	}
 }
 
-// begin and end mark the handler that runs. end reports whether the worker has been replaced meanwhile.
-func (w *worker) begin(msg any) {
-	w.msg = msg
-	w.began.Store(int64(now()))
-}
+// begin marks the start of a handler.
+func (w *worker) begin() { w.began.Store(int64(now())) }
 
-func (w *worker) end() bool {
-	w.began.Store(0)
-	return w.replaced.Load()
+// end marks its return. It reports whether the worker has been replaced meanwhile.
+func (w *worker) end(msg any) bool {
+	began := time.Duration(w.began.Swap(0))
+	if !w.replaced.Load() {
+		return false
+	}
+	w.pool.log.Warn("a long handler has returned", refField(w.running.Load().ref),
+		zap.String("message", fmt.Sprintf("%T", msg)), zap.Duration("took", now()-began))
+	return true
 }
 
 // watch replaces workers whose handler runs for too long.
@@ -218,8 +246,9 @@ func (p *pool) watch() {
 			w.replaced.Store(true)
 			p.spares.Add(1)
 			p.stats.stuck.Add(1)
-			p.log.Warn("a handler runs for long; a spare worker takes over", zap.String("message", fmt.Sprintf("%T", w.msg)))
+			p.log.Warn("a handler runs for long; a spare worker takes over", refField(w.running.Load().ref))
 			p.hire(i)
+			w.giveBack()
 		}
 	}
 }

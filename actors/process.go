@@ -60,6 +60,7 @@ type process struct {
 	home    uint32 // the run queue it is put into
 	stopped bool   // protoactor has been told of the end
 	up      bool   // Init has begun and no crash or end has come since; owned by the turn
+	timed   bool   // a passivateMsg is on its way; owned by the turn
 	// current is what runs now, for the answer of a crash.
 	current  any
 	stopping *Reason
@@ -200,10 +201,10 @@ func (p *process) turn(w *worker) (again bool) {
 		}
 		batched = p.kind.batches
 		if w != nil {
-			w.begin(msg)
+			w.begin()
 		}
 		p.run(msg)
-		if w != nil && w.end() {
+		if w != nil && w.end(msg) {
 			break // the worker was replaced while this handler ran
 		}
 		if n >= p.kind.batchLen || (n&7 == 0 && w != nil && now()-begin > turnTime) {
@@ -240,8 +241,12 @@ func (p *process) Receive(c actor.Context) {
 	}
 	defer p.recover()
 	p.dispatch(msg)
-	if p.stopping != nil {
-		p.exit(*p.stopping)
+	switch r := p.stopping; {
+	case r == nil:
+	case r.Ended():
+		p.exit(*r)
+	default:
+		p.crash(r.Err)
 	}
 }
 
@@ -257,6 +262,9 @@ func (p *process) recover() {
 
 func (p *process) dispatch(msg any) {
 	p.kind.counter.handled.Add(1)
+	if _, ok := msg.(passivateMsg); ok {
+		p.timed = false
+	}
 	if !p.up {
 		switch msg.(type) {
 		case initMsg, restartMsg, stopMsg:
@@ -310,6 +318,7 @@ func (p *process) init() error {
 	p.beh = p.kind.spec.New()
 	p.up = true
 	p.touch()
+	p.passivateAfter(p.kind.spec.IdleTimeout)
 	if err := p.beh.Init(&p.ctx, p.args); err != nil {
 		return err
 	}
@@ -435,6 +444,14 @@ func (p *process) gone(reason Reason, left []any) {
 	p.wakeLocked(true) // protoactor is told on the actor's own turn
 }
 
+// passivateAfter sets the one timer of passivation; 0 is never.
+func (p *process) passivateAfter(d time.Duration) {
+	if d > 0 && !p.timed {
+		p.timed = true
+		p.sys.wheel.add(d, p, passivateMsg{})
+	}
+}
+
 // passivate ends an idle actor, unless something came meanwhile or it wants to stay.
 func (p *process) passivate() {
 	idleFor := p.sys.wheel.since(p.touched.Load())
@@ -447,7 +464,7 @@ func (p *process) passivate() {
 		}
 	}
 	if stay {
-		p.sys.wheel.add(limit-idleFor, p, passivateMsg{})
+		p.passivateAfter(limit - idleFor)
 		return
 	}
 	// What comes from now on waits in the queue, and either finds a new life here or, after the end, another actor.

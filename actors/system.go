@@ -49,6 +49,7 @@ type System struct {
 	watches  watches
 	stats    stats
 	router   Router
+	alone    sync.WaitGroup // the goroutines of blocking actors
 
 	mu struct {
 		sync.RWMutex
@@ -117,12 +118,24 @@ func (s *System) Start() error {
 	return nil
 }
 
-// Stop ends the workers and the wheel. The supervision tree is stopped before.
+// Stop ends the workers and the wheel and waits for them until ctx is over. The supervision tree is stopped before; what
+// hangs even so is left behind.
 func (s *System) Stop(ctx context.Context) error {
 	s.wheel.halt()
 	s.pool.halt()
 	s.root.Shutdown()
-	return ctx.Err()
+	done := make(chan struct{})
+	go func() {
+		s.pool.wg.Wait()
+		s.alone.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("actors: handlers that don't return are left behind: %w", ctx.Err())
+	}
 }
 
 // Cast sends msg to an actor and expects no answer. ErrOverloaded: its queue is full. ErrNoProc: it isn't there.
@@ -198,10 +211,17 @@ func (s *System) Spawn(spec Spec, ref Ref, args any, owner Owner) (*Child, error
 	k.counter.live.Add(1)
 	p.touch()
 	p.control(initMsg{})
-	if t := spec.IdleTimeout; t > 0 {
-		s.wheel.add(t, p, passivateMsg{})
-	}
 	return &Child{p}, nil
+}
+
+// Children calls f for every actor that owner has started and that has not ended. It walks over all actors: it is for
+// shutdown and dumps.
+func (s *System) Children(owner Owner, f func(*Child)) {
+	s.registry.each(func(p *process) {
+		if p.owner == owner {
+			f(&Child{p})
+		}
+	})
 }
 
 // kindOf returns what the actors of a spec share, made at the first of them.
@@ -229,7 +249,7 @@ func (s *System) kindOf(spec Spec) (*kind, error) {
 	}
 	_, k.batches = spec.New().(BatchEnder)
 	if spec.Blocking {
-		k.run = runAlone
+		k.run = s.runAlone
 	}
 	k.props = actor.PropsFromProducer(func() actor.Actor { return k.next }, actor.WithMailbox(func() actor.Mailbox { return k.next }))
 	s.mu.kinds[spec.Kind] = k
@@ -237,11 +257,11 @@ func (s *System) kindOf(spec Spec) (*kind, error) {
 }
 
 // runAlone gives a blocking actor a goroutine until its queue is empty.
-func runAlone(p *process) {
-	go func() {
+func (s *System) runAlone(p *process) {
+	s.alone.Go(func() {
 		for p.turn(nil) {
 		}
-	}()
+	})
 }
 
 // deadLetter counts a message that nobody handles, and answers the call it may be.

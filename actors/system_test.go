@@ -229,3 +229,18 @@ func BenchmarkPairs1000(b *testing.B) {
 	}
 	wg.Wait()
 }
+
+// stuckTimes is enough for the watch to find a hundred stuck handlers, one worker after the other.
+const stuckTimes = 3 * time.Second
+
+// advance lets d pass in the bubble and everything settle.
+func advance(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
+// spin keeps a worker busy for longer than the pool bears.
+func spin() {
+	for begin := time.Now(); time.Since(begin) < 25*time.Millisecond; {
+	}
+}
