@@ -103,5 +103,8 @@ func finish(exchange *sasl.Client, data []byte) error {
 	if _, err := exchange.Step(data); err != nil {
 		return fmt.Errorf("client: the server's proof: %w", err)
 	}
+	if !exchange.Done() {
+		return errors.New("client: the server calls it a success before it has proved itself")
+	}
 	return nil
 }
