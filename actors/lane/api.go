@@ -1,0 +1,208 @@
+package lane
+
+import (
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackdaw-im/jackdaw/actors"
+	"github.com/jackdaw-im/jackdaw/ident"
+	"github.com/jackdaw-im/jackdaw/store"
+	"github.com/jackdaw-im/jackdaw/supervision"
+)
+
+// The kinds of the actors of this package.
+const (
+	MailKind      = "lane"
+	DirectoryKind = "directory"
+	ExpiryKind    = "expiry"
+)
+
+// Defaults of Options.
+const (
+	DefaultMail      = 4
+	DefaultDirectory = 2
+	DefaultQueueLen  = 10_000
+	DefaultWalkEvery = 10 * time.Minute
+	DefaultPageEvery = time.Second
+)
+
+// Options say how many lanes a node has and who watches them. The zero value is usable.
+type Options struct {
+	// Mail and Directory are how many lanes there are; 0 is the default. Engines take commits of about four at a time.
+	Mail, Directory int
+	// QueueLen bounds what waits for one mail lane; 0 is DefaultQueueLen.
+	QueueLen int
+	// Observe, if set, hears how long each commit took and of how many items. It is called from the lanes, concurrently.
+	Observe func(seconds float64, items int)
+	// WalkEvery is the pause between two walks for expired rows, and before the first; PageEvery the one between two pages.
+	WalkEvery, PageEvery time.Duration
+}
+
+// Counters count what all lanes of a node do. They are read at any time by whoever exports them.
+type Counters struct {
+	Commits     atomic.Int64 // commits that the store has answered
+	Appends     atomic.Int64 // messages stored
+	Acks        atomic.Int64 // acknowledgements stored
+	Annihilated atomic.Int64 // messages acknowledged before they could be stored
+	Full        atomic.Int64 // messages refused because the store was full
+	Retries     atomic.Int64 // commits repeated because their outcome was unknown
+	Refused     atomic.Int64 // casts refused for a full queue
+	Expired     atomic.Int64 // expired rows found
+}
+
+// Lanes are the lanes of one node. Its methods may be called by any number of actors.
+type Lanes struct {
+	Counters Counters
+	engine   store.Engine
+	opts     Options
+
+	mailIDs, directoryIDs []string
+}
+
+// New returns the lanes of a node over an open engine. They run once Children are in a tree.
+func New(engine store.Engine, opts Options) *Lanes {
+	if opts.Mail <= 0 {
+		opts.Mail = DefaultMail
+	}
+	if opts.Directory <= 0 {
+		opts.Directory = DefaultDirectory
+	}
+	if opts.QueueLen <= 0 {
+		opts.QueueLen = DefaultQueueLen
+	}
+	if opts.WalkEvery <= 0 {
+		opts.WalkEvery = DefaultWalkEvery
+	}
+	if opts.PageEvery <= 0 {
+		opts.PageEvery = DefaultPageEvery
+	}
+	if opts.Observe == nil {
+		opts.Observe = func(float64, int) {}
+	}
+	return &Lanes{engine: engine, opts: opts, mailIDs: names("mail", opts.Mail), directoryIDs: names("directory", opts.Directory)}
+}
+
+// Children returns the specs of all lanes, for a node's tree. Those who use the lanes are started after them.
+func (l *Lanes) Children() []supervision.ChildSpec {
+	var all []supervision.ChildSpec
+	for _, id := range l.mailIDs {
+		all = append(all, supervision.Actor(id, mailSpec(l.opts.QueueLen), l))
+	}
+	for _, id := range l.directoryIDs {
+		all = append(all, supervision.Actor(id, directorySpec(), l))
+	}
+	return append(all, supervision.Actor("walker", expirySpec(), l))
+}
+
+// Directory asks a directory lane, as an asynchronous call from an actor: f runs on the lane with the store, and its result
+// is the Reply. The requests of one user run one at a time, in order. After a timeout f may still run.
+func (l *Lanes) Directory(ctx *actors.Context, user ident.UserID, timeout time.Duration, f func(store.Engine) (any, error)) actors.CallID {
+	return ctx.Call(l.directoryOf(user), request(f), timeout)
+}
+
+// Append asks for a message to be stored. The answer is Committed or Lost; ErrOverloaded says that there is no room and that
+// nothing was asked for. The message is not changed afterwards.
+func (l *Lanes) Append(ctx *actors.Context, a *Append) error {
+	return l.cast(ctx, a.Mailbox, a)
+}
+
+// Acknowledge asks for acknowledgements of rows of one mailbox to be stored. There is no answer.
+func (l *Lanes) Acknowledge(ctx *actors.Context, mailbox ident.UserID, acks []store.Ack) error {
+	return l.cast(ctx, mailbox, &acknowledge{acks})
+}
+
+// Load asks for all that a mailbox must know when it starts. The answer is Loaded, to the asking actor.
+func (l *Lanes) Load(ctx *actors.Context, mailbox ident.UserID, tag uint64) error {
+	return l.cast(ctx, mailbox, &load{ctx.Self(), tag, mailbox})
+}
+
+// Read asks for the bodies of rows. The answer is Bodies, to the asking actor.
+func (l *Lanes) Read(ctx *actors.Context, mailbox ident.UserID, tag uint64, ids []ident.MessageID) error {
+	return l.cast(ctx, mailbox, &read{ctx.Self(), tag, mailbox, ids})
+}
+
+// Purge asks for all rows of a mailbox to be removed. There is no answer.
+func (l *Lanes) Purge(ctx *actors.Context, mailbox ident.UserID) error {
+	return l.cast(ctx, mailbox, &purge{mailbox})
+}
+
+func (l *Lanes) cast(ctx *actors.Context, mailbox ident.UserID, msg any) error {
+	err := ctx.Cast(l.mailOf(mailbox), msg)
+	if errors.Is(err, actors.ErrOverloaded) {
+		l.Counters.Refused.Add(1)
+	}
+	return err
+}
+
+// Append is one message to store.
+type Append struct {
+	// From gets the answer. Tag comes back with it.
+	From actors.Ref
+	Tag  uint64
+	store.Append
+}
+
+// Result is what became of an append.
+type Result uint8
+
+// The results of appends.
+const (
+	// Stored: it is durable, or its device has acknowledged it already.
+	Stored Result = iota
+	// Full: the store takes no more for now, and it was not stored.
+	Full
+	// Invalid: it can't be stored, ever.
+	Invalid
+)
+
+// Committed answers Append.
+type Committed struct {
+	ID     ident.MessageID
+	Tag    uint64
+	Result Result
+}
+
+// Lost says that the lane crashed: nothing is known about the append of that tag, or the load or read. Whoever hears it asks
+// again, or starts anew.
+type Lost struct{ Tag uint64 }
+
+// Loaded answers Load.
+type Loaded struct {
+	Tag  uint64
+	Info store.MailboxInfo
+	// Rows are in the order of delivery.
+	Rows []store.Row
+	// Err, if any, is the store's: ask again later.
+	Err error
+}
+
+// Bodies answers Read. Bodies are in the order of IDs; nil is that of a row that isn't there any more.
+type Bodies struct {
+	Tag    uint64
+	IDs    []ident.MessageID
+	Bodies [][]byte
+	// Err, if any, is the store's: ask again later.
+	Err error
+}
+
+// Expired tells a mailbox that some of its rows are past their expiry. It is told again on the next walk if they are still
+// there.
+type Expired struct{ Rows []store.Row }
+
+type (
+	acknowledge struct{ acks []store.Ack }
+	load        struct {
+		from    actors.Ref
+		tag     uint64
+		mailbox ident.UserID
+	}
+	read struct {
+		from    actors.Ref
+		tag     uint64
+		mailbox ident.UserID
+		ids     []ident.MessageID
+	}
+	purge   struct{ mailbox ident.UserID }
+	request func(store.Engine) (any, error)
+)

@@ -1,0 +1,60 @@
+package lane
+
+import (
+	"context"
+
+	"go.uber.org/zap"
+
+	"github.com/jackdaw-im/jackdaw/actors"
+	"github.com/jackdaw-im/jackdaw/store"
+)
+
+// pageLen is how many expired rows one page of a walk asks for.
+const pageLen = 256
+
+// walker looks for expired rows, a page at a time, and tells their mailboxes. It deletes nothing.
+type walker struct {
+	lanes *Lanes
+	after string
+}
+
+type nextPage struct{}
+
+// Init implements actors.Behaviour; args are *Lanes.
+func (w *walker) Init(ctx *actors.Context, args any) error {
+	w.lanes = args.(*Lanes)
+	ctx.SendAfter(w.lanes.opts.WalkEvery, nextPage{})
+	return nil
+}
+
+// Handle implements actors.Behaviour.
+func (w *walker) Handle(ctx *actors.Context, msg any) error {
+	if _, ok := msg.(nextPage); !ok {
+		return nil
+	}
+	page, err := w.lanes.engine.Mail().Expired(context.Background(), store.ExpiredQuery{After: w.after, Limit: pageLen})
+	if err != nil {
+		ctx.Log().Warn("the store could not be searched for expired messages", zap.Error(err))
+		page = store.ExpiredPage{}
+	}
+	w.lanes.Counters.Expired.Add(int64(len(page.Rows)))
+	for rows := page.Rows; len(rows) > 0; {
+		mailbox, n := rows[0].Mailbox, 1
+		for n < len(rows) && rows[n].Mailbox == mailbox {
+			n++
+		}
+		told := Expired{Rows: make([]store.Row, n)}
+		for i := range n {
+			told.Rows[i] = rows[i].Row
+		}
+		rows = rows[n:]
+		_ = ctx.Cast(actors.Ref{Kind: store.MailKind, ID: string(mailbox)}, &told) // refused: the next walk finds it again
+	}
+	w.after = page.Next
+	if w.after == "" {
+		ctx.SendAfter(w.lanes.opts.WalkEvery, nextPage{})
+	} else {
+		ctx.SendAfter(w.lanes.opts.PageEvery, nextPage{})
+	}
+	return nil
+}

@@ -1,0 +1,205 @@
+package lane
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/jackdaw-im/jackdaw/actors"
+	"github.com/jackdaw-im/jackdaw/store"
+)
+
+// The pause before a commit of unknown outcome is repeated: it doubles from one to the other.
+const (
+	retryMin = 10 * time.Millisecond
+	retryMax = time.Second
+)
+
+// mailLane gathers in its handlers and commits at the end of each turn.
+type mailLane struct {
+	lanes *Lanes
+	mail  store.Mail
+	batch batch
+	// reads wait for the end of the turn, after its commits.
+	reads []any
+}
+
+// Init implements actors.Behaviour; args are *Lanes.
+func (m *mailLane) Init(_ *actors.Context, args any) error {
+	m.lanes = args.(*Lanes)
+	m.mail = m.lanes.engine.Mail()
+	return nil
+}
+
+// Handle implements actors.Behaviour.
+func (m *mailLane) Handle(ctx *actors.Context, msg any) error {
+	switch msg := msg.(type) {
+	case *Append:
+		return m.append(ctx, msg)
+	case *acknowledge:
+		return m.acknowledge(ctx, msg)
+	case *load, *read:
+		m.reads = append(m.reads, msg)
+	case *purge:
+		if err := m.commit(ctx); err != nil {
+			return err
+		}
+		if _, err := m.mail.Purge(msg.mailbox); err != nil {
+			ctx.Log().Warn("a mailbox could not be emptied", zap.Error(err))
+		}
+	}
+	return nil
+}
+
+// EndBatch implements actors.BatchEnder.
+func (m *mailLane) EndBatch(ctx *actors.Context) error {
+	if err := m.commit(ctx); err != nil {
+		return err
+	}
+	for i, r := range m.reads {
+		m.reads[i] = nil
+		m.answer(ctx, r)
+	}
+	m.reads = m.reads[:0]
+	return nil
+}
+
+// Terminate implements actors.Terminator: what was gathered is committed, but after a crash, when those who asked are told.
+func (m *mailLane) Terminate(ctx *actors.Context, reason actors.Reason) {
+	if reason.IsNormal() {
+		_ = m.EndBatch(ctx) // the store is closed: nobody was told that anything is stored
+		return
+	}
+	for _, a := range m.batch.asked {
+		if a != nil {
+			_ = ctx.Answer(a.From, &Lost{a.Tag})
+		}
+	}
+	for _, a := range m.batch.gone {
+		_ = ctx.Answer(a.From, &Lost{a.Tag})
+	}
+	for _, r := range m.reads {
+		switch r := r.(type) {
+		case *load:
+			_ = ctx.Answer(r.from, &Lost{r.tag})
+		case *read:
+			_ = ctx.Answer(r.from, &Lost{r.tag})
+		}
+	}
+}
+
+func (m *mailLane) append(ctx *actors.Context, a *Append) error {
+	if err := a.Validate(); err != nil {
+		ctx.Log().Warn("a message can't be stored", zap.Error(err))
+		tell(ctx, []*Append{a}, Invalid)
+		return nil
+	}
+	if !m.batch.fits(a) {
+		if err := m.commit(ctx); err != nil {
+			return err
+		}
+	}
+	m.batch.append(a)
+	return nil
+}
+
+func (m *mailLane) acknowledge(ctx *actors.Context, acks *acknowledge) error {
+	for i := range acks.acks {
+		if err := acks.acks[i].Validate(); err != nil {
+			ctx.Log().Warn("an acknowledgement can't be stored", zap.Error(err))
+			continue
+		}
+		if m.batch.full() {
+			if err := m.commit(ctx); err != nil {
+				return err
+			}
+		}
+		m.batch.ack(acks.acks[i])
+	}
+	return nil
+}
+
+// commit writes what was gathered and tells those who asked for it.
+func (m *mailLane) commit(ctx *actors.Context) error {
+	b := &m.batch
+	if b.empty() {
+		return nil
+	}
+	b.settle()
+	c := &m.lanes.Counters
+	err := m.write(ctx, &b.Batch)
+	if errors.Is(err, store.ErrFull) {
+		// What makes the store shrink goes on.
+		c.Full.Add(int64(len(b.asked)))
+		tell(ctx, b.asked, Full)
+		clear(b.asked)
+		clear(b.Appends)
+		b.asked, b.Appends = b.asked[:0], b.Appends[:0]
+		err = m.write(ctx, &b.Batch)
+	}
+	if err != nil {
+		return fmt.Errorf("lane: commit: %w", err)
+	}
+	c.Appends.Add(int64(len(b.asked)))
+	c.Acks.Add(int64(len(b.Acks)))
+	c.Annihilated.Add(int64(len(b.gone)))
+	tell(ctx, b.asked, Stored)
+	tell(ctx, b.gone, Stored)
+	b.reset()
+	return nil
+}
+
+// write commits until the outcome is known. The error is one of those after which nothing was stored.
+func (m *mailLane) write(ctx *actors.Context, b *store.Batch) error {
+	items := len(b.Appends) + len(b.Acks)
+	if items == 0 {
+		return nil
+	}
+	for pause := retryMin; ; pause = min(2*pause, retryMax) {
+		begin := time.Now()
+		err := m.try(b)
+		switch {
+		case err == nil:
+			m.lanes.Counters.Commits.Add(1)
+			m.lanes.opts.Observe(time.Since(begin).Seconds(), items)
+			return nil
+		case errors.Is(err, store.ErrFull), errors.Is(err, store.ErrClosed), errors.Is(err, store.ErrInvalid):
+			return err
+		}
+		m.lanes.Counters.Retries.Add(1)
+		ctx.Log().Error("a commit has no known outcome and is repeated", zap.Error(err), zap.Int("items", items))
+		time.Sleep(pause)
+	}
+}
+
+// try commits once. A panic of the engine says as little about the outcome as any other error.
+func (m *mailLane) try(b *store.Batch) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("lane: the store panicked: %v\n%s", p, debug.Stack())
+		}
+	}()
+	_, err = m.mail.Commit(b)
+	return err
+}
+
+// answer reads for a mailbox.
+func (m *mailLane) answer(ctx *actors.Context, request any) {
+	background := context.Background()
+	switch r := request.(type) {
+	case *load:
+		a := &Loaded{Tag: r.tag}
+		if a.Info, a.Err = m.lanes.engine.Directory().Rosters().Mailbox(background, r.mailbox); a.Err == nil {
+			a.Rows, a.Err = m.mail.Index(background, r.mailbox)
+		}
+		_ = ctx.Answer(r.from, a)
+	case *read:
+		a := &Bodies{Tag: r.tag, IDs: r.ids}
+		a.Bodies, a.Err = m.mail.Read(background, r.mailbox, r.ids)
+		_ = ctx.Answer(r.from, a)
+	}
+}
