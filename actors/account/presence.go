@@ -1,6 +1,9 @@
 package account
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/jackdaw-im/jackdaw/actors"
 	"github.com/jackdaw-im/jackdaw/ident"
 	"github.com/jackdaw-im/jackdaw/proto/nodepb"
@@ -31,8 +34,7 @@ func (st *state) setPresence(p *nodepb.SetPresence) []cast {
 				Type: nodepb.PresenceType_PROBE, From: st.full(s.resource), To: string(jid)}})
 		}
 		if c.sub.pendingIn {
-			casts = append(casts, cast{s.ref, &nodepb.Presence{
-				Type: nodepb.PresenceType_SUBSCRIBE, From: string(jid), To: string(st.user), Payload: c.request}})
+			casts = append(casts, cast{s.ref, c.asks(st.user)})
 		}
 	}
 	for _, other := range st.sessions {
@@ -43,13 +45,26 @@ func (st *state) setPresence(p *nodepb.SetPresence) []cast {
 	return casts
 }
 
-// becomeUnavailable tells those who saw the session available. last may carry the client's own words.
+// asks is the subscription request that waits, as the user's sessions see it.
+func (c *contact) asks(user ident.UserID) *nodepb.Presence {
+	if c.request != nil {
+		return c.request
+	}
+	return &nodepb.Presence{Type: nodepb.PresenceType_SUBSCRIBE, From: string(c.jid), To: string(user)}
+}
+
+// becomeUnavailable tells those who saw the session available. last, if not nil, has the client's own words; it hears
+// them too (RFC 6121 section 4.5.2).
 func (st *state) becomeUnavailable(s *session, last *nodepb.SetPresence) []cast {
 	if !s.available() {
 		return nil
 	}
 	s.presence = nil
-	return st.broadcast(nil, s, nodepb.PresenceType_UNAVAILABLE, last)
+	casts := st.broadcast(nil, s, nodepb.PresenceType_UNAVAILABLE, last)
+	if last != nil {
+		casts = append(casts, cast{s.ref, presence(st.full(s.resource), string(st.user), nodepb.PresenceType_UNAVAILABLE, last)})
+	}
+	return casts
 }
 
 // broadcast sends one session's presence to the contacts that may see it and to the user's own available resources, the
@@ -79,33 +94,39 @@ func (st *state) presenceOf(s *session, to string) *nodepb.Presence {
 	return p
 }
 
-// presenceIn takes what a contact's account, or for directed presence a stranger's session, sends to this user. from is
-// the sender's bare JID, resource that of the address. It reports false if nobody here may or can have it.
-func (st *state) presenceIn(p *nodepb.Presence, from ident.UserID, resource string) ([]cast, bool) {
-	if !st.exists {
-		return nil, false
-	}
+// presenceIn takes what a contact's account, or for directed presence a stranger's session, sends to this user. Between
+// accounts that disagree about a subscription, the answer to presence or a probe is what ends it at the other side.
+func (st *state) presenceIn(p *nodepb.Presence) []cast {
+	bare, _, _ := strings.Cut(p.GetFrom(), "/")
+	_, resource, _ := strings.Cut(p.GetTo(), "/")
+	from, t := ident.UserID(bare), p.GetType()
 	c := st.contacts[from]
-	switch p.GetType() {
-	case nodepb.PresenceType_PROBE:
-		if from != st.user && (c == nil || !c.sub.from) {
-			return nil, false
+	switch {
+	case t == nodepb.PresenceType_PROBE:
+		if !st.exists || c == nil || !c.sub.from {
+			return []cast{st.ends(from, nodepb.PresenceType_UNSUBSCRIBED)} // RFC 6121 section 4.3.2, case 1
 		}
-		return st.answerProbe(p.GetFrom(), from), true
-	case nodepb.PresenceType_AVAILABLE, nodepb.PresenceType_UNAVAILABLE:
-		if !p.GetDirected() && from != st.user && (c == nil || !c.sub.to) {
-			return nil, false
+		return st.answerProbe(p.GetFrom(), from)
+	case !st.exists:
+		if t == nodepb.PresenceType_AVAILABLE && !p.GetDirected() {
+			return []cast{st.ends(from, nodepb.PresenceType_UNSUBSCRIBE)} // it kept a subscriber who is no more
 		}
-		if p.GetDirected() && resource != "" {
-			return st.toResource(p, resource)
+	case resource != "":
+		if s := st.byResource(resource); s != nil && (p.GetDirected() || t != nodepb.PresenceType_AVAILABLE || c.hears()) {
+			return []cast{{s.ref, p}}
 		}
-		return st.toAvailable(p), true
-	case nodepb.PresenceType_PRESENCE_ERROR:
-		if resource != "" {
-			return st.toResource(p, resource)
-		}
+	case t == nodepb.PresenceType_UNAVAILABLE, t == nodepb.PresenceType_AVAILABLE && (p.GetDirected() || c.hears()):
+		return st.toAvailable(p)
 	}
-	return nil, false
+	return nil
+}
+
+// hears reports whether the user hears the contact's presence.
+func (c *contact) hears() bool { return c != nil && c.sub.to }
+
+// ends tells another account that the subscription it believes in is none.
+func (st *state) ends(peer ident.UserID, t nodepb.PresenceType) cast {
+	return cast{Ref(peer), &nodepb.Subscription{Inbound: true, From: string(st.user), To: string(peer), Type: t}}
 }
 
 // answerProbe sends the presence of every available resource to the account of the prober (RFC 6121 section 4.3.2).
@@ -119,13 +140,8 @@ func (st *state) answerProbe(to string, prober ident.UserID) []cast {
 	return casts
 }
 
-func (st *state) toResource(p *nodepb.Presence, resource string) ([]cast, bool) {
-	s := st.byResource(resource)
-	if s == nil {
-		return nil, false
-	}
-	return []cast{{s.ref, p}}, true
-}
+// anyAvailable reports whether the user is online.
+func (st *state) anyAvailable() bool { return slices.ContainsFunc(st.sessions, (*session).available) }
 
 func (st *state) toAvailable(p *nodepb.Presence) []cast {
 	var casts []cast

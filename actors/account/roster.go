@@ -4,7 +4,10 @@ import (
 	"slices"
 	"strings"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/jackdaw-im/jackdaw/actors"
+	"github.com/jackdaw-im/jackdaw/actors/mailbox"
 	"github.com/jackdaw-im/jackdaw/ident"
 	"github.com/jackdaw-im/jackdaw/proto/nodepb"
 )
@@ -18,8 +21,8 @@ type contact struct {
 	// the roster the client sees (RFC 6121 section 3.1.3).
 	listed bool
 	sub    subState
-	// request is the payload of a subscription request that waits.
-	request []byte
+	// request is the stanza of a subscription request that waits.
+	request *nodepb.Presence
 }
 
 // visible reports whether the contact is part of the roster that clients see.
@@ -27,7 +30,7 @@ func (c *contact) visible() bool {
 	return c != nil && (c.listed || c.sub.to || c.sub.from || c.sub.pendingOut)
 }
 
-// kept reports whether there is anything about the contact to store.
+// kept reports whether there is anything about the contact to store. Once visible, a contact stays until it is removed.
 func (c *contact) kept() bool { return c.visible() || c.sub.pendingIn }
 
 func (c *contact) item() *nodepb.RosterItem {
@@ -39,6 +42,7 @@ func (c *contact) item() *nodepb.RosterItem {
 type change struct {
 	before, after *contact // after is nil when the contact is forgotten
 	verdict       verdict
+	set           bool             // made by a roster set: clients hear of it whatever it changes
 	deliver       *nodepb.Presence // the inbound stanza that the user's sessions see
 	answer        answer
 }
@@ -79,7 +83,7 @@ func (st *state) prepareSet(item *nodepb.RosterItem) (*change, answer) {
 	case !st.exists:
 		return nil, refused(nodepb.Code_NO_SUCH_USER)
 	case item.GetSubscription() == "remove":
-		if before == nil {
+		if !before.visible() {
 			return nil, refused(nodepb.Code_NOT_FOUND)
 		}
 		return st.prepareRemove(before), answer{}
@@ -91,29 +95,35 @@ func (st *state) prepareSet(item *nodepb.RosterItem) (*change, answer) {
 		*after = *before
 	}
 	after.listed, after.name, after.groups = true, item.GetName(), item.GetGroups()
-	return &change{before: before, after: after, answer: answer{roster: &nodepb.RosterChanged{Code: nodepb.Code_OK}}}, answer{}
+	return &change{before: before, after: after, set: true, answer: answer{roster: &nodepb.RosterChanged{Code: nodepb.Code_OK}}}, answer{}
 }
 
 // prepareRemove forgets a contact; its account is told with the subscription stanzas that a client would have sent.
 func (st *state) prepareRemove(c *contact) *change {
-	done := &nodepb.RosterChanged{Code: nodepb.Code_OK}
+	done := &nodepb.RosterChanged{Code: nodepb.Code_OK, Forward: c.farewell()}
+	return &change{before: c, verdict: verdict{lostFrom: c.sub.from}, set: true, answer: answer{roster: done}}
+}
+
+// farewell is what the contact's account must hear when the contact is removed.
+func (c *contact) farewell() []nodepb.PresenceType {
+	var all []nodepb.PresenceType
 	if c.sub.to || c.sub.pendingOut {
-		done.Forward = append(done.Forward, nodepb.PresenceType_UNSUBSCRIBE)
+		all = append(all, nodepb.PresenceType_UNSUBSCRIBE)
 	}
 	if c.sub.from || c.sub.pendingIn {
-		done.Forward = append(done.Forward, nodepb.PresenceType_UNSUBSCRIBED)
+		all = append(all, nodepb.PresenceType_UNSUBSCRIBED)
 	}
-	return &change{before: c, verdict: verdict{lostFrom: c.sub.from}, answer: answer{roster: done}}
+	return all
 }
 
 // prepareSubscription decides one half of a subscription change. A nil change means that the answer stands at once.
 func (st *state) prepareSubscription(req *nodepb.Subscription) (*change, answer) {
+	if !st.exists {
+		return nil, refused(nodepb.Code_NO_SUCH_USER)
+	}
 	peer := ident.UserID(req.GetTo())
 	if req.GetInbound() {
 		peer = ident.UserID(req.GetFrom())
-	}
-	if !st.exists {
-		return nil, refused(nodepb.Code_NO_SUCH_USER)
 	}
 	before := st.contacts[peer]
 	old := subState{}
@@ -133,24 +143,39 @@ func (st *state) prepareSubscription(req *nodepb.Subscription) (*change, answer)
 	if v.next == old {
 		return nil, answer{sub: done}
 	}
-	if before == nil && len(st.contacts) >= maxContacts {
+	asked := v.next.pendingIn && !old.pendingIn
+	if before == nil && (len(st.contacts) >= maxContacts || asked && st.requests() >= maxRequests) ||
+		asked && len(req.GetPayload()) > maxRequest {
 		return nil, refused(nodepb.Code_QUOTA)
 	}
 	after.sub = v.next
+	after.listed = after.visible() // whoever was in the roster stays there until the user removes them
+	stanza := &nodepb.Presence{From: req.GetFrom(), To: req.GetTo(), Type: req.GetType(), Id: req.GetId(), Payload: req.GetPayload()}
 	switch {
 	case !v.next.pendingIn:
 		after.request = nil
-	case req.GetInbound() && req.GetType() == nodepb.PresenceType_SUBSCRIBE:
-		after.request = req.GetPayload()
+	case asked:
+		after.request = stanza
 	}
 	ch := &change{before: before, after: after, verdict: v, answer: answer{sub: done}}
 	if req.GetInbound() && v.pass {
-		ch.deliver = &nodepb.Presence{From: req.GetFrom(), To: req.GetTo(), Type: req.GetType(), Id: req.GetId(), Payload: req.GetPayload()}
+		ch.deliver = stanza
 	}
 	if !after.kept() {
 		ch.after = nil
 	}
 	return ch, answer{}
+}
+
+// requests counts the requests of people who are not in the roster.
+func (st *state) requests() int {
+	n := 0
+	for _, c := range st.contacts {
+		if !c.visible() {
+			n++
+		}
+	}
+	return n
 }
 
 // apply makes a committed change visible: in the state, to the user's sessions, to the contact's account and to the
@@ -165,15 +190,8 @@ func (st *state) apply(ch *change) []cast {
 		}
 		st.contacts[jid] = ch.after
 	}
-	var casts []cast
-	if ch.deliver != nil {
-		casts = append(casts, st.toAvailable(ch.deliver)...)
-	}
-	if ch.before.visible() || ch.after.visible() {
-		item := &nodepb.RosterItem{Jid: string(jid), Subscription: "remove"}
-		if ch.after.visible() {
-			item = ch.after.item()
-		}
+	casts := st.deliver(ch.deliver)
+	if item := ch.item(); item != nil {
 		for _, s := range st.sessions {
 			if s.interested {
 				casts = append(casts, cast{s.ref, &nodepb.RosterPush{Item: item}})
@@ -187,20 +205,43 @@ func (st *state) apply(ch *change) []cast {
 		} else {
 			m.ContactsRemoved = []string{string(jid)}
 		}
-		casts = append(casts, cast{mailboxRef(st.user), m})
+		casts = append(casts, cast{mailbox.Ref(st.user), m})
 	}
 	if ch.verdict.lostFrom {
 		casts = append(casts, st.unavailableTo(jid)...)
 	}
-	if ch.verdict.gainedTo && st.isLocal(jid) {
-		for _, s := range st.sessions {
-			if s.available() {
-				casts = append(casts, cast{Ref(jid), &nodepb.Presence{Type: nodepb.PresenceType_PROBE, From: st.full(s.resource), To: string(jid)}})
-				break
-			}
+	if ch.verdict.gainedTo && st.isLocal(jid) && st.anyAvailable() {
+		casts = append(casts, cast{Ref(jid), &nodepb.Presence{Type: nodepb.PresenceType_PROBE, From: string(st.user), To: string(jid)}})
+	}
+	return casts
+}
+
+// deliver gives an inbound subscription stanza to the user's sessions: a request to those that are available (RFC 6121
+// section 3.1.3), anything else to those that have asked for the roster (3.1.6, 3.2.3, 3.3.3). Nil is nothing.
+func (st *state) deliver(p *nodepb.Presence) []cast {
+	var casts []cast
+	for _, s := range st.sessions {
+		if p != nil && (p.GetType() == nodepb.PresenceType_SUBSCRIBE && s.available() ||
+			p.GetType() != nodepb.PresenceType_SUBSCRIBE && s.interested) {
+			casts = append(casts, cast{s.ref, p})
 		}
 	}
 	return casts
+}
+
+// item is what clients are told of the change, nil if there is nothing that they see.
+func (ch *change) item() *nodepb.RosterItem {
+	switch {
+	case !ch.after.visible() && !ch.before.visible():
+		return nil
+	case !ch.after.visible():
+		return &nodepb.RosterItem{Jid: string(ch.jid()), Subscription: "remove"}
+	}
+	item := ch.after.item()
+	if !ch.set && ch.before.visible() && proto.Equal(item, ch.before.item()) {
+		return nil
+	}
+	return item
 }
 
 func (ch *change) jid() ident.UserID {

@@ -47,13 +47,19 @@ func show(casts []cast) string {
 		switch m := c.msg.(type) {
 		case *nodepb.Presence:
 			lines = append(lines, fmt.Sprintf("%s %s from %s", name(c.to), m.GetType(), m.GetFrom()))
+		case *nodepb.Subscription:
+			lines = append(lines, fmt.Sprintf("%s <- %s", name(c.to), m.GetType()))
 		case *nodepb.EndSession:
 			lines = append(lines, fmt.Sprintf("%s end %s", name(c.to), m.GetCondition()))
 		case *nodepb.RosterPush:
 			i := m.GetItem()
 			lines = append(lines, fmt.Sprintf("%s push %s %s ask=%v", name(c.to), i.GetJid(), i.GetSubscription(), i.GetAsk()))
 		case *nodepb.MailboxChange:
-			lines = append(lines, fmt.Sprintf("%s +%v -%v", name(c.to), m.GetContactsAdded(), m.GetContactsRemoved()))
+			line := fmt.Sprintf("%s +%v -%v", name(c.to), m.GetContactsAdded(), m.GetContactsRemoved())
+			if m.GetWhat() != nodepb.MailboxChange_UNCHANGED {
+				line = fmt.Sprintf("%s %s", name(c.to), m.GetWhat())
+			}
+			lines = append(lines, line)
 		}
 	}
 	slices.Sort(lines)
@@ -116,7 +122,7 @@ func TestInitialPresence(t *testing.T) {
 		"session/1 AVAILABLE from romeo/orchard", "session/2 AVAILABLE from romeo/orchard")
 	expect(t, "unavailable", st.setPresence(&nodepb.SetPresence{Session: ref("1").Proto()}),
 		"account/juliet UNAVAILABLE from romeo/orchard", "account/benvolio UNAVAILABLE from romeo/orchard",
-		"session/2 UNAVAILABLE from romeo/orchard")
+		"session/1 UNAVAILABLE from romeo/orchard", "session/2 UNAVAILABLE from romeo/orchard")
 	expect(t, "leaving afterwards says nothing twice", st.unbind(ref("1")))
 	expect(t, "a stranger's presence", available(st, "nobody", 0))
 }
@@ -155,33 +161,43 @@ func TestPresenceFromOthers(t *testing.T) {
 	bound(t, st, "1", "orchard")
 	bound(t, st, "silent", "balcony")
 	available(st, "1", 0)
+	const (
+		avail, unavail = nodepb.PresenceType_AVAILABLE, nodepb.PresenceType_UNAVAILABLE
+		probe, failed  = nodepb.PresenceType_PROBE, nodepb.PresenceType_PRESENCE_ERROR
+	)
 	for _, c := range []struct {
-		name           string
-		p              *nodepb.Presence
-		from, resource string
-		ok             bool
-		lines          []string
+		name, from, resource string
+		typ                  nodepb.PresenceType
+		directed             bool
+		lines                []string
 	}{
-		{"a friend's presence", &nodepb.Presence{Type: nodepb.PresenceType_AVAILABLE, From: "juliet@montague.example/b"}, "juliet", "", true, []string{"session/1 AVAILABLE from juliet/b"}},
-		{"one we don't hear", &nodepb.Presence{Type: nodepb.PresenceType_AVAILABLE, From: "benvolio@montague.example/b"}, "benvolio", "", false, nil},
-		{"a stranger's", &nodepb.Presence{Type: nodepb.PresenceType_AVAILABLE, From: "x@montague.example/b"}, "x", "", false, nil},
-		{"a stranger's, directed", &nodepb.Presence{Type: nodepb.PresenceType_AVAILABLE, From: "x@montague.example/b", Directed: true}, "x", "", true, []string{"session/1 AVAILABLE from x/b"}},
-		{"directed to a resource", &nodepb.Presence{Type: nodepb.PresenceType_UNAVAILABLE, From: "x@montague.example/b", Directed: true}, "x", "balcony", true, []string{"session/silent UNAVAILABLE from x/b"}},
-		{"directed to none", &nodepb.Presence{Type: nodepb.PresenceType_AVAILABLE, From: "x@montague.example/b", Directed: true}, "x", "gone", false, nil},
-		{"a friend's probe", &nodepb.Presence{Type: nodepb.PresenceType_PROBE, From: "benvolio@montague.example/b"}, "benvolio", "", true, []string{"account/benvolio AVAILABLE from romeo/orchard"}},
-		{"a stranger's probe", &nodepb.Presence{Type: nodepb.PresenceType_PROBE, From: "mercutio@montague.example/b"}, "mercutio", "", false, nil},
-		{"an error to a resource", &nodepb.Presence{Type: nodepb.PresenceType_PRESENCE_ERROR, From: "x@montague.example"}, "x", "orchard", true, []string{"session/1 PRESENCE_ERROR from x"}},
-		{"an error to nobody", &nodepb.Presence{Type: nodepb.PresenceType_PRESENCE_ERROR, From: "x@montague.example"}, "x", "", false, nil},
+		{"a friend's presence", "juliet", "", avail, false, []string{"session/1 AVAILABLE from juliet/b"}},
+		{"a friend's answer to a probe", "juliet", "orchard", avail, false, []string{"session/1 AVAILABLE from juliet/b"}},
+		{"one we don't hear", "benvolio", "", avail, false, nil},
+		{"one we don't hear, to a resource", "benvolio", "orchard", avail, false, nil},
+		{"the farewell of one we have just unsubscribed from", "benvolio", "", unavail, false, []string{"session/1 UNAVAILABLE from benvolio/b"}},
+		{"a stranger's", "x", "", avail, false, nil},
+		{"a stranger's, directed", "x", "", avail, true, []string{"session/1 AVAILABLE from x/b"}},
+		{"directed to a resource", "x", "balcony", unavail, true, []string{"session/silent UNAVAILABLE from x/b"}},
+		{"directed to none", "x", "gone", avail, true, nil},
+		{"a friend's probe", "benvolio", "", probe, false, []string{"account/benvolio AVAILABLE from romeo/orchard"}},
+		{"the probe of one who isn't subscribed", "mercutio", "", probe, false, []string{"account/mercutio <- UNSUBSCRIBED"}},
+		{"a stranger's probe", "x", "", probe, false, []string{"account/x <- UNSUBSCRIBED"}},
+		{"an error to a resource", "x", "orchard", failed, false, []string{"session/1 PRESENCE_ERROR from x/b"}},
+		{"an error to nobody", "x", "", failed, false, nil},
 	} {
-		casts, ok := st.presenceIn(c.p, ident.UserID(c.from+"@montague.example"), c.resource)
-		if ok != c.ok {
-			t.Errorf("%s: taken %v, want %v", c.name, ok, c.ok)
+		p := &nodepb.Presence{Type: c.typ, From: c.from + "@montague.example/b", To: "romeo@montague.example", Directed: c.directed}
+		if c.resource != "" {
+			p.To += "/" + c.resource
 		}
-		expect(t, c.name, casts, c.lines...)
+		expect(t, c.name, st.presenceIn(p), c.lines...)
 	}
-	if _, ok := (&state{}).presenceIn(&nodepb.Presence{}, "x", ""); ok {
-		t.Error("nobody took presence")
-	}
+	nobody := &state{user: "nobody@montague.example"}
+	from := "romeo@montague.example/orchard"
+	expect(t, "presence for nobody", nobody.presenceIn(&nodepb.Presence{From: from}), "account/romeo <- UNSUBSCRIBE")
+	expect(t, "a probe for nobody", nobody.presenceIn(&nodepb.Presence{Type: probe, From: from}), "account/romeo <- UNSUBSCRIBED")
+	expect(t, "directed presence for nobody", nobody.presenceIn(&nodepb.Presence{From: from, Directed: true}))
+	expect(t, "a farewell for nobody", nobody.presenceIn(&nodepb.Presence{Type: unavail, From: from}))
 }
 
 func TestRemovalEndsEverySession(t *testing.T) {

@@ -18,6 +18,15 @@ type throttle struct {
 	last     time.Time
 }
 
+// result takes how a login ended.
+func (t *throttle) result(ok bool, now time.Time) {
+	if ok {
+		t.succeeded()
+	} else {
+		t.failed(now)
+	}
+}
+
 // failed counts a wrong password.
 func (t *throttle) failed(now time.Time) {
 	if now.Sub(t.last) > throttleSpell {

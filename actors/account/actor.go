@@ -1,0 +1,134 @@
+package account
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/jackdaw-im/jackdaw/actors"
+	"github.com/jackdaw-im/jackdaw/ident"
+	"github.com/jackdaw-im/jackdaw/proto/nodepb"
+)
+
+// storeTime is how long a result of the store is awaited.
+const storeTime = 5 * time.Second
+
+// actor runs the effects of one state. It decides nothing.
+type actor struct {
+	lanes  Lanes
+	st     *state
+	fx     effects
+	asked  actors.CallID // what the store was asked last
+	timer  actors.TimerRef
+	wakeAt time.Time // when the timer fires; zero: there is none
+}
+
+// wake is the one timer's message.
+type wake struct{}
+
+// Init implements actors.Behaviour: the account is read. The Ref's id is the user.
+func (a *actor) Init(ctx *actors.Context, _ any) error {
+	a.st = newState(ident.UserID(ctx.Self().ID))
+	a.st.load(a.begin(ctx))
+	a.run(ctx)
+	return nil
+}
+
+// Handle implements actors.Behaviour.
+func (a *actor) Handle(ctx *actors.Context, msg any) error {
+	fx := a.begin(ctx)
+	switch m := msg.(type) {
+	case actors.Reply:
+		if m.ID == a.asked {
+			a.st.stored(fx, m.Value, m.Err)
+		}
+	case actors.Down:
+		fx.cast(a.st.down(m.Target, m.Reason.IsNormal(), fx.now)...)
+	case wake:
+		a.wakeAt = time.Time{}
+		a.st.tick(fx)
+	case proto.Message:
+		a.st.receive(fx, message{msg: m})
+	}
+	a.run(ctx)
+	return nil
+}
+
+// HandleCall implements actors.CallHandler.
+func (a *actor) HandleCall(ctx *actors.Context, from actors.From, req any) (any, error) {
+	if refusal(req, nodepb.Code_OK) == nil {
+		if _, ok := req.(*nodepb.GetCredentials); !ok {
+			return nil, fmt.Errorf("account: called with %T", req)
+		}
+	}
+	a.st.receive(a.begin(ctx), message{&from, req})
+	a.run(ctx)
+	return actors.NoReply, nil
+}
+
+// MayPassivate implements actors.Passivator.
+func (a *actor) MayPassivate(ctx *actors.Context) bool { return a.st.mayRest(ctx.Now()) }
+
+// Terminate implements actors.Terminator: nobody waits in vain.
+func (a *actor) Terminate(ctx *actors.Context, reason actors.Reason) {
+	if a.st == nil {
+		return
+	}
+	err := actors.ErrCrashed
+	if reason.IsNormal() {
+		err = actors.ErrNoProc
+	}
+	a.st.abandon(a.begin(ctx), err)
+	for _, r := range a.fx.replies {
+		ctx.Reply(r.to, nil, r.err)
+	}
+}
+
+func (a *actor) begin(ctx *actors.Context) *effects {
+	a.fx = effects{now: ctx.Now(), fresh: fresh}
+	return &a.fx
+}
+
+// run does what the state asked for.
+func (a *actor) run(ctx *actors.Context) {
+	for _, ref := range a.fx.watch {
+		ctx.Monitor(ref)
+	}
+	for _, c := range a.fx.casts {
+		if c.lossy() {
+			_ = ctx.Cast(c.to, c.msg) // the system counts what is refused
+		} else {
+			_ = ctx.Answer(c.to, c.msg) // never refused while its addressee lives
+		}
+	}
+	for _, r := range a.fx.replies {
+		ctx.Reply(r.to, r.msg, r.err)
+	}
+	if f := a.fx.store; f != nil {
+		a.asked = a.lanes.Directory(ctx, a.st.user, storeTime, f)
+	}
+	a.fx = effects{}
+	a.arm(ctx)
+}
+
+// arm sets the timer for what comes due next. One that fires early finds nothing to do and is set again.
+func (a *actor) arm(ctx *actors.Context) {
+	next := a.st.nextTick()
+	if next.IsZero() || !a.wakeAt.IsZero() && !next.Before(a.wakeAt) {
+		return
+	}
+	if !a.wakeAt.IsZero() {
+		ctx.CancelTimer(a.timer)
+	}
+	a.timer, a.wakeAt = ctx.SendAfter(max(next.Sub(ctx.Now()), 0), wake{}), next
+}
+
+// fresh makes a resource for a session that asks for none.
+func fresh() string {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // it never fails: crypto/rand ends the process instead
+	return hex.EncodeToString(b[:])
+}

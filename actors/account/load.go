@@ -1,0 +1,98 @@
+package account
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/jackdaw-im/jackdaw/actors/mailbox"
+	"github.com/jackdaw-im/jackdaw/ident"
+	"github.com/jackdaw-im/jackdaw/proto/nodepb"
+	"github.com/jackdaw-im/jackdaw/store"
+)
+
+// snapshot is an account as the store has it; account is nil if there is none.
+type snapshot struct {
+	account *store.Account
+	roster  store.Roster
+}
+
+// load reads the account, at activation and whenever the store knows better. What comes meanwhile waits.
+func (st *state) load(fx *effects) {
+	st.loading, st.loadAt = true, time.Time{}
+	user := st.user
+	fx.store = func(e store.Engine) (any, error) {
+		a, err := e.Directory().Accounts().Account(context.Background(), user)
+		if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrInvalid) {
+			return &snapshot{}, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		r, err := e.Directory().Rosters().Roster(context.Background(), user)
+		return &snapshot{account: a, roster: r}, err
+	}
+}
+
+// loaded takes what was read, and goes on with the change under way and with what came meanwhile.
+func (st *state) loaded(fx *effects, s *snapshot, err error) {
+	if err != nil || s == nil {
+		st.loadAt = fx.now.Add(retryTime)
+		return
+	}
+	again, before := st.known, st.exists
+	st.adopt(s)
+	st.loading, st.known = false, true
+	switch {
+	case before && !st.exists:
+		fx.cast(st.endAll("not-authorized", "the account was removed")...)
+	case again && !before && st.exists:
+		fx.cast(cast{mailbox.Ref(st.user), &nodepb.MailboxChange{What: nodepb.MailboxChange_CREATED}})
+	}
+	if w := st.work; w != nil {
+		st.work = nil
+		st.resume(fx, w)
+	}
+	st.next(fx)
+	for !st.loading && len(st.stash) > 0 {
+		m := st.stash[0]
+		st.stash = st.stash[1:]
+		st.handle(fx, m)
+	}
+	if len(st.stash) == 0 {
+		st.stash = nil
+	}
+}
+
+// adopt makes the store's view the state's.
+func (st *state) adopt(s *snapshot) {
+	st.exists, st.account, st.rev, st.contacts = s.account != nil, store.Account{}, 0, nil
+	if s.account == nil {
+		return
+	}
+	st.account, st.rev = *s.account, s.roster.Rev
+	st.contacts = make(map[ident.UserID]*contact, len(s.roster.Items))
+	for _, item := range s.roster.Items {
+		st.contacts[item.Contact] = contactOf(item)
+	}
+}
+
+// resume goes on with a change after the account was read again: it is done if an earlier try has done it, else decided
+// anew.
+func (st *state) resume(fx *effects, w *work) {
+	if w.unknown {
+		if v, yes := w.happened(); yes {
+			fx.answer(w.req, w.commit(fx, v))
+			return
+		}
+	}
+	tries := w.tries
+	if tries >= maxTries {
+		fx.answer(w.req, refusal(w.req.msg, nodepb.Code_LATER))
+		return
+	}
+	st.begin(fx, w.req)
+	if st.work != nil {
+		st.work.tries = tries + 1
+	}
+}

@@ -1,0 +1,39 @@
+package account
+
+import (
+	"time"
+
+	"github.com/jackdaw-im/jackdaw/actors"
+	"github.com/jackdaw-im/jackdaw/ident"
+	"github.com/jackdaw-im/jackdaw/store"
+	"github.com/jackdaw-im/jackdaw/supervision"
+)
+
+const (
+	// IdleTime is after how long without a message an account without sessions is passivated.
+	IdleTime = 5 * time.Minute
+	// queueLen bounds the messages that wait for one account: the presence of all its contacts at once.
+	queueLen = 20_000
+)
+
+// Lanes are the way to the store's directory; *lane.Lanes is.
+type Lanes interface {
+	// Directory runs f on a lane; its result comes to the calling actor as the Reply with the returned id, or an error if
+	// there is none within timeout. Work for one user runs in the order asked for.
+	Directory(ctx *actors.Context, user ident.UserID, timeout time.Duration, f func(store.Engine) (any, error)) actors.CallID
+}
+
+// Supervisor returns the supervisor of a node's accounts, for its tree. An account starts with the first message to its
+// Ref.
+func Supervisor(sys *actors.System, lanes Lanes) *supervision.Dynamic {
+	return supervision.NewDynamic(sys, supervision.DynamicSpec{
+		ID: "accounts",
+		Child: actors.Spec{
+			Kind:        Kind,
+			New:         func() actors.Behaviour { return &actor{lanes: lanes} },
+			QueueLen:    queueLen,
+			IdleTimeout: IdleTime,
+		},
+		Entities: true,
+	})
+}
