@@ -1,0 +1,85 @@
+package telemetry
+
+import "time"
+
+// Sources are where a Registry reads. Each function is called once a scrape, from any goroutine, and must neither block nor change
+// anything; one that is nil leaves its metrics out. All counts are totals since the start of the process unless they say "now".
+type Sources struct {
+	Connections func() Connections
+	Sessions    func() Sessions
+	Actors      func() Actors
+	Lanes       func() []Lane
+	Store       func() Store
+	// Started is when the server began; the zero time leaves the uptime out.
+	Started time.Time
+	// Version, Revision: of this program, for the metric that says what runs.
+	Version, Revision string
+}
+
+// Connections are what the gateway counts.
+type Connections struct {
+	Open              int64 // now, handshakes included
+	Accepted          int64
+	Handshakes        int64 // completed
+	HandshakesFailed  int64
+	HandshakesRefused int64 // for want of room
+	HandshakesWaiting int64 // now
+	RateLimited       int64 // pauses of reading
+	Slow              int64 // closed because the client did not read
+	StanzasIn         int64
+	BytesIn, BytesOut int64 // decrypted
+	StreamErrors      int64 // bytes that were no legal stream
+}
+
+// Sessions are what the sessions count.
+type Sessions struct {
+	Live         int64 // now, those waiting to be resumed included
+	Logins       int64
+	LoginsFailed int64
+	Resumed      int64
+	MessagesIn   int64
+	MessagesOut  int64
+	Refused      int64 // messages answered with an error
+	Dropped      int64 // stanzas dropped as the RFCs demand
+	Unanswered   int64 // connections closed for an unanswered ping
+	StreamErrors int64 // streams that the server ended with an error
+}
+
+// Actors are what the actor system counts.
+type Actors struct {
+	Live        map[string]int64 // now, by kind
+	Handled     map[string]int64 // messages, by kind
+	DeadLetters map[string]int64 // by kind of the addressee
+	Overloads   int64            // casts refused for a full queue
+	Restarts    int64
+	LateReplies int64 // answers after the deadline
+	Stuck       int64 // handlers that ran so long that their worker was replaced
+	Spares      int64 // such workers now
+	// Marks counts how often a queue grew to a length, by that length.
+	Marks map[int]int64
+	// Top are the longest queues, longest first; those after the tenth are left out.
+	Top []QueueTop
+}
+
+// QueueTop is one of the longest queues. Whose it is isn't told, only what kind of actor.
+type QueueTop struct {
+	Kind string
+	Len  int
+}
+
+// Lane is one store lane.
+type Lane struct {
+	Name    string      // such as mail-0; there are few
+	Queue   int         // requests waiting now
+	Seconds Measurement // of commits
+	Items   Measurement // appends, acknowledgements and changes in one commit
+}
+
+// Store is how the store is now.
+type Store struct {
+	State string // one of StoreStates
+	Free  uint64 // bytes that the disk has left; 0 if the engine can't tell
+}
+
+// StoreStates are the values of Store.State.
+var StoreStates = [...]string{"serving", "full", "failed"}
