@@ -126,7 +126,8 @@ func (o *Outbox) Outcome(now time.Time, m *nodepb.Outcome) Steps {
 		o.gap(now, to, s, i)
 	case i < 0:
 	case code == nodepb.Code_LATER:
-		s.refused(now, i)
+		s.items[i].answered()
+		s.pause(now, i)
 		o.wake(s.until)
 	case code == nodepb.Code_OUTCOME_UNKNOWN && !s.items[i].crashed:
 		// The addressee crashed on it. Once may be an accident of the moment: it is tried again.
@@ -149,7 +150,8 @@ func (o *Outbox) Refused(now time.Time, to actors.Ref, seq uint64) {
 		return
 	}
 	if i := s.find(seq); i >= 0 {
-		s.refused(now, i)
+		s.items[i].answered()
+		s.pause(now, i)
 		o.wake(s.until)
 	}
 }
@@ -188,14 +190,14 @@ func (o *Outbox) Tick(now time.Time) Steps {
 
 // gap takes that the addressee misses something. While that is being mended, what it still says about earlier casts is old.
 func (o *Outbox) gap(now time.Time, to actors.Ref, s *stream, i int) {
-	if i >= 0 && s.items[i].outstanding > 0 {
-		s.items[i].outstanding--
+	if i >= 0 {
+		s.items[i].answered()
 	}
 	switch {
 	case !s.until.IsZero() || s.probing && i != 0:
 	case i == 0 && s.items[0].d.GetBase() == s.items[0].d.GetSeq():
 		// The first is never what comes too early, unless two actors answer to one Ref: no haste.
-		s.refused(now, 0)
+		s.pause(now, 0)
 		s.probing = true
 		o.wake(s.until)
 	default:
@@ -271,11 +273,15 @@ func (s *stream) find(seq uint64) int {
 	return int(seq - first)
 }
 
-// refused makes a pause before the message at i is cast again, and all after it.
-func (s *stream) refused(now time.Time, i int) {
-	if s.items[i].outstanding > 0 {
-		s.items[i].outstanding--
+// answered notes that one cast of the message is known not to have been taken.
+func (p *parcel) answered() {
+	if p.outstanding > 0 {
+		p.outstanding--
 	}
+}
+
+// pause waits a little before the message at i is cast again, and all after it.
+func (s *stream) pause(now time.Time, i int) {
 	if s.until.IsZero() {
 		s.delay = min(max(2*s.delay, laterMin), laterMax)
 		s.until = now.Add(s.delay)
