@@ -179,6 +179,5 @@ func (c *portableConn) Delivered() bool {
 // RemoteAddr implements Conn.
 func (c *portableConn) RemoteAddr() net.Addr { return c.sock.RemoteAddr() }
 
-
 // isEOF reports whether the peer closed its side in order.
 func isEOF(err error) bool { return errors.Is(err, io.EOF) }

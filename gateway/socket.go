@@ -34,8 +34,8 @@ type socket struct {
 	raw      syscall.RawConn // nil where the system has no non-blocking write
 	buffered bool            // set once, before a second goroutine knows the socket
 	dry      bool            // reads fail with wouldBlock; owned by the reading goroutine
-	first    []byte // read by await, not yet given to crypto/tls
-	onWait   func() // called before the handshake waits for the client
+	first    []byte          // read by await, not yet given to crypto/tls
+	onWait   func()          // called before the handshake waits for the client
 	writable func()
 	ended    func() // must not block
 

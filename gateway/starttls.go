@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net"
@@ -92,6 +94,13 @@ func (n *negotiation) greet(h xmpp.StreamHeader) error {
 
 func (n *negotiation) header() []byte {
 	return xmpp.StreamHeader{From: n.srv.cfg.Domain, ID: streamID(), Version: "1.0"}.Append(nil)
+}
+
+// streamID makes the name of a stream, which nobody can guess (RFC 6120 section 4.7.3).
+func streamID() string {
+	var b [12]byte
+	_, _ = rand.Read(b[:]) // it never fails: crypto/rand ends the process instead
+	return hex.EncodeToString(b[:])
 }
 
 // request reads one element. Authentication without TLS gets SASL's own refusal (RFC 6120 section 6.5.4).
