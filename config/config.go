@@ -71,6 +71,6 @@ func Default() *Config {
 		Limits:  Limits{StanzaBytesBeforeAuth: 8 << 10, StanzaBytes: 256 << 10, Stanzas: 1000, Bytes: 1 << 20},
 		Mailbox: Mailbox{Messages: 10_000, Bytes: 64 << 20, Stranger: 100, Share: 20, TTL: 30 * 24 * time.Hour},
 		Session: Session{ResumeTime: 15 * time.Minute, IdlePing: 5 * time.Minute, PingTimeout: time.Minute},
-		Store:   Store{StopBelow: 512 << 20, ResumeAbove: 1 << 30, Cache: 128 << 20, Lanes: 2},
+		Store:   Store{StopBelow: 512 << 20, ResumeAbove: 1 << 30, Cache: 128 << 20, Lanes: 4},
 	}
 }

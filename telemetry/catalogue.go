@@ -101,24 +101,36 @@ func actorMetrics() []metric {
 }
 
 func storeMetrics() []metric {
-	lanes := func(f func(*Lane) Measurement) func(*scrape, func(Measurement, ...string)) {
+	commits := func(f func(*Lanes) Measurement) func(*scrape, func(Measurement, ...string)) {
 		return func(s *scrape, give func(Measurement, ...string)) {
-			for i := range s.lanes {
-				give(f(&s.lanes[i]), s.lanes[i].Name)
+			if s.lanes != nil {
+				give(f(s.lanes))
 			}
 		}
 	}
 	return []metric{
-		{name: "jackdaw_commit_seconds", kind: histogram, labels: []string{"lane"}, help: "Time of one commit, from its call to its end on the disk.",
-			distribute: lanes(func(l *Lane) Measurement { return l.Seconds })},
-		{name: "jackdaw_commit_items", kind: histogram, labels: []string{"lane"}, help: "Appends, acknowledgements and changes in one commit.",
-			distribute: lanes(func(l *Lane) Measurement { return l.Items })},
-		{name: "jackdaw_lane_queue", kind: gauge, labels: []string{"lane"}, help: "Requests that wait for a store lane.",
+		{name: "jackdaw_commit_seconds", kind: histogram, help: "Time of one commit of messages, from its call to its end on the disk.",
+			distribute: commits(func(l *Lanes) Measurement { return l.Seconds })},
+		{name: "jackdaw_commit_items", kind: histogram, help: "Messages and acknowledgements in one commit.",
+			distribute: commits(func(l *Lanes) Measurement { return l.Items })},
+		{name: "jackdaw_messages_stored_total", kind: counter, help: "Messages stored.",
+			read: ofLanes(func(l *Lanes) int64 { return l.Appends })},
+		{name: "jackdaw_messages_acked_total", kind: counter, help: "Acknowledgements of messages stored.",
+			read: ofLanes(func(l *Lanes) int64 { return l.Acks })},
+		{name: "jackdaw_messages_annihilated_total", kind: counter, help: "Messages that their recipient acknowledged before they had to be stored.",
+			read: ofLanes(func(l *Lanes) int64 { return l.Annihilated })},
+		{name: "jackdaw_messages_expired_total", kind: counter, help: "Waiting messages found past their expiry; their senders are told.",
+			read: ofLanes(func(l *Lanes) int64 { return l.Expired })},
+		{name: "jackdaw_store_refused_total", kind: counter, labels: []string{"reason"},
+			help: "Messages that the store did not take: full for want of disk space, busy for want of room in a lane.",
 			read: func(s *scrape, give func(float64, ...string)) {
-				for _, l := range s.lanes {
-					give(float64(l.Queue), l.Name)
+				if s.lanes != nil {
+					give(float64(s.lanes.Full), "full")
+					give(float64(s.lanes.Refused), "busy")
 				}
 			}},
+		{name: "jackdaw_commits_repeated_total", kind: counter, help: "Commits repeated because their outcome was unknown.",
+			read: ofLanes(func(l *Lanes) int64 { return l.Retries })},
 		{name: "jackdaw_store_state", kind: gauge, labels: []string{"state"}, read: giveState,
 			help: "1 for the state that the store is in: serving, full (new messages are refused) or failed."},
 		{name: "jackdaw_store_free_bytes", kind: gauge, read: giveFree, help: "Free space on the disk of the data folder."},

@@ -33,7 +33,7 @@ type scrape struct {
 	connections *Connections
 	sessions    *Sessions
 	actors      *Actors
-	lanes       []Lane
+	lanes       *Lanes
 	store       *Store
 	sources     *Sources
 	now         time.Time
@@ -42,8 +42,8 @@ type scrape struct {
 // look asks every source once.
 func look(s *Sources, now time.Time) *scrape {
 	return &scrape{
-		connections: ask(s.Connections), sessions: ask(s.Sessions), actors: ask(s.Actors), store: ask(s.Store),
-		lanes: askAll(s.Lanes), sources: s, now: now,
+		connections: ask(s.Connections), sessions: ask(s.Sessions), actors: ask(s.Actors), lanes: ask(s.Lanes), store: ask(s.Store),
+		sources: s, now: now,
 	}
 }
 
@@ -55,14 +55,7 @@ func ask[T any](f func() T) *T {
 	return &v
 }
 
-func askAll[T any](f func() []T) []T {
-	if f == nil {
-		return nil
-	}
-	return f()
-}
-
-// ofConnections makes the metric's value from what the gateway counts; the two below do so for sessions and actors.
+// ofConnections makes the metric's value from what the gateway counts; the three below do so for sessions, actors and lanes.
 func ofConnections(f func(*Connections) int64) func(*scrape, func(float64, ...string)) {
 	return func(s *scrape, give func(float64, ...string)) {
 		if s.connections != nil {
@@ -83,6 +76,14 @@ func ofActors(f func(*Actors) int64) func(*scrape, func(float64, ...string)) {
 	return func(s *scrape, give func(float64, ...string)) {
 		if s.actors != nil {
 			give(float64(f(s.actors)))
+		}
+	}
+}
+
+func ofLanes(f func(*Lanes) int64) func(*scrape, func(float64, ...string)) {
+	return func(s *scrape, give func(float64, ...string)) {
+		if s.lanes != nil {
+			give(float64(f(s.lanes)))
 		}
 	}
 }

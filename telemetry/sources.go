@@ -8,7 +8,7 @@ type Sources struct {
 	Connections func() Connections
 	Sessions    func() Sessions
 	Actors      func() Actors
-	Lanes       func() []Lane
+	Lanes       func() Lanes
 	Store       func() Store
 	// Started is when the server began; the zero time leaves the uptime out.
 	Started time.Time
@@ -67,12 +67,17 @@ type QueueTop struct {
 	Len  int
 }
 
-// Lane is one store lane.
-type Lane struct {
-	Name    string      // such as mail-0; there are few
-	Queue   int         // requests waiting now
-	Seconds Measurement // of commits
-	Items   Measurement // appends, acknowledgements and changes in one commit
+// Lanes are what the store lanes count, all together.
+type Lanes struct {
+	Appends     int64       // messages stored
+	Acks        int64       // acknowledgements stored
+	Annihilated int64       // messages acknowledged before they could be stored
+	Full        int64       // messages refused because the store was full
+	Refused     int64       // requests refused for a full queue
+	Retries     int64       // commits repeated because their outcome was unknown
+	Expired     int64       // rows past their expiry that were found
+	Seconds     Measurement // of commits
+	Items       Measurement // appends and acknowledgements in one commit
 }
 
 // Store is how the store is now.
