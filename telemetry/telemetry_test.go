@@ -57,8 +57,8 @@ func full() Sources {
 			return Actors{Live: map[string]int64{"mailbox": 41, "session": 42}, Handled: map[string]int64{"mailbox": 43}, DeadLetters: map[string]int64{"session": 44},
 				Overloads: 45, Restarts: 46, LateReplies: 47, Stuck: 48, Spares: 49, Marks: map[int]int64{16: 3, 32: 1}, Top: top}
 		},
-		Lanes: func() []Lane {
-			return []Lane{{Name: "mail-0", Queue: 5, Seconds: seconds.Measurement(), Items: items.Measurement()}}
+		Lanes: func() Lanes {
+			return Lanes{Appends: 51, Acks: 52, Annihilated: 53, Full: 54, Refused: 55, Retries: 56, Expired: 57, Seconds: seconds.Measurement(), Items: items.Measurement()}
 		},
 		Store:   func() Store { return Store{State: "full", Free: 1 << 20} },
 		Started: time.Now().Add(-time.Hour),
@@ -111,7 +111,13 @@ func TestEveryMetric(t *testing.T) {
 		`jackdaw_commit_seconds_count`:                 "4",
 		`jackdaw_commit_seconds_sum`:                   "3.0065",
 		`jackdaw_commit_items_bucket{le="2"}`:          "1",
-		`jackdaw_lane_queue`:                           "5",
+		`jackdaw_messages_stored_total`:                "51",
+		`jackdaw_messages_acked_total`:                 "52",
+		`jackdaw_messages_annihilated_total`:           "53",
+		`jackdaw_store_refused_total{reason="full"}`:   "54",
+		`jackdaw_store_refused_total{reason="busy"}`:   "55",
+		`jackdaw_commits_repeated_total`:               "56",
+		`jackdaw_messages_expired_total`:               "57",
 		`jackdaw_store_state{state="serving"}`:         "0",
 		`jackdaw_store_state{state="full"}`:            "1",
 		`jackdaw_store_state{state="failed"}`:          "0",
