@@ -122,8 +122,7 @@ func Sleeps(t *Tree) []Finding {
 		if excepted || !f.Test && !support(f.Pkg) {
 			continue
 		}
-		var visit func(n ast.Node) bool
-		visit = func(n ast.Node) bool {
+		ast.Inspect(f.ast, func(n ast.Node) bool {
 			if call, ok := n.(*ast.CallExpr); ok && bubble(f.Pkg, call, bubbles) {
 				return false
 			}
@@ -132,8 +131,7 @@ func Sleeps(t *Tree) []Finding {
 					"a test that waits for the real clock is slow and fails on a busy machine; wait for the event, or use testing/synctest"})
 			}
 			return true
-		}
-		ast.Inspect(f.ast, visit)
+		})
 	}
 	return found
 }

@@ -116,7 +116,7 @@ func (e *Engine) enter(grows bool) error {
 
 type directory struct{ *Engine }
 
-func (d directory) Accounts() store.Accounts { return accounts{d.Engine} }
-func (d directory) Rosters() store.Rosters   { return rosters{d.Engine} }
-func (d directory) Devices() store.Devices   { return devices{d.Engine} }
-func (d directory) Groups() store.Groups     { return groups{d.Engine} }
+func (d directory) Accounts() store.Accounts { return accounts(d) }
+func (d directory) Rosters() store.Rosters   { return rosters(d) }
+func (d directory) Devices() store.Devices   { return devices(d) }
+func (d directory) Groups() store.Groups     { return groups(d) }

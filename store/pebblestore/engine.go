@@ -54,10 +54,10 @@ func (e *Engine) Directory() store.Directory { return directory{e} }
 
 type directory struct{ *Engine }
 
-func (d directory) Accounts() store.Accounts { return accounts{d.Engine} }
-func (d directory) Rosters() store.Rosters   { return rosters{d.Engine} }
-func (d directory) Devices() store.Devices   { return devices{d.Engine} }
-func (d directory) Groups() store.Groups     { return groups{d.Engine} }
+func (d directory) Accounts() store.Accounts { return accounts(d) }
+func (d directory) Rosters() store.Rosters   { return rosters(d) }
+func (d directory) Devices() store.Devices   { return devices(d) }
+func (d directory) Groups() store.Groups     { return groups(d) }
 
 // Info implements store.Engine.
 func (e *Engine) Info() store.Info {

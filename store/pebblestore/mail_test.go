@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
-	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
 	"github.com/jackdaw-im/jackdaw/ident"
@@ -254,7 +253,7 @@ func TestDamagedValuesAreNamed(t *testing.T) {
 	if err := r.Close(); err != nil {
 		t.Fatal(err)
 	}
-	db, err := pebble.Open("/data", &pebble.Options{FS: r.o.FS.(vfs.FS), FormatMajorVersion: pebble.FormatTableFormatV6, Logger: quiet{}})
+	db, err := pebble.Open("/data", &pebble.Options{FS: r.o.FS, FormatMajorVersion: pebble.FormatTableFormatV6, Logger: quiet{}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,89 @@
+# Every target does its own set-up: it needs Go, git and make, and says what else it installs.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+GO ?= go
+FUZZTIME ?= 1m
+PLATFORMS := linux/arm64 darwin/arm64 freebsd/amd64
+TOOL := $(GO) tool -modfile=tools/go.mod
+COUNT := $(GO) run ./internal/testcount
+PROTOS = $(shell cd proto && find . -name '*.proto' | sort | cut -c 3-)
+GOFILES = git ls-files --cached --others --exclude-standard '*.go'
+
+.PHONY: help run build test check race archtest cross fuzz bench interop proto proto-check cc clean
+
+help: ## What can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: build ## Build the server and start it on the embedded store (ARGS='--domain example.org' adds flags)
+	@exec bin/jackdaw serve $(ARGS)
+
+build: ## Build bin/jackdaw
+	$(GO) build -o bin/jackdaw ./cmd/jackdaw
+
+test: check cc ## All checks, then all tests with the race detector; counts at the end. About 6 minutes on two cores
+	@# With the race detector, each test runs once; without it, those packages again that leave a test out under it.
+	@{ status=0; $(GO) test -race -timeout 9m -json ./... || status=1; \
+	   plain=$$(git grep -l --untracked '^//go:build !race' -- '*_test.go' | xargs -r -n1 dirname | sort -u | sed 's,^,./,'); \
+	   [ -z "$$plain" ] || $(GO) test -timeout 9m -json $$plain || status=1; \
+	   exit $$status; } | $(COUNT)
+
+check: fmt-check vet proto-check archtest cross ## What needs no test run: format, vet, staticcheck, generated code, rules, cross-compiling
+
+.PHONY: fmt-check vet
+fmt-check:
+	@files=$$($(GOFILES) | xargs gofmt -l); if [ -n "$$files" ]; then echo "not formatted (gofmt -w):" $$files; exit 1; fi
+
+vet:
+	$(GO) vet ./...
+	$(TOOL) staticcheck ./...
+	$(GO) -C tools vet ./...
+
+archtest: ## The rules of the code: import table, sizes, documentation, goroutines
+	$(GO) test -count=1 ./internal/archtest ./internal/testcount
+
+race: cc ## The tests with the race detector alone (PKG=./store/... for a part)
+	@$(GO) test -race -timeout 9m -json $(or $(PKG),./...) | $(COUNT)
+
+cross: ## Compile for linux/arm64, darwin/arm64 and freebsd/amd64
+	@for p in $(PLATFORMS); do echo "compiling for $$p"; GOOS=$${p%/*} GOARCH=$${p#*/} CGO_ENABLED=0 $(GO) build ./...; done
+
+fuzz: ## Run every fuzz target for a minute (FUZZTIME=10s for less)
+	@passed=0; failed=0; \
+	while IFS=: read -r file name; do \
+	  echo "$$name in $$(dirname $$file)"; \
+	  if $(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) ./$$(dirname $$file) </dev/null; then passed=$$((passed+1)); else failed=$$((failed+1)); fi; \
+	done < <(git grep --untracked -o -E '^func Fuzz[A-Za-z0-9_]*' -- '*_test.go' | sed 's/func //'); \
+	echo "$$passed passed, $$failed failed"; [ $$failed = 0 ] && [ $$passed -gt 0 ]
+
+bench: ## Run the Go benchmarks; the drivers that need a server are named at the end
+	$(GO) test -run '^$$' -bench . -benchmem $$(git grep -l --untracked '^func Benchmark' -- '*_test.go' | xargs -n1 dirname | sort -u | sed 's,^,./,')
+	@echo 'Against a real server, which they build and start (docs/BENCHMARKS.md):'
+	@for d in benchmarks/*/; do if grep -ql '^package main' $$d*.go; then echo "  go run ./$${d%/} -h"; fi; done
+
+interop: build ## Install ordinary XMPP clients (apt, npm, PyPI) and run them against the server
+	@internal/interop/install.sh
+	@JACKDAW_INTEROP=1 $(GO) test -count=1 -timeout 20m -json ./internal/interop | $(COUNT)
+
+proto: ## Generate the Go code of proto/
+	$(GO) -C tools build -o ../.tools/protogen ./protogen
+	.tools/protogen $(PROTOS)
+
+proto-check: ## Fail if the committed code of proto/ isn't what its definitions generate
+	@$(GO) -C tools build -o ../.tools/protogen ./protogen
+	@out=$$(mktemp -d); trap 'rm -rf $$out' EXIT; \
+	for p in $(PROTOS); do mkdir -p $$out/$$(dirname $$p); done; \
+	.tools/protogen -o $$out $(PROTOS); \
+	diff -r -x '*.proto' proto $$out || { echo 'proto/ is not what its definitions generate: make proto'; exit 1; }
+
+cc: # The race detector needs a C compiler.
+	@command -v gcc >/dev/null || { \
+	  echo 'installing gcc with apt-get: the race detector needs a C compiler'; \
+	  root=; [ "$$(id -u)" = 0 ] || root=sudo; \
+	  $$root apt-get update -q && $$root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends gcc libc6-dev; }
+
+clean: ## Delete what was built; data folders stay
+	rm -rf bin .tools
