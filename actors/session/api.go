@@ -131,6 +131,8 @@ type Counters struct {
 	Live         atomic.Int64 // sessions now alive, those waiting to be resumed included
 	Logins       atomic.Int64 // successful logins
 	LoginsFailed atomic.Int64 // wrong passwords and unknown users
+	LoginsSlowed atomic.Int64 // logins held back: after wrong passwords, or because too many use PLAIN at a time
+	PlainChecks  atomic.Int64 // passwords checked with PLAIN, a millisecond of CPU each
 	Resumed      atomic.Int64 // streams resumed
 	MessagesIn   atomic.Int64 // messages taken from clients
 	MessagesOut  atomic.Int64 // messages written to clients

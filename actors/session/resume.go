@@ -200,7 +200,7 @@ func (st *state) give(fx *effects) {
 		presence: st.presence, interested: st.interested, directed: st.directed, arriving: st.arriving,
 	})
 	st.heir.from = nil
-	st.sending, st.subs, st.directed, st.arriving = nil, nil, nil, presences{}
+	st.outbox, st.sending, st.subs, st.directed, st.arriving = nil, nil, nil, nil, presences{}
 	st.phase, st.until = given, fx.now.Add(forwardTime)
 }
 

@@ -3,7 +3,9 @@ package session
 import (
 	"crypto/rand"
 	"encoding/hex"
+	"runtime"
 	"slices"
+	"time"
 )
 
 // The kinds of the actors behind users.
@@ -16,6 +18,7 @@ const (
 type shared struct {
 	Config
 	heirs    heirs
+	plain    pacer
 	services []string // the addresses of Services, sorted
 	// random makes a word of 128 random bits.
 	random func() string
@@ -24,6 +27,7 @@ type shared struct {
 // newShared fills in the defaults of cfg.
 func newShared(cfg Config) *shared {
 	sh := &shared{Config: cfg, random: random}
+	sh.plain.interval = plainInterval / time.Duration(runtime.GOMAXPROCS(0))
 	if sh.ResumeTime == 0 {
 		sh.ResumeTime = DefaultResumeTime
 	}

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/jackdaw-im/jackdaw/xmpp"
+	"github.com/jackdaw-im/jackdaw/xmpp/sasl"
 )
 
 // Namespaces.
@@ -27,7 +28,7 @@ const (
 const streamEnd = "</stream:stream>"
 
 // mechanisms are announced in this order, the best first. TLS is always there when a session is.
-var mechanisms = []string{"SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN"}
+var mechanisms = []string{sasl.SCRAMSHA256, sasl.SCRAMSHA1, sasl.Plain}
 
 var (
 	loginFeatures = "<stream:features><mechanisms xmlns='" + nsSASL + "'><mechanism>" +

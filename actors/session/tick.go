@@ -22,7 +22,7 @@ func (st *state) nextTick(now time.Time) time.Time {
 		sooner(queue[0].retry)
 	}
 	if st.auth != nil {
-		sooner(st.auth.refuseAt)
+		sooner(st.auth.due)
 	}
 	if st.phase != bound {
 		return next
@@ -49,8 +49,8 @@ func (st *state) tick(fx *effects) {
 	if passed(st.retryAt, fx.now) {
 		st.retry(fx)
 	}
-	if st.auth != nil && passed(st.auth.refuseAt, fx.now) {
-		st.refuseLogin(fx)
+	if st.auth != nil && passed(st.auth.due, fx.now) {
+		st.resumeLogin(fx)
 	}
 	if st.outbox != nil {
 		st.tickOutbox(fx)
