@@ -85,6 +85,17 @@ func TestLoginFails(t *testing.T) {
 			s.until("</auth>")
 			s.send("<success xmlns='" + saslNS + "'/>")
 		}), says("")},
+		"a server that asks and calls it a success": {Config{}, secured(func(s *script) {
+			s.open(mechanisms("SCRAM-SHA-1"))
+			s.expect("<auth xmlns='" + saslNS + "' mechanism='SCRAM-SHA-1'>")
+			first, err := base64.StdEncoding.DecodeString(strings.TrimSuffix(s.until("</auth>"), "</auth>"))
+			if err != nil {
+				panic(scriptError{err})
+			}
+			_, nonce, _ := strings.Cut(string(first), ",r=")
+			challenge := base64.StdEncoding.EncodeToString([]byte("r=" + nonce + "x,s=c2FsdA==,i=4096"))
+			s.send("<success xmlns='" + saslNS + "'>" + challenge + "</success>")
+		}), says("before it has proved itself")},
 		"no common mechanism":  {Config{}, secured(func(s *script) { s.open(mechanisms("PLAIN")) }), says("no common")},
 		"no mechanisms":        {Config{}, secured(func(s *script) { s.open("<stream:features/>") }), says("no authentication")},
 		"a stream error":       {Config{}, secured(func(s *script) { s.open(streamErrorXML("host-unknown")) }), isStreamError("host-unknown")},
