@@ -3,6 +3,7 @@ package account
 import (
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"time"
 
@@ -25,6 +26,9 @@ type actor struct {
 	timer  actors.TimerRef
 	wakeAt time.Time // when the timer fires; zero: there is none
 }
+
+// unable ends a session that has no room for what its client must know: the client connects again and reads the roster.
+var unable = &nodepb.EndSession{Condition: "resource-constraint", Text: "too much waits for this client"}
 
 // wake is the one timer's message.
 type wake struct{}
@@ -98,10 +102,10 @@ func (a *actor) run(ctx *actors.Context) {
 		ctx.Monitor(ref)
 	}
 	for _, c := range a.fx.casts {
-		if c.lossy() {
-			_ = ctx.Cast(c.to, c.msg) // the system counts what is refused
-		} else {
+		if !c.ordered() {
 			_ = ctx.Answer(c.to, c.msg) // never refused while its addressee lives
+		} else if err := ctx.Cast(c.to, c.msg); errors.Is(err, actors.ErrOverloaded) && !c.lossy() {
+			_ = ctx.Answer(c.to, unable)
 		}
 	}
 	for _, r := range a.fx.replies {

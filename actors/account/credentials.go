@@ -51,12 +51,6 @@ func (st *state) create(req *nodepb.CreateAccount, now time.Time) (*work, proto.
 	case len(a.SHA1.StoredKey) == 0 && len(a.SHA256.StoredKey) == 0:
 		return nil, changedTo(nodepb.Code_BAD_REQUEST)
 	}
-	created := func(fx *effects, v any) proto.Message {
-		a.Rev = v.(uint64)
-		st.adopt(&snapshot{account: &a})
-		fx.cast(cast{mailbox.Ref(st.user), &nodepb.MailboxChange{What: nodepb.MailboxChange_CREATED}})
-		return changedTo(nodepb.Code_OK)
-	}
 	return &work{
 		write: func(e store.Engine) (any, error) {
 			accounts := e.Directory().Accounts()
@@ -73,9 +67,20 @@ func (st *state) create(req *nodepb.CreateAccount, now time.Time) (*work, proto.
 			made := a
 			return uint64(1), accounts.Create(&made)
 		},
-		commit:   created,
+		commit: func(fx *effects, v any) proto.Message {
+			if a.Rev = v.(uint64); !st.exists {
+				st.created(fx, &snapshot{account: &a})
+			}
+			return changedTo(nodepb.Code_OK)
+		},
 		happened: func() (any, bool) { return st.account.Rev, st.exists && sameKeys(&st.account, &a) },
 	}, nil
+}
+
+// created makes a new account visible, to its mailbox too.
+func (st *state) created(fx *effects, s *snapshot) {
+	st.adopt(s)
+	fx.cast(cast{mailbox.Ref(st.user), &nodepb.MailboxChange{What: nodepb.MailboxChange_CREATED}})
 }
 
 // setPassword replaces what checks the password.

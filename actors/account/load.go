@@ -5,7 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/jackdaw-im/jackdaw/actors/mailbox"
 	"github.com/jackdaw-im/jackdaw/ident"
 	"github.com/jackdaw-im/jackdaw/proto/nodepb"
 	"github.com/jackdaw-im/jackdaw/store"
@@ -40,15 +39,15 @@ func (st *state) loaded(fx *effects, s *snapshot, err error) {
 		st.loadAt = fx.now.Add(retryTime)
 		return
 	}
-	again, before := st.known, st.exists
-	st.adopt(s)
-	st.loading, st.known = false, true
 	switch {
-	case before && !st.exists:
-		fx.cast(st.endAll("not-authorized", "the account was removed")...)
-	case again && !before && st.exists:
-		fx.cast(cast{mailbox.Ref(st.user), &nodepb.MailboxChange{What: nodepb.MailboxChange_CREATED}})
+	case st.exists && s.account == nil:
+		st.removed(fx)
+	case st.known && !st.exists && s.account != nil:
+		st.created(fx, s)
+	default:
+		st.adopt(s)
 	}
+	st.loading, st.known = false, true
 	if w := st.work; w != nil {
 		st.work = nil
 		st.resume(fx, w)

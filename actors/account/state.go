@@ -51,6 +51,15 @@ type cast struct {
 	msg proto.Message
 }
 
+// ordered reports whether the message keeps its place among the others to its addressee: what clients see does.
+func (c cast) ordered() bool {
+	switch c.msg.(type) {
+	case *nodepb.Presence, *nodepb.RosterPush:
+		return true
+	}
+	return false
+}
+
 // lossy reports whether the message is presence, which is best effort. What follows from a committed change is not.
 func (c cast) lossy() bool {
 	p, ok := c.msg.(*nodepb.Presence)
