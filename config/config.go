@@ -1,6 +1,9 @@
 package config
 
-import "time"
+import (
+	"path/filepath"
+	"time"
+)
 
 // Config is everything an operator may choose. The zero value is not useful: take Default or Load. It holds plain values only and
 // may be copied.
@@ -74,3 +77,9 @@ func Default() *Config {
 		Store:   Store{StopBelow: 512 << 20, ResumeAbove: 1 << 30, Cache: 128 << 20, Lanes: 4},
 	}
 }
+
+// StoreURL names the embedded store of the data folder, as pebblestore.Open takes it.
+func (c *Config) StoreURL() string { return "pebble:" + c.Data }
+
+// SocketFile is where a running server takes administration.
+func (c *Config) SocketFile() string { return filepath.Join(c.Data, "jackdaw.sock") }

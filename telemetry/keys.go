@@ -28,5 +28,6 @@ const (
 	KeyText       = "text"        // another program's own words
 	KeyTook       = "took"        // how long a handler ran
 	KeyUser       = "user"        // bare address of a user, in the log of administration only
+	KeyUsers      = "users"       // how many of them
 	KeyVersion    = "version"     // of this program
 )
