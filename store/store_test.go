@@ -28,6 +28,9 @@ func TestCheckID(t *testing.T) {
 	if store.CheckDevice("") != nil {
 		t.Error("the empty device id is the account's one device")
 	}
+	if store.CheckMembers([]store.Member{{User: "romeo@x"}}) != nil || !errors.Is(store.CheckMembers([]store.Member{{User: "romeo@x"}, {}}), store.ErrInvalid) {
+		t.Error("a member without a user can't be stored, others can")
+	}
 }
 
 func TestValidateNamesTheFirstBadItem(t *testing.T) {

@@ -34,6 +34,16 @@ func checkOptionalID(what, id string) error {
 // CheckDevice returns an ErrInvalid if a device id can't be stored. The empty one can.
 func CheckDevice(id ident.DeviceID) error { return checkOptionalID("device id", string(id)) }
 
+// CheckMembers returns an ErrInvalid that names the first member who can't be stored, if there is one.
+func CheckMembers(members []Member) error {
+	for i := range members {
+		if err := CheckID("member", string(members[i].User)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Validate returns an ErrInvalid if the append can't be stored.
 func (a *Append) Validate() error {
 	if err := CheckID("mailbox", string(a.Mailbox)); err != nil {

@@ -145,8 +145,3 @@ func importPath(im *ast.ImportSpec) string {
 	}
 	return p
 }
-
-// importsPath reports whether a file imports a package.
-func (f *File) importsPath(path string) bool {
-	return slices.ContainsFunc(f.ast.Imports, func(im *ast.ImportSpec) bool { return importPath(im) == path })
-}

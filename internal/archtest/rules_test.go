@@ -85,6 +85,7 @@ func TestClocks(t *testing.T) {
 		{"state", src("actors/mailbox/state.go", "time", "time.Now()"), []string{"actors/mailbox/state.go:5: [clock] time.Now in actors/mailbox"}},
 		{"beside the state", src("actors/session/resume.go", "time", "time.Since(x)"), []string{"time.Since"}},
 		{"the codec", src("xmpp/sasl/a.go", "time", "<-time.After(x)"), []string{"time.After in xmpp/sasl"}},
+		{"a lane", src("actors/lane/mail.go", "time", "time.Now()"), nil},
 		{"what actors are", src("actors/pool.go", "time", "time.Now()"), nil},
 		{"a test", src("actors/mailbox/state_test.go", "time", "time.Now()"), nil},
 		{"state with a log", src("actors/mailbox/state.go", "go.uber.org/zap", ""), []string{"[purity] actors/mailbox/state.go imports go.uber.org/zap"}},
@@ -107,6 +108,7 @@ func TestSleeps(t *testing.T) {
 		{"in fake time of the package", append(
 			src("a/rig_test.go", "testing/synctest", "func run(t *testing.T, f func()) { synctest.Test(t, func(t *testing.T) { f() }) }"),
 			src("a/a_test.go", "time", "func TestA(t *testing.T) { run(t, func() { "+sleep+" }) }")...), nil},
+		{"in a function of fake time", src("a/a_test.go", "testing/synctest", "func advance() { "+sleep+"; synctest.Wait() }"), nil},
 		{"in another function", append(
 			src("a/rig_test.go", "testing/synctest", "func run(t *testing.T, f func()) { f() }"),
 			src("a/a_test.go", "time", "func TestA(t *testing.T) { run(t, func() { "+sleep+" }) }")...), []string{"[sleep]"}},
@@ -145,7 +147,7 @@ func TestShape(t *testing.T) {
 	hunt(t, Shape, []planted{
 		{"all five and more", actor("actors/group", "doc.go", "api.go", "actor.go", "state.go", "spec.go", "members.go"), nil},
 		{"one missing", actor("actors/group", "doc.go", "api.go", "actor.go", "spec.go"), []string{"actors/group: [five files] no state.go"}},
-		{"the example", actor("actors/echo", "echo.go"), nil},
+		{"one that may be missing", actor("actors/echo", "doc.go", "actor.go", "state.go"), []string{"actors/echo: [five files] no spec.go"}},
 		{"a test kit", actor("actors/actorstest", "kit.go"), nil},
 	})
 }

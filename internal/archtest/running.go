@@ -40,6 +40,9 @@ var maySleep = []place{
 	{"benchmarks", false, "paces load on real sockets"},
 }
 
+// mayLook are the actors that look at the clock.
+var mayLook = []place{{"actors/lane", true, "it measures the engine's commits, and waits before it repeats one, on a goroutine of its own"}}
+
 // clock are the functions of package time that read or wait for the real time.
 var clock = []string{"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "NewTimer", "NewTicker", "Tick"}
 
@@ -91,8 +94,9 @@ func Clocks(t *Tree) []Finding {
 		if f.Test || !domainActor(f.Pkg) && !below(f.Pkg, "xmpp") {
 			continue
 		}
+		free := slices.ContainsFunc(mayLook, func(p place) bool { return p.covers(f.Pkg) })
 		ast.Inspect(f.ast, func(n ast.Node) bool {
-			if name := called(n, "time"); slices.Contains(clock, name) {
+			if name := called(n, "time"); !free && slices.Contains(clock, name) {
 				found = append(found, Finding{"clock", t.at(n), "time." + name + " in " + f.Pkg,
 					"decisions take the time as a value, so that a table can test them; an actor has Context.Now"})
 			}
@@ -113,7 +117,7 @@ func Clocks(t *Tree) []Finding {
 func domainActor(pkg string) bool { return strings.HasPrefix(pkg, "actors/") && !support(pkg) }
 
 // Sleeps checks that tests don't sleep, except in the fake time of synctest: in a function given to synctest.Test, or to a function
-// of the package's tests that gives it to synctest.Test.
+// of the package's tests that gives it to synctest.Test, and in one that calls synctest.Wait, which can be called nowhere else.
 func Sleeps(t *Tree) []Finding {
 	bubbles := t.bubbles()
 	var found []Finding
@@ -123,8 +127,15 @@ func Sleeps(t *Tree) []Finding {
 			continue
 		}
 		ast.Inspect(f.ast, func(n ast.Node) bool {
-			if call, ok := n.(*ast.CallExpr); ok && bubble(f.Pkg, call, bubbles) {
-				return false
+			switch n := n.(type) {
+			case *ast.CallExpr:
+				if bubble(f.Pkg, n, bubbles) {
+					return false
+				}
+			case *ast.FuncDecl:
+				if calls(n, "synctest", "Wait") {
+					return false
+				}
 			}
 			if called(n, "time") == "Sleep" {
 				found = append(found, Finding{"sleep", t.at(n), "time.Sleep in a test",
@@ -141,13 +152,8 @@ func (t *Tree) bubbles() map[[2]string]bool {
 	found := map[[2]string]bool{}
 	for _, f := range t.Files {
 		for _, d := range f.ast.Decls {
-			if fn, ok := d.(*ast.FuncDecl); ok && f.importsPath("testing/synctest") && !strings.HasPrefix(fn.Name.Name, "Test") {
-				ast.Inspect(fn, func(n ast.Node) bool {
-					if called(n, "synctest") == "Test" {
-						found[[2]string{f.Pkg, fn.Name.Name}] = true
-					}
-					return true
-				})
+			if fn, ok := d.(*ast.FuncDecl); ok && !strings.HasPrefix(fn.Name.Name, "Test") && calls(fn, "synctest", "Test") {
+				found[[2]string{f.Pkg, fn.Name.Name}] = true
 			}
 		}
 	}
@@ -176,6 +182,16 @@ func called(n ast.Node, pkg string) string {
 		return ""
 	}
 	return s.Sel.Name
+}
+
+// calls reports whether a function calls one of a package.
+func calls(fn *ast.FuncDecl, pkg, name string) bool {
+	found := false
+	ast.Inspect(fn, func(n ast.Node) bool {
+		found = found || n != nil && called(n, pkg) == name
+		return !found
+	})
+	return found
 }
 
 func funcName(d ast.Decl) string {

@@ -146,21 +146,12 @@ type group struct {
 	members map[ident.UserID]store.Member
 }
 
-func checkMembers(members []store.Member) error {
-	for i := range members {
-		if err := store.CheckID("member", string(members[i].User)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // Create implements store.Groups.
 func (s groups) Create(g *store.Group, members []store.Member) error {
 	if err := store.CheckID("group", string(g.ID)); err != nil {
 		return err
 	}
-	if err := checkMembers(members); err != nil {
+	if err := store.CheckMembers(members); err != nil {
 		return err
 	}
 	if err := s.enter(true); err != nil {
@@ -200,7 +191,7 @@ func (s groups) leave(gid ident.GroupID, id ident.UserID) {
 
 // Change implements store.Groups.
 func (s groups) Change(gid ident.GroupID, rev uint64, c store.GroupChange) (uint64, error) {
-	if err := checkMembers(c.Put); err != nil {
+	if err := store.CheckMembers(c.Put); err != nil {
 		return 0, err
 	}
 	if err := s.enter(false); err != nil {

@@ -28,21 +28,12 @@ func (e *Engine) member(gid ident.GroupID, user ident.UserID) (m store.Member, t
 	return m, there, err
 }
 
-func checkMembers(members []store.Member) error {
-	for i := range members {
-		if err := store.CheckID("member", string(members[i].User)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // Create implements store.Groups.
 func (s groups) Create(g *store.Group, members []store.Member) error {
 	if err := store.CheckID("group", string(g.ID)); err != nil {
 		return err
 	}
-	if err := checkMembers(members); err != nil {
+	if err := store.CheckMembers(members); err != nil {
 		return err
 	}
 	return s.update(large, &s.groupMu, func(b *pebble.Batch) error {
@@ -61,7 +52,7 @@ func (s groups) Create(g *store.Group, members []store.Member) error {
 
 // Change implements store.Groups.
 func (s groups) Change(gid ident.GroupID, rev uint64, c store.GroupChange) (uint64, error) {
-	if err := checkMembers(c.Put); err != nil {
+	if err := store.CheckMembers(c.Put); err != nil {
 		return 0, err
 	}
 	err := s.update(some, &s.groupMu, func(b *pebble.Batch) error {
