@@ -365,44 +365,6 @@ func TestMessagesWaitForTheAccount(t *testing.T) {
 	})
 }
 
-func TestTooManyWait(t *testing.T) {
-	st := newState(juliet)
-	fx := &effects{now: t0, fresh: func() string { return "fresh" }}
-	st.load(fx)
-	for range maxWaiting {
-		st.receive(fx, message{&actors.From{}, &nodepb.GetRoster{}})
-	}
-	if len(fx.replies) != 0 {
-		t.Fatal("answered too early")
-	}
-	for _, c := range []struct {
-		req  any
-		code nodepb.Code
-	}{
-		{&nodepb.Bind{}, nodepb.Code_LATER}, {&nodepb.GetRoster{}, nodepb.Code_LATER}, {&nodepb.SetRoster{}, nodepb.Code_LATER},
-		{&nodepb.Subscription{}, nodepb.Code_LATER}, {&nodepb.RemoveAccount{}, nodepb.Code_LATER},
-	} {
-		fx.replies = nil
-		st.receive(fx, message{&actors.From{}, c.req})
-		if len(fx.replies) != 1 || fx.replies[0].msg.(interface{ GetCode() nodepb.Code }).GetCode() != c.code {
-			t.Errorf("%T: %v", c.req, fx.replies)
-		}
-	}
-	fx.replies = nil
-	st.receive(fx, message{&actors.From{}, &nodepb.GetCredentials{}})
-	if len(fx.replies) != 1 || !errors.Is(fx.replies[0].err, actors.ErrOverloaded) {
-		t.Errorf("GetCredentials: %v", fx.replies)
-	}
-	st.receive(fx, message{nil, &nodepb.Presence{}})
-	if len(st.stash) != maxWaiting || len(fx.replies) != 1 {
-		t.Error("a cast too many was kept or answered")
-	}
-	st.stored(fx, &snapshot{account: &store.Account{User: juliet}}, nil)
-	if len(st.stash) != 0 || len(fx.replies) != 1+maxWaiting {
-		t.Fatalf("%d replies", len(fx.replies))
-	}
-}
-
 func TestOutcomesOfTheStore(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -552,6 +514,47 @@ func TestAccountsRestAndStay(t *testing.T) {
 		}
 		if c := r.credentials(paris); !c.GetKnown() {
 			t.Fatal("he is forgotten")
+		}
+	})
+}
+
+func TestSessionWithoutRoomIsEnded(t *testing.T) {
+	run(t, func(r *rig) {
+		r.create(juliet)
+		j := r.online(juliet, "balcony")
+		hold := make(chan struct{})
+		r.cast(j, hold)
+		presence := &nodepb.Presence{From: "x@montague.example/b", To: string(juliet), Directed: true}
+		for range sessionQueue + 10 {
+			r.cast(Ref(juliet), presence)
+		}
+		if code := r.code(juliet, &nodepb.SetRoster{Item: &nodepb.RosterItem{Jid: string(paris)}}); code != nodepb.Code_OK {
+			t.Fatal(code)
+		}
+		close(hold)
+		synctest.Wait()
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		heard := r.heard[j]
+		if len(heard) != sessionQueue+1 || heard[0] != "end resource-constraint" {
+			t.Fatalf("heard %d: %q", len(heard), heard)
+		}
+	})
+}
+
+func TestCallsThatMakeNoSense(t *testing.T) {
+	run(t, func(r *rig) {
+		r.create(juliet)
+		for _, req := range []any{&nodepb.Unbind{}, &nodepb.Presence{}, "hello"} {
+			if _, err := r.tryCall(juliet, req); err == nil {
+				t.Errorf("%T was answered as a call", req)
+			}
+		}
+		for _, msg := range []any{&nodepb.Outcome{}, &nodepb.GetRoster{}, &nodepb.Subscription{}, &nodepb.Bind{}, &nodepb.SetPresence{}, "hello"} {
+			r.cast(Ref(juliet), msg)
+		}
+		if !r.credentials(juliet).GetKnown() || r.stored(juliet) != "" {
+			t.Fatal("a cast that makes no sense did something")
 		}
 	})
 }

@@ -9,9 +9,22 @@
 // list of bound sessions with the presence each has sent. It is the single writer of the first two; a change is visible
 // and answered only once the directory lane has committed it.
 //
-// What a crash does: the roster is read again. The list of sessions is lost with the actor; sessions monitor their account
-// and bind again, quietly. Delivery of messages goes on all the while, since it is the mailbox's.
+// A change is decided by the pure state on what it knows (prepare.. and decide), written by compare-and-set on the roster's
+// revision, and then applied: state.go and the files beside it know no clock, store or actor. Changes go one at a time, in the
+// order in which they came. What a write comes to:
+//   - The store was changed by somebody else: the account is read again, and the change decided anew.
+//   - Nobody knows whether it was done: it is repeated unchanged, up to 5 times a second apart. Should it turn out to have
+//     been done after all, it is answered as what it was.
+//   - Nothing was done: the answer says so (STORE_FULL, LATER, BAD_REQUEST).
+//
+// While the account is read, at its first message or again, up to 1,000 messages wait in order; more are answered LATER.
+//
+// What a crash does: the roster is read again, and those who wait for an answer hear ErrCrashed. The list of sessions is lost
+// with the actor; sessions monitor their account and bind again, quietly. Delivery of messages goes on all the while, since
+// it is the mailbox's. The count of wrong passwords is lost, too.
 //
 // What it guarantees: subscription changes are durable before they are answered, and idempotent, so that the asking
-// session may repeat them. Presence is best effort, as in RFC 6121, but ordered per session.
+// session may repeat them. Presence is best effort, as in RFC 6121, but ordered per session. Two accounts that disagree about
+// a subscription, because one was removed and the other not told, agree at the next presence or probe between them (RFC 6121
+// section 4.3.2). A removed account's name can be taken again, and its next holder inherits neither mail nor subscribers.
 package account

@@ -112,7 +112,9 @@ func (st *state) presenceIn(p *nodepb.Presence) []cast {
 			return []cast{st.ends(from, nodepb.PresenceType_UNSUBSCRIBE)} // it kept a subscriber who is no more
 		}
 	case resource != "":
-		if s := st.byResource(resource); s != nil && (p.GetDirected() || t != nodepb.PresenceType_AVAILABLE || c.hears()) {
+		s := st.byResource(resource)
+		heard := t == nodepb.PresenceType_UNAVAILABLE || t == nodepb.PresenceType_AVAILABLE && c.hears()
+		if s != nil && (p.GetDirected() || t == nodepb.PresenceType_PRESENCE_ERROR || heard && s.available()) {
 			return []cast{{s.ref, p}}
 		}
 	case t == nodepb.PresenceType_UNAVAILABLE, t == nodepb.PresenceType_AVAILABLE && (p.GetDirected() || c.hears()):

@@ -25,6 +25,9 @@ const (
 	paris  = ident.UserID("paris@montague.example")
 )
 
+// sessionQueue bounds what waits for a session of the rig.
+const sessionQueue = 64
+
 // rig is a system with accounts over real lanes and a store in memory; sessions and mailboxes only note what they get.
 type rig struct {
 	t        *testing.T
@@ -97,6 +100,10 @@ func (e *ear) Handle(ctx *actors.Context, msg any) error {
 		ctx.Stop(reason)
 		return nil
 	}
+	if hold, ok := msg.(chan struct{}); ok {
+		<-hold
+		return nil
+	}
 	line := fmt.Sprint(msg)
 	if m := show([]cast{{msg: asMessage(msg)}}); m != "" {
 		_, line, _ = strings.Cut(m, " ")
@@ -127,7 +134,7 @@ func (r *rig) start() {
 	mailboxes := supervision.NewDynamic(r.sys, supervision.DynamicSpec{ID: "mailboxes", Partitions: 1, Entities: true,
 		Child: actors.Spec{Kind: mailbox.Kind, New: newEar}})
 	r.sessions = supervision.NewDynamic(r.sys, supervision.DynamicSpec{ID: "sessions", Partitions: 1,
-		Child: actors.Spec{Kind: "session", New: newEar}, Restart: supervision.Temporary})
+		Child: actors.Spec{Kind: "session", New: newEar, QueueLen: sessionQueue}, Restart: supervision.Temporary})
 	r.accounts = Supervisor(r.sys, r.lanes)
 	root, err := supervision.StartRoot(r.sys, supervision.SupervisorSpec{ID: "root",
 		Children: append(r.lanes.Children(), mailboxes.Child(), r.accounts.Child(), r.sessions.Child())})

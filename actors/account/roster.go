@@ -149,7 +149,7 @@ func (st *state) prepareSubscription(req *nodepb.Subscription) (*change, answer)
 		return nil, refused(nodepb.Code_QUOTA)
 	}
 	after.sub = v.next
-	after.listed = after.visible() // whoever was in the roster stays there until the user removes them
+	after.listed = before.visible() || after.visible() // once in the roster, until the user removes it
 	stanza := &nodepb.Presence{From: req.GetFrom(), To: req.GetTo(), Type: req.GetType(), Id: req.GetId(), Payload: req.GetPayload()}
 	switch {
 	case !v.next.pendingIn:

@@ -141,3 +141,49 @@ func TestRefusedRequestIsForgotten(t *testing.T) {
 		t.Fatalf("nobody answered %v", done)
 	}
 }
+
+func TestWhoIsInTheRosterStays(t *testing.T) {
+	const benvolio = "benvolio@montague.example"
+	st := romeo()
+	st.contacts[benvolio].listed = false // agreed to by romeo, never added by hand
+	interested(t, st)
+	_, casts := subscribe(t, st, &nodepb.Subscription{Inbound: true, From: benvolio, Type: nodepb.PresenceType_UNSUBSCRIBE})
+	expect(t, "he leaves", casts, "session/1 UNSUBSCRIBE from benvolio", "session/1 push benvolio none ask=false")
+	ch, _ := st.prepareSet(&nodepb.RosterItem{Jid: benvolio, Subscription: "remove"})
+	if len(ch.answer.roster.GetForward()) != 0 {
+		t.Fatalf("forwards %v", ch.answer.roster.GetForward())
+	}
+	expect(t, "and is removed", st.apply(ch), "session/1 push benvolio remove ask=false", "mailbox/romeo +[] -[benvolio]")
+}
+
+func TestRequestIsNoItem(t *testing.T) {
+	st := romeo()
+	interested(t, st)
+	const rosaline = "rosaline@montague.example"
+	if ch, a := st.prepareSet(&nodepb.RosterItem{Jid: rosaline, Subscription: "remove"}); ch != nil || a.roster.GetCode() != nodepb.Code_NOT_FOUND {
+		t.Fatalf("removing what clients don't see: %v", a.roster)
+	}
+	ch, _ := st.prepareSet(&nodepb.RosterItem{Jid: rosaline, Name: "R"})
+	expect(t, "adding her", st.apply(ch), "session/1 push rosaline none ask=false", "mailbox/romeo +[rosaline] -[]")
+	if !st.contacts[rosaline].sub.pendingIn {
+		t.Fatal("her request is forgotten")
+	}
+	ch, _ = st.prepareSet(&nodepb.RosterItem{Jid: rosaline, Name: "R"})
+	expect(t, "a set that changes nothing is pushed all the same", st.apply(ch), "session/1 push rosaline none ask=false")
+	ch, _ = st.prepareSet(&nodepb.RosterItem{Jid: rosaline, Subscription: "remove"})
+	if got := fmt.Sprint(ch.answer.roster.GetForward()); got != "[UNSUBSCRIBED]" {
+		t.Fatalf("forwards %s", got)
+	}
+}
+
+func TestWhoSeesSubscriptionStanzas(t *testing.T) {
+	st := romeo()
+	bound(t, st, "available", "a")
+	available(st, "available", 0)
+	bound(t, st, "interested", "i")
+	st.roster(ref("interested"))
+	_, casts := subscribe(t, st, &nodepb.Subscription{Inbound: true, From: "nurse@montague.example", Type: nodepb.PresenceType_SUBSCRIBE})
+	expect(t, "a request", casts, "session/available SUBSCRIBE from nurse")
+	_, casts = subscribe(t, st, &nodepb.Subscription{Inbound: true, From: "mercutio@montague.example", Type: nodepb.PresenceType_UNSUBSCRIBED})
+	expect(t, "a refusal", casts, "session/interested UNSUBSCRIBED from mercutio", "session/interested push mercutio none ask=false")
+}
