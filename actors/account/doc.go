@@ -26,5 +26,5 @@
 // What it guarantees: subscription changes are durable before they are answered, and idempotent, so that the asking
 // session may repeat them. Presence is best effort, as in RFC 6121, but ordered per session. Two accounts that disagree about
 // a subscription, because one was removed and the other not told, agree at the next presence or probe between them (RFC 6121
-// section 4.3.2). A removed account's name can be taken again, and its next holder inherits neither mail nor subscribers.
+// section 4.3.2). A removed account's name can be taken again, and its next holder inherits no mail.
 package account
