@@ -86,6 +86,11 @@ func (st *state) down(fx *effects, target actors.Ref) {
 	if st.phase != bound && st.phase != detached {
 		return
 	}
+	if target == st.mail() {
+		st.lostMail = true
+	} else {
+		st.lostAccount = true
+	}
 	if at := st.lostAt.Add(retryTime); at.After(fx.now) {
 		st.unknown, st.retryAt = true, at
 		return
@@ -105,10 +110,16 @@ func (st *state) retry(fx *effects) {
 	}
 }
 
-// restore tells account and mailbox all they knew of this session.
+// restore tells account and mailbox all they knew of this session, and watches again what was lost.
 func (st *state) restore(fx *effects) {
 	st.unknown = false
-	fx.watch = append(fx.watch, st.account(), st.mail())
+	if st.lostAccount {
+		fx.watch = append(fx.watch, st.account())
+	}
+	if st.lostMail {
+		fx.watch = append(fx.watch, st.mail())
+	}
+	st.lostAccount, st.lostMail = false, false
 	req := &nodepb.Bind{Session: st.ref, Resource: st.resource, Resumed: true}
 	fx.call(st.account(), req, accountTimeout, func(fx *effects, v any, err error) {
 		if st.phase != bound && st.phase != detached {

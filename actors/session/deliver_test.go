@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackdaw-im/jackdaw/actors"
 	"github.com/jackdaw-im/jackdaw/proto/nodepb"
 )
 
@@ -322,6 +323,46 @@ func TestAccountCrashesAllTheTime(t *testing.T) {
 	if r.answer(&nodepb.Bound{Code: nodepb.Code_NO_SUCH_USER}, nil); !r.closed {
 		t.Fatal("the user is gone, and the stream goes on")
 	}
+}
+
+// TestWatchedOnce: each crash is heard of once, however many there were before.
+func TestWatchedOnce(t *testing.T) {
+	r := boundRig(t)
+	for i := range 5 {
+		target := []actors.Ref{accountOf(alice), mailboxOf(alice)}[i%2]
+		r.watch, r.calls = nil, nil
+		r.do(func(fx *effects) { r.st.down(fx, target) })
+		if len(r.watch) != 1 || r.watch[0] != target {
+			t.Fatalf("after the end of %v: watching %v", target, r.watch)
+		}
+		r.answer(&nodepb.Bound{Code: nodepb.Code_OK, Resource: "phone"}, nil)
+		r.pass(time.Minute / 2)
+		r.give("<iq type='result' id='" + r.st.pingID() + "'/>")
+	}
+	r.watch, r.calls = nil, nil
+	r.do(func(fx *effects) { r.st.down(fx, accountOf(alice)) })
+	r.do(func(fx *effects) { r.st.down(fx, mailboxOf(alice)) }) // too soon after the first
+	r.pass(retryTime)
+	if len(r.watch) != 2 || r.watch[0] != accountOf(alice) || r.watch[1] != mailboxOf(alice) {
+		t.Fatalf("watching %v", r.watch)
+	}
+}
+
+// TestRowsBeforeEnable: an <a/> that answers nothing says nothing of what was written before counting began.
+func TestRowsBeforeEnable(t *testing.T) {
+	r := boundRig(t)
+	r.want(r.push(row("r1", "one")), "id='ping-1'")
+	r.give(enableSM, answerSM(0))
+	r.wantAcked()
+	r.give("<iq type='result' id='ping-1'/>")
+	r.wantAcked("r1")
+
+	q := boundRig(t)
+	q.push(row("r1", "one"))
+	q.give(enableSM)
+	q.push(row("r2", "two"))
+	q.give(answerSM(1)) // whoever has the second has the first
+	q.wantAcked("r1", "r2")
 }
 
 func TestTooMuchUnacknowledged(t *testing.T) {

@@ -207,6 +207,10 @@ func (st *state) relay(fx *effects, e *xmpp.Element, to xmpp.JID, asks bool) {
 	m.Stanza = e.AppendXML(nil, nsClient)
 	tag := m.Tag
 	fx.casts = append(fx.casts, cast{to: mailboxOf(to.Bare()), msg: m, refused: func(fx *effects) {
+		if tag == 0 {
+			st.Counters.Dropped.Add(1)
+			return
+		}
 		st.relayFailed(fx, &nodepb.RelayFailed{Tag: tag, Code: nodepb.Code_LATER})
 	}})
 }
@@ -226,17 +230,22 @@ func (st *state) relayFailed(fx *effects, m *nodepb.RelayFailed) {
 }
 
 // relayIn writes a stanza that somebody's session handed on to this client. While the client is away a request is told so
-// at once; anything else is no row and is dropped.
+// at once; an answer to one of its own is kept for it.
 func (st *state) relayIn(fx *effects, m *nodepb.Relay) {
-	if st.phase == bound {
+	request := m.GetTag() != 0
+	switch {
+	case st.phase == bound, !request && (st.phase == detached || st.phase == handing):
 		start := len(fx.out)
 		fx.out = append(fx.out, m.GetStanza()...)
 		st.wrote(fx, start)
-		return
-	}
-	st.Counters.Dropped.Add(1)
-	if m.GetTag() != 0 {
-		fx.answer(actors.RefOf(m.GetSenderRef()), &nodepb.RelayFailed{Tag: m.GetTag(), Code: nodepb.Code_NO_RESOURCE})
+		st.tooMuch(fx)
+	case !request && st.phase == given:
+		fx.cast(st.heir.ref, m)
+	default:
+		st.Counters.Dropped.Add(1)
+		if request {
+			fx.answer(actors.RefOf(m.GetSenderRef()), &nodepb.RelayFailed{Tag: m.GetTag(), Code: nodepb.Code_NO_RESOURCE})
+		}
 	}
 }
 

@@ -124,6 +124,16 @@ func TestIQToABusyMailbox(t *testing.T) {
 	r.want(r.do(refused), "<iq type='error' id='v'", "<resource-constraint")
 }
 
+// TestAnswerToABusyMailbox: an answer that can't be handed on has nobody to be told; it is counted.
+func TestAnswerToABusyMailbox(t *testing.T) {
+	r := boundRig(t)
+	r.give("<iq type='result' id='v' to='bob@example.org/pc'/>")
+	refused := r.casts[0].refused
+	if got := r.do(refused); got != "" || r.st.Counters.Dropped.Load() != 1 {
+		t.Fatalf("got %q, %d counted", got, r.st.Counters.Dropped.Load())
+	}
+}
+
 func TestManyRelaysAreForgotten(t *testing.T) {
 	r := boundRig(t)
 	for i := range 3 * maxRelayed {

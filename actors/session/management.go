@@ -76,8 +76,8 @@ func (st *state) acknowledged(fx *effects, attribute string) {
 		st.tooHigh(fx, uint32(h), uint32(st.out.sent-st.sm.outBase))
 		return
 	}
-	if h == 0 && st.ask.opened.IsZero() {
-		return // says nothing of what was written before counting began
+	if n == st.sm.outBase && (st.ask.opened.IsZero() || st.ask.upTo < st.sm.outBase) {
+		return // no answer to a question since counting began: it says nothing of what was written before
 	}
 	st.ask.opened = time.Time{}
 	st.acks.ids = st.out.ack(n, st.acks.ids)

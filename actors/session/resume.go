@@ -33,6 +33,7 @@ type takeover struct {
 type handover struct {
 	refusal    refusal
 	sent       uint32 // with tooManyHandled: what the client was really sent
+	over       bool   // with unknownSession: it was the client's, and received says how much of it was handled
 	resource   string
 	received   uint64 // the longest handled prefix, counted from <enable/>
 	delivered  uint64 // what the client has, counted from <enable/>
@@ -78,8 +79,10 @@ func (st *state) resume(fx *effects, e *xmpp.Element, size int) {
 	fx.call(old, req, takeoverTime, func(fx *effects, v any, err error) {
 		given, _ := v.(*handover)
 		switch {
-		case err != nil || given == nil || given.refusal == unknownSession:
-			st.notResumed(fx, size)
+		case err != nil || given == nil || given.refusal == unknownSession && !given.over:
+			st.notResumed(fx, size, "")
+		case given.refusal == unknownSession:
+			st.notResumed(fx, size, given.h())
 		case given.refusal == tooManyHandled:
 			st.resuming = false
 			st.tooHigh(fx, uint32(h), given.sent)
@@ -89,11 +92,14 @@ func (st *state) resume(fx *effects, e *xmpp.Element, size int) {
 	})
 }
 
-// notResumed lets the client bind a fresh resource.
-func (st *state) notResumed(fx *effects, size int) {
-	st.resuming = false
+// h is how much of the client's stream was handled, for the client.
+func (g *handover) h() string { return number(uint64(uint32(g.received))) }
+
+// notResumed lets the client bind a fresh resource. h, if it is known, saves the client from sending again what was handled.
+func (st *state) notResumed(fx *effects, size int, h string) {
+	st.resuming, st.early = false, nil
 	if st.phase == binding {
-		st.smFailed(fx, "item-not-found", "")
+		st.smFailed(fx, "item-not-found", h)
 		fx.credit(size)
 		st.ready(fx)
 	}
@@ -104,31 +110,34 @@ func (st *state) rebind(fx *effects, req *takeover, given *handover, size int) {
 	bind := &nodepb.Bind{Session: st.ref, Resource: given.resource, Resumed: true}
 	fx.call(st.account(), bind, accountTimeout, func(fx *effects, v any, err error) {
 		if code := codeOf(v, err); code != nodepb.Code_OK {
-			st.notResumed(fx, size)
+			st.notResumed(fx, size, given.h())
 			return
 		}
 		st.resuming = false
 		connected := st.phase == binding
 		st.adopt(fx, req, given)
-		if !connected {
-			st.detach(fx) // the socket is lost already: the client may try again
-			return
+		if connected {
+			st.attach(fx)
+			fx.out = attr(append(fx.out, "<resumed xmlns='"+nsSM+"'"...), "previd", st.previd())
+			fx.text(" h='", number(uint64(st.sm.h(st.in.handled))), "'/>")
+		} else {
+			st.detach(fx) // the socket is lost already: the client may try again, and what it hasn't got is kept
 		}
-		st.attach(fx)
-		fx.out = attr(append(fx.out, "<resumed xmlns='"+nsSM+"'"...), "previd", st.previd())
-		fx.text(" h='", number(uint64(st.sm.h(st.in.handled))), "'/>")
 		for _, stanza := range given.stanzas {
 			start := len(fx.out)
 			fx.out = append(fx.out, stanza...)
 			st.wrote(fx, start)
 		}
-		for _, m := range st.early {
+		early := st.early
+		st.early = nil
+		for _, m := range early {
 			st.rosterPush(fx, m)
 		}
-		st.early = nil
-		st.Counters.Resumed.Add(1)
-		fx.credit(size)
-		st.ready(fx)
+		if connected {
+			st.Counters.Resumed.Add(1)
+			fx.credit(size)
+			st.ready(fx)
+		}
 	})
 }
 
@@ -157,10 +166,14 @@ func (st *state) detach(fx *effects) {
 
 // handOver is asked by the session that resumes this one. The answer waits until everything read has its outcome.
 func (st *state) handOver(fx *effects, from actors.From, req *takeover) {
-	known := st.phase == bound || st.phase == detached || st.phase == handing
-	if !known || !st.sm.resumable || req.user != st.user || req.id != st.sm.id ||
+	if req.user != st.user || st.sm.secret == "" || req.id != st.sm.id ||
 		subtle.ConstantTimeCompare([]byte(req.secret), []byte(st.sm.secret)) != 1 {
 		fx.reply(from, &handover{refusal: unknownSession})
+		return
+	}
+	if known := st.phase == bound || st.phase == detached || st.phase == handing; !known || !st.sm.resumable {
+		// What another session has since taken over it knows better.
+		fx.reply(from, &handover{refusal: unknownSession, over: st.phase != given, received: st.handledSince()})
 		return
 	}
 	n, ok := st.sm.covered(req.h, &st.out)
@@ -184,6 +197,9 @@ func (st *state) handOver(fx *effects, from actors.From, req *takeover) {
 	st.heir = &heir{from: &from, ref: req.heir}
 }
 
+// handledSince is the longest handled prefix, counted from <enable/> on.
+func (st *state) handledSince() uint64 { return max(st.in.handled, st.sm.inBase) - st.sm.inBase }
+
 // heir is the session that resumes this one.
 type heir struct {
 	from *actors.From // nil once answered
@@ -195,7 +211,7 @@ func (st *state) give(fx *effects) {
 	st.castAcks(fx)
 	fx.answer(st.mail(), &nodepb.Detach{Session: st.ref})
 	fx.reply(*st.heir.from, &handover{
-		resource: st.resource, received: max(st.in.handled, st.sm.inBase) - st.sm.inBase,
+		resource: st.resource, received: st.handledSince(),
 		delivered: max(st.out.acked, st.sm.outBase) - st.sm.outBase, stanzas: st.out.stanzas(),
 		presence: st.presence, interested: st.interested, directed: st.directed, arriving: st.arriving,
 	})

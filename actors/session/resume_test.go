@@ -159,6 +159,7 @@ func TestResumptionAgain(t *testing.T) {
 }
 
 func TestResumptionRefused(t *testing.T) {
+	const unknown, over = "<failed xmlns='urn:xmpp:sm:3'><item-not-found", "<failed xmlns='urn:xmpp:sm:3' h='1'><item-not-found"
 	tests := map[string]func(p *pair) string{
 		"wrong secret":   func(p *pair) string { return "s1." + strings.Repeat("0", 16) + ".n@1" },
 		"no secret":      func(*pair) string { return "s1" },
@@ -170,9 +171,14 @@ func TestResumptionRefused(t *testing.T) {
 	for name, previd := range tests {
 		t.Run(name, func(t *testing.T) {
 			p := newPair(t)
+			p.old.give("<presence/>")
 			got := p.ask(previd(p), 0)
 			got += p.carry()
-			p.new.want(got, "<failed xmlns='urn:xmpp:sm:3'><item-not-found")
+			want := unknown
+			if name == "not resumable" || name == "over" {
+				want = over // the client needn't send again what was handled
+			}
+			p.new.want(got, want)
 			if p.old.closed {
 				t.Fatal("the old session was disturbed")
 			}
@@ -299,6 +305,75 @@ func TestLostWhileResuming(t *testing.T) {
 	q := &pair{t: t, old: p.new, new: third}
 	q.ask(p.previd, 0)
 	third.want(q.carry(), "<resumed")
+}
+
+// TestLostWhileResumingKeepsStanzas: what the client never got survives the second loss, too.
+func TestLostWhileResumingKeepsStanzas(t *testing.T) {
+	p := newPair(t)
+	p.old.give("<iq type='get' id='answered' to='example.org'><ping xmlns='urn:xmpp:ping'/></iq>")
+	p.old.do(func(fx *effects) { p.old.st.closed(fx, Closed{Reason: SocketLost}) })
+	p.ask(p.previd, 0)
+	p.new.do(func(fx *effects) {
+		p.new.st.rosterPush(fx, &nodepb.RosterPush{Item: &nodepb.RosterItem{Jid: "bob@example.org"}})
+	})
+	p.new.do(func(fx *effects) { p.new.st.closed(fx, Closed{Reason: SocketLost}) })
+	if got := p.carry(); got != "" {
+		t.Fatalf("wrote %s without a socket", got)
+	}
+	third := newRigOn(t, p.new.st.shared, "s3")
+	third.authenticated()
+	p.new.casts = nil
+	q := &pair{t: t, old: p.new, new: third}
+	q.ask(p.previd, 0)
+	third.want(q.carry(), "<resumed", "h='1'", "type='result' id='answered'", "bob@example.org")
+}
+
+// TestResumptionRefusedByTheAccount: the old session has given its state away, and the client hears at least its h.
+func TestResumptionRefusedByTheAccount(t *testing.T) {
+	p := newPair(t)
+	p.old.give("<presence/>", "<presence/>")
+	p.old.do(func(fx *effects) { p.old.st.closed(fx, Closed{Reason: SocketLost}) })
+	p.ask(p.previd, 0)
+	for _, c := range p.old.casts {
+		if h, ok := c.msg.(*handover); ok {
+			p.new.answer(h, nil)
+		}
+	}
+	p.new.want(p.new.answer(&nodepb.Bound{Code: nodepb.Code_LATER}, nil), "<failed xmlns='urn:xmpp:sm:3' h='2'><item-not-found")
+	p.new.give(`<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>`)
+	p.new.want(p.new.answer(&nodepb.Bound{Code: nodepb.Code_OK, Resource: "x"}, nil), "<jid>alice@example.org/x</jid>")
+}
+
+// TestAnswersWhileAway: a request is told at once that nobody is there; an answer that the client waits for is kept.
+func TestAnswersWhileAway(t *testing.T) {
+	p := newPair(t)
+	p.old.do(func(fx *effects) { p.old.st.closed(fx, Closed{Reason: SocketLost}) })
+	relay := func(r *rig, m *nodepb.Relay) { r.do(func(fx *effects) { r.st.relayIn(fx, m) }) }
+	relay(p.old, &nodepb.Relay{Stanza: []byte("<iq type='result' id='mine'/>")})
+	relay(p.old, &nodepb.Relay{Tag: 1, Stanza: []byte("<iq type='get' id='theirs'/>")})
+	if failed := castsOf[*nodepb.RelayFailed](p.old); len(failed) != 1 || failed[0].Tag != 1 {
+		t.Fatalf("told %v", failed)
+	}
+	p.ask(p.previd, 0)
+	got := p.carry()
+	p.new.want(got, "<resumed", "id='mine'")
+	if strings.Contains(got, "theirs") {
+		t.Fatal("a request was both refused and handed on")
+	}
+	p.old.casts = nil
+	relay(p.old, &nodepb.Relay{Stanza: []byte("<iq type='result' id='late'/>")})
+	p.old.want(p.old.took(), "session/s2@n@1 <- Relay")
+}
+
+func TestAnswersWhileAwayAreBounded(t *testing.T) {
+	p := newPair(t)
+	p.old.do(func(fx *effects) { p.old.st.closed(fx, Closed{Reason: SocketLost}) })
+	for range maxKeptDetached/1000 + 2 {
+		p.old.do(func(fx *effects) { p.old.st.relayIn(fx, &nodepb.Relay{Stanza: []byte(strings.Repeat("x", 1000))}) })
+	}
+	if !p.old.stop {
+		t.Fatalf("%d bytes are kept", p.old.st.out.bytes)
+	}
 }
 
 // TestForwarding: what still comes to the old session's address reaches the new one.

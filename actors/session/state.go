@@ -85,6 +85,8 @@ type state struct {
 	retryAt    time.Time           // when they are
 	lostAt     time.Time           // when the account or the mailbox last crashed
 
+	lostAccount, lostMail bool // which of them it was that isn't watched since
+
 	outbox  *mailbox.Outbox
 	sending map[flight]uint64 // the inbound numbers of messages without outcome
 	subs    map[string][]*subscription
