@@ -91,14 +91,15 @@ func Shape(t *Tree) []Finding {
 	return found
 }
 
-// Sizes are the lines of source and of test of some code. Test kits and harnesses count as test, benchmarks as source.
+// Sizes are the lines of source and of test of some code. Test kits and harnesses count as test; benchmarks, which load and measure
+// the server from outside, count as neither.
 type Sizes struct{ Source, Test int }
 
-// Lines counts the hand-written lines of Go of the module, and of each folder directly below its root or below actors and store.
+// Lines counts the hand-written lines of Go of the module, and of each of its packages.
 func Lines(t *Tree) (total Sizes, by map[string]Sizes) {
 	by = map[string]Sizes{}
 	for _, f := range t.Files {
-		if separate(f.Pkg) {
+		if separate(f.Pkg) || below(f.Pkg, "benchmarks") {
 			continue
 		}
 		sizes := by[f.Pkg]

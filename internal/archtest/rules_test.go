@@ -159,6 +159,8 @@ func TestLines(t *testing.T) {
 		"internal/rules/a.go", "package rules\n",
 		"internal/testcount/a.go", "package main\n",
 		"tools/gen/main.go", "package main" + strings.Repeat("\n", 50),
+		"benchmarks/load/a.go", "package load\n",
+		"benchmarks/load/a_test.go", "package load\n",
 	}
 	tree, _ := module(t, files...)
 	total, by := Lines(tree)
