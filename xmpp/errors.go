@@ -132,5 +132,6 @@ var (
 	errEntity     = &StreamError{Condition: RestrictedXML, Text: "an entity that isn't predefined"}
 	errTooLong    = &StreamError{Condition: PolicyViolation, Text: "the stanza is too long"}
 	errTooDeep    = &StreamError{Condition: PolicyViolation, Text: "elements are nested too deep"}
+	errSpell      = &StreamError{Condition: PolicyViolation, Text: "too long namespaces, used too often"}
 	errAttributes = &StreamError{Condition: PolicyViolation, Text: "too many attributes"}
 )

@@ -36,7 +36,9 @@ func parseHeader(raw []byte) (StreamHeader, error) {
 	root := &p.elems[0]
 	byDefault, _ := p.lookup(span{})
 	switch {
-	case p.spaceOf(root.space) != NSStream:
+	case root.space == streamSpace:
+		return StreamHeader{}, errPrefix // known to stanzas only because every header declares it
+	case string(p.spaceOf(root.space)) != NSStream:
 		return StreamHeader{}, errNamespace
 	case root.prefixed == 0:
 		return StreamHeader{}, errHeadPrefix // then the stanzas can't be in jabber:client by default
@@ -44,7 +46,7 @@ func parseHeader(raw []byte) (StreamHeader, error) {
 		return StreamHeader{}, errHeadPrefix
 	case p.text(root.name) != "stream":
 		return StreamHeader{}, errNoStream
-	case byDefault < firstDeclared || p.spaceOf(byDefault) != NSClient:
+	case byDefault < firstDeclared || string(p.spaceOf(byDefault)) != NSClient:
 		return StreamHeader{}, errNamespace
 	}
 	e := p.build()

@@ -24,6 +24,8 @@ type JID struct{ Local, Domain, Resource string }
 var (
 	errEmptyPart = errors.New("an empty part")
 	errLongPart  = errors.New("a part of more than 1023 bytes")
+	errEncoded   = errors.New("bytes that are not UTF-8")
+	errUnstable  = errors.New("a spelling that can't be normalised")
 	errLocal     = errors.New("a character not allowed before the @")
 	errDomain    = errors.New("no domain name or address")
 	errResource  = errors.New("a character not allowed in a resource")
@@ -88,6 +90,9 @@ func part(s string, normal func(string) (string, error)) (string, error) {
 	if s == "" {
 		return "", errEmptyPart
 	}
+	if !utf8.ValidString(s) {
+		return "", errEncoded
+	}
 	s, err := normal(s)
 	switch {
 	case err != nil:
@@ -148,7 +153,7 @@ func stable(mapping func(string) (string, error), s string) (string, error) {
 		return "", err
 	}
 	if again, err := mapping(once); err != nil || again != once {
-		return "", errors.New("a spelling that can't be normalised")
+		return "", errUnstable
 	}
 	return once, nil
 }

@@ -41,12 +41,17 @@ func (p *parser) lookup(prefix span) (int32, bool) {
 	return 0, false
 }
 
-// spaceOf is the name of a namespace. The string is not to be kept.
-func (p *parser) spaceOf(i int32) string {
+// spaceOf is the name of a namespace.
+func (p *parser) spaceOf(i int32) []byte {
 	if i < firstDeclared {
-		return p.bound[i].known
+		return known[i]
 	}
-	return p.text(p.bound[i].space)
+	return p.cut(p.bound[i].space)
+}
+
+// sameSpace reports whether two bindings are to one namespace.
+func (p *parser) sameSpace(i, j int32) bool {
+	return i == j || string(p.spaceOf(i)) == string(p.spaceOf(j))
 }
 
 // resolveAttrs finds the namespaces of the attributes from first on, and refuses two of one name.
@@ -63,10 +68,41 @@ func (p *parser) resolveAttrs(first int) error {
 		for j := range attrs[:i] {
 			o := &attrs[j]
 			if o.name.end-o.name.off == a.name.end-a.name.off && string(p.cut(o.name)) == string(p.cut(a.name)) &&
-				(o.space == a.space || o.space != noSpace && a.space != noSpace && p.spaceOf(o.space) == p.spaceOf(a.space)) {
+				p.sameSpace(o.space, a.space) {
 				return errDuplicate
 			}
 		}
 	}
 	return nil
 }
+
+// weigh bounds what the element of the tag just read becomes when it is written without prefixes: its declarations count as
+// attributes, and a long namespace name behind a short prefix can't be made into a long stanza by using it often.
+func (p *parser) weigh(space int32, first int) error {
+	parent := int32(clientSpace)
+	if n := len(p.open); n > 0 {
+		parent = p.elems[p.open[n-1].elem].space
+	}
+	attrs := p.attrs[first:]
+	n := len(attrs)
+	if !p.sameSpace(space, parent) {
+		p.spell += len(p.spaceOf(space))
+		n++
+	}
+	for i := range attrs {
+		if s := attrs[i].space; s != noSpace && s != xmlSpace {
+			p.spell += len(p.spaceOf(s))
+			n++
+		}
+	}
+	switch {
+	case n > MaxAttrs:
+		return errAttributes
+	case p.spell > maxSpell+2*len(p.buf):
+		return errSpell
+	}
+	return nil
+}
+
+// maxSpell is how many bytes of namespace names may come out of a stanza beyond twice what came in.
+const maxSpell = 16 << 10

@@ -28,6 +28,7 @@ type parser struct {
 	open  []openRecord
 	bound []binding // namespace declarations, those out of scope included
 	scope []int32   // those in scope, the innermost last
+	spell int       // bytes of the namespace names that AppendXML would write
 }
 
 // span is a piece of buf.
@@ -56,7 +57,6 @@ type (
 	}
 	binding struct {
 		prefix, space span
-		known         string // instead of space, for what is bound from outside
 	}
 )
 
@@ -69,9 +69,10 @@ const (
 	firstDeclared
 )
 
-var parsers = sync.Pool{New: func() any {
-	return &parser{bound: []binding{noSpace: {}, clientSpace: {known: NSClient}, streamSpace: {known: NSStream}, xmlSpace: {known: NSXML}}}
-}}
+var (
+	known   = [firstDeclared][]byte{nil, []byte(NSClient), []byte(NSStream), []byte(NSXML)}
+	parsers = sync.Pool{New: func() any { return &parser{bound: make([]binding, firstDeclared, 8)} }}
+)
 
 // newParser borrows a parser for a copy of raw.
 func newParser(raw []byte) *parser {
@@ -93,7 +94,7 @@ func (p *parser) free() {
 		return
 	}
 	p.elems, p.attrs, p.nodes, p.kids, p.open = p.elems[:0], p.attrs[:0], p.nodes[:0], p.kids[:0], p.open[:0]
-	p.bound, p.scope = p.bound[:firstDeclared], p.scope[:0]
+	p.bound, p.scope, p.spell = p.bound[:firstDeclared], p.scope[:0], 0
 	parsers.Put(p)
 }
 
@@ -113,7 +114,7 @@ func (p *parser) document() error {
 			if pos, empty, err = p.startTag(pos); err == nil && empty {
 				p.closeElement()
 			}
-		case c == '/':
+		case c == '/' && len(p.open) > 0:
 			pos, err = p.endTag(pos)
 		case c == '!' || c == '?':
 			err = errRestricted
@@ -186,6 +187,9 @@ func (p *parser) startTag(pos int) (end int, empty bool, err error) {
 	space, ok := p.lookup(prefix)
 	if !ok {
 		return 0, false, errPrefix
+	}
+	if err := p.weigh(space, first); err != nil {
+		return 0, false, err
 	}
 	whole := name
 	if prefix.end > prefix.off {
@@ -290,7 +294,7 @@ func (p *parser) closeElement() {
 	}
 }
 
-// cut returns the bytes of s, text a string of them that the compiler doesn't make.
+// cut returns the bytes of s; text is for comparisons, for which the compiler makes no string.
 func (p *parser) cut(s span) []byte  { return p.buf[s.off:s.end] }
 func (p *parser) text(s span) string { return string(p.buf[s.off:s.end]) }
 
@@ -301,10 +305,18 @@ func (p *parser) build() *Element {
 	attrs := make([]Attr, len(p.attrs))
 	nodes := make([]Node, len(p.nodes))
 	space := func(i int32) string {
-		if b := &p.bound[i]; i >= firstDeclared {
-			return all[b.space.off:b.space.end]
+		switch i {
+		case noSpace:
+			return ""
+		case clientSpace:
+			return NSClient
+		case streamSpace:
+			return NSStream
+		case xmlSpace:
+			return NSXML
 		}
-		return p.bound[i].known
+		s := p.bound[i].space
+		return all[s.off:s.end]
 	}
 	for i := range p.elems {
 		r := &p.elems[i]
