@@ -19,21 +19,26 @@ type request struct {
 // iqKey is what a handler of the server is chosen by.
 type iqKey struct{ typ, space, name string }
 
-// iqHandlers is everything the server answers. Whatever isn't here is answered with service-unavailable at once. A handler
+// iqHandler is everything the server answers. Whatever isn't here is answered with service-unavailable at once. A handler
 // answers with result or refuse, and ends with done.
-var iqHandlers map[iqKey]func(st *state, fx *effects, r request)
-
-func init() {
-	iqHandlers = map[iqKey]func(*state, *effects, request){
-		{"set", nsBind, "bind"}:        (*state).bindIQ,
-		{"set", nsSession, "session"}:  (*state).emptyIQ,
-		{"get", nsPing, "ping"}:        (*state).emptyIQ,
-		{"get", nsVersion, "query"}:    (*state).versionIQ,
-		{"get", nsDiscoInfo, "query"}:  (*state).discoInfo,
-		{"get", nsDiscoItems, "query"}: (*state).discoItems,
-		{"get", nsRoster, "query"}:     (*state).rosterGet,
-		{"set", nsRoster, "query"}:     (*state).rosterSet,
+func iqHandler(key iqKey) func(st *state, fx *effects, r request) {
+	switch key {
+	case iqKey{"set", nsBind, "bind"}:
+		return (*state).bindIQ
+	case iqKey{"set", nsSession, "session"}, iqKey{"get", nsPing, "ping"}:
+		return (*state).emptyIQ
+	case iqKey{"get", nsVersion, "query"}:
+		return (*state).versionIQ
+	case iqKey{"get", nsDiscoInfo, "query"}:
+		return (*state).discoInfo
+	case iqKey{"get", nsDiscoItems, "query"}:
+		return (*state).discoItems
+	case iqKey{"get", nsRoster, "query"}:
+		return (*state).rosterGet
+	case iqKey{"set", nsRoster, "query"}:
+		return (*state).rosterSet
 	}
+	return nil
 }
 
 // iq takes an IQ stanza.
@@ -93,7 +98,7 @@ func onlyChild(e *xmpp.Element) (*xmpp.Element, bool) {
 
 // serve answers a request to the server or to the own account.
 func (st *state) serve(fx *effects, r request) {
-	handle := iqHandlers[iqKey{r.e.Attr("type"), r.query.Space, r.query.Name}]
+	handle := iqHandler(iqKey{r.e.Attr("type"), r.query.Space, r.query.Name})
 	switch {
 	case handle == nil:
 		st.refuse(fx, r.e, xmpp.ServiceUnavailable)

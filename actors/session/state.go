@@ -146,7 +146,7 @@ func (st *state) dispatch(fx *effects, s Stanza) {
 	e := s.Elem
 	switch e.Space {
 	case nsClient:
-		if take, ok := stanzas[e.Name]; ok {
+		if take := stanzaHandler(e.Name); take != nil {
 			if st.phase == login {
 				st.fail(fx, xmpp.NotAuthorized, "")
 				return
@@ -167,14 +167,18 @@ func (st *state) dispatch(fx *effects, s Stanza) {
 	st.fail(fx, xmpp.UnsupportedStanzaType, "")
 }
 
-// stanzas are the three kinds that XEP-0198 counts. Each takes the stanza and its inbound number, which must be handed to
-// done once it is handled.
-var stanzas map[string]func(st *state, fx *effects, e *xmpp.Element, n uint64)
-
-func init() {
-	stanzas = map[string]func(*state, *effects, *xmpp.Element, uint64){
-		"message": (*state).message, "presence": (*state).presenceStanza, "iq": (*state).iq,
+// stanzaHandler knows the three kinds of stanzas, which XEP-0198 counts. It takes one with its inbound number, which must be
+// handed to done once it is handled.
+func stanzaHandler(name string) func(st *state, fx *effects, e *xmpp.Element, n uint64) {
+	switch name {
+	case "message":
+		return (*state).message
+	case "presence":
+		return (*state).presenceStanza
+	case "iq":
+		return (*state).iq
 	}
+	return nil
 }
 
 func (st *state) counted(fx *effects, s Stanza, take func(*state, *effects, *xmpp.Element, uint64)) {
