@@ -1,0 +1,191 @@
+package mailbox
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/jackdaw-im/jackdaw/actors"
+	"github.com/jackdaw-im/jackdaw/actors/lane"
+	"github.com/jackdaw-im/jackdaw/proto/nodepb"
+)
+
+// errLane ends a mailbox whose lane has lost what it asked for: it starts anew, and its senders send again.
+var errLane = errors.New("mailbox: its lane crashed")
+
+// actor runs the effects of one state. It decides nothing.
+type actor struct {
+	cfg      *Config
+	st       *state
+	fx       *effects
+	monitors []watched
+	timer    actors.TimerRef
+	wakeAt   time.Time // when the timer fires; zero: there is none
+}
+
+// watched is one session that is monitored.
+type watched struct {
+	ref     actors.Ref
+	monitor actors.MonitorRef
+}
+
+// wake is the one timer's message.
+type wake struct{}
+
+// Init implements actors.Behaviour; args are the user's id, which the Ref holds as well.
+func (a *actor) Init(ctx *actors.Context, _ any) error {
+	a.st = newState(a.cfg, ctx.Self(), ctx.Now())
+	a.st.start(a.begin(ctx))
+	a.run(ctx)
+	a.arm(ctx)
+	return nil
+}
+
+// Handle implements actors.Behaviour.
+func (a *actor) Handle(ctx *actors.Context, msg any) error {
+	fx, st := a.begin(ctx), a.st
+	switch m := msg.(type) {
+	case *nodepb.Deliver, *nodepb.Ack, *nodepb.MailboxChange, *lane.Expired:
+		st.message(fx, m)
+	case *lane.Committed:
+		st.committed(fx, m)
+	case *nodepb.Attach:
+		st.attach(fx, m)
+	case *nodepb.Detach:
+		st.detach(fx, actors.RefOf(m.GetSession()))
+	case *nodepb.Relay:
+		st.relay(fx, m)
+	case *nodepb.Outcome:
+		st.told(fx, m)
+	case *lane.Bodies:
+		st.bodies(fx, m)
+	case *lane.Loaded:
+		st.loaded(fx, m)
+	case *lane.Lost:
+		if st.lost(fx, m.Tag) {
+			return errLane
+		}
+	case actors.Down:
+		st.detach(fx, m.Target)
+	case wake:
+		a.wakeAt = time.Time{}
+		st.tick(fx)
+	}
+	a.run(ctx)
+	for st.next(fx) {
+		a.run(ctx)
+	}
+	st.current = nil
+	return nil
+}
+
+// EndBatch implements actors.BatchEnder: sessions and the lane get what the turn came to at once.
+func (a *actor) EndBatch(ctx *actors.Context) error {
+	fx := a.begin(ctx)
+	a.st.endTurn(fx)
+	a.run(ctx)
+	if acks := a.st.takeAcks(); acks != nil && a.cfg.Lanes.Acknowledge(ctx, a.st.user, acks) != nil {
+		a.st.acksRefused(fx, acks)
+	}
+	a.fx = nil
+	fx.reset()
+	effectsPool.Put(fx)
+	a.arm(ctx)
+	return nil
+}
+
+// MayPassivate implements actors.Passivator.
+func (a *actor) MayPassivate(ctx *actors.Context) bool { return a.st.mayPassivate(ctx.Now()) }
+
+// Terminate implements actors.Terminator. After a crash the senders are told, so that they needn't wait to find out.
+func (a *actor) Terminate(ctx *actors.Context, reason actors.Reason) {
+	if a.st != nil && !reason.IsNormal() {
+		a.st.crashed(func(to actors.Ref, m *nodepb.Outcome) { _ = ctx.Answer(to, m) })
+	}
+}
+
+// begin returns the turn's effects.
+func (a *actor) begin(ctx *actors.Context) *effects {
+	if a.fx == nil {
+		a.fx = effectsPool.Get().(*effects)
+	}
+	a.fx.now = ctx.Now()
+	return a.fx
+}
+
+// run does what the state asked for.
+func (a *actor) run(ctx *actors.Context) {
+	fx, st := a.fx, a.st
+	if fx.load {
+		fx.load = false
+		if a.cfg.Lanes.Load(ctx, st.user, st.tag) != nil {
+			st.loadFailed(fx, laneRetry)
+		}
+	}
+	if t := fx.take; t != nil {
+		fx.take = nil
+		if a.cfg.Lanes.Append(ctx, &t.append) == nil {
+			st.taken(fx, t)
+		} else {
+			st.notTaken(fx, t)
+		}
+	}
+	if fx.purge {
+		fx.purge = false
+		if a.cfg.Lanes.Purge(ctx, st.user) != nil {
+			st.purgeFailed(fx)
+		}
+	}
+	for i := 0; i < len(fx.sends); i++ {
+		s := fx.sends[i]
+		if s.answer {
+			_ = ctx.Answer(s.to, s.msg) // who is gone needs no answer
+		} else if ctx.Cast(s.to, s.msg) != nil && s.refused != nil {
+			s.refused(fx)
+		}
+	}
+	clear(fx.sends)
+	fx.sends = fx.sends[:0]
+	a.watch(ctx)
+	a.ask(ctx)
+}
+
+// ask casts reads to the lane, after the appends that they may be of.
+func (a *actor) ask(ctx *actors.Context) {
+	fx, st := a.fx, a.st
+	for _, r := range fx.reads {
+		if a.cfg.Lanes.Read(ctx, st.user, r.tag, r.ids) != nil {
+			st.readFailed(fx, r.tag)
+		}
+	}
+	clear(fx.reads)
+	fx.reads = fx.reads[:0]
+}
+
+// watch monitors the sessions that came, and no longer those that went.
+func (a *actor) watch(ctx *actors.Context) {
+	fx := a.fx
+	for _, ref := range fx.watch {
+		a.monitors = append(a.monitors, watched{ref, ctx.Monitor(ref)})
+	}
+	for _, ref := range fx.forget {
+		if i := slices.IndexFunc(a.monitors, func(w watched) bool { return w.ref == ref }); i >= 0 {
+			ctx.Demonitor(a.monitors[i].monitor)
+			a.monitors = slices.Delete(a.monitors, i, i+1)
+		}
+	}
+	fx.watch, fx.forget = fx.watch[:0], fx.forget[:0]
+}
+
+// arm sets the timer for what comes due next. A timer that fires early finds nothing to do and is set again.
+func (a *actor) arm(ctx *actors.Context) {
+	next := a.st.nextTick()
+	if next.IsZero() || !a.wakeAt.IsZero() && !next.Before(a.wakeAt) {
+		return
+	}
+	if !a.wakeAt.IsZero() {
+		ctx.CancelTimer(a.timer)
+	}
+	a.timer = ctx.SendAfter(max(next.Sub(ctx.Now()), 0), wake{})
+	a.wakeAt = next
+}

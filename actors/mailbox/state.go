@@ -1,0 +1,392 @@
+package mailbox
+
+import (
+	"slices"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/jackdaw-im/jackdaw/actors"
+	"github.com/jackdaw-im/jackdaw/actors/lane"
+	"github.com/jackdaw-im/jackdaw/ident"
+	"github.com/jackdaw-im/jackdaw/proto/chatpb"
+	"github.com/jackdaw-im/jackdaw/proto/nodepb"
+	"github.com/jackdaw-im/jackdaw/store"
+)
+
+const (
+	// maxStash bounds what waits while a mailbox loads.
+	maxStash = 1000
+	// maxKept bounds, in bytes, the messages in memory that wait for the credit of sessions.
+	maxKept = 128 << 10
+	// laneRetry is after how long what the lane, or a session, had no room for is tried again.
+	laneRetry = 100 * time.Millisecond
+	// loadRetry is after how long a failed load is tried again.
+	loadRetry = time.Second
+)
+
+// state is everything a mailbox knows. Its methods take values and put effects into fx; they know no clock, no goroutine, no
+// store and no other actor.
+type state struct {
+	cfg  *Config
+	user ident.UserID
+	self actors.Ref
+	ref  *nodepb.Ref // self, as it travels
+
+	// ready is set once the index is there; stash holds what came before.
+	ready  bool
+	stash  []any
+	loadAt time.Time // when a failed load is tried again; zero: it is under way, or done
+	tag    uint64    // of the newest request to the lane; one of an earlier life is never used again
+
+	exists   bool
+	contacts []ident.UserID // ascending
+	blocks   []string       // ascending
+
+	rows     rows
+	pending  map[uint64]*pending // appends without answer, by tag
+	recent   recent
+	senders  senders
+	sessions []*attachment // in the order of their first attachment
+	arrivals uint64
+	kept     int  // bytes of the rows' messages in memory
+	cautious bool // the store was full: nobody is given a message before it is stored
+
+	acks    []store.Ack // for the lane
+	purging bool        // the lane has yet to remove all rows
+	retryAt time.Time   // when the lane, or a session, is tried again; zero: never
+
+	expiry  expiry
+	current *nodepb.Deliver // what is being handled, for the word about a crash
+	to      []*attachment   // route's own
+}
+
+// waiter is who hears of an append.
+type waiter struct {
+	ref actors.Ref
+	s   *sender
+	seq uint64
+}
+
+// pending is an append without answer.
+type pending struct {
+	row     *row
+	waiters []waiter
+}
+
+func newState(cfg *Config, self actors.Ref, now time.Time) *state {
+	return &state{
+		cfg: cfg, user: ident.UserID(self.ID), self: self, ref: self.Proto(),
+		tag: uint64(now.UnixNano()),
+	}
+}
+
+// start asks for the index.
+func (st *state) start(fx *effects) {
+	st.tag++
+	st.loadAt, fx.load = time.Time{}, true
+}
+
+// loadFailed hears that the lane had no room for a load, or that the store could not be read.
+func (st *state) loadFailed(fx *effects, after time.Duration) { st.loadAt = fx.now.Add(after) }
+
+// lost hears that the lane crashed on a request, and reports whether the mailbox must start anew.
+func (st *state) lost(fx *effects, tag uint64) bool {
+	if !st.ready {
+		if tag == st.tag {
+			st.loadFailed(fx, laneRetry)
+		}
+		return false
+	}
+	return st.pending[tag] != nil || st.expiry.reading == tag ||
+		slices.ContainsFunc(st.sessions, func(s *attachment) bool { return s.reading == tag })
+}
+
+// loaded takes the index. What was stashed is handled by next.
+func (st *state) loaded(fx *effects, m *lane.Loaded) {
+	if st.ready || m.Tag != st.tag {
+		return
+	}
+	if m.Err != nil {
+		st.loadFailed(fx, loadRetry)
+		return
+	}
+	st.exists, st.contacts, st.blocks = m.Info.Exists, m.Info.Contacts, m.Info.Blocks
+	for i := range m.Rows {
+		st.rows.add(&row{Row: m.Rows[i], delayed: true})
+	}
+	for _, d := range m.Info.Devices {
+		st.rows.clock = max(st.rows.clock, d.Since)
+	}
+	st.ready = true
+	st.dispatch(fx)
+}
+
+// next handles the oldest message that came too early, and reports whether there was one.
+func (st *state) next(fx *effects) bool {
+	if !st.ready || len(st.stash) == 0 {
+		return false
+	}
+	m := st.stash[0]
+	st.stash[0] = nil
+	if st.stash = st.stash[1:]; len(st.stash) == 0 {
+		st.stash = nil
+	}
+	st.handle(fx, m)
+	return true
+}
+
+// early keeps a message that needs the index until that is there, and reports whether it had to.
+func (st *state) early(m any) bool {
+	if st.ready && len(st.stash) == 0 {
+		return false
+	}
+	st.stash = append(st.stash, m)
+	return true
+}
+
+// message takes a message that needs the index, now or later.
+func (st *state) message(fx *effects, m any) {
+	if d, ok := m.(*nodepb.Deliver); ok && !st.ready && len(st.stash) >= maxStash {
+		st.outcome(fx, actors.RefOf(d.GetSenderRef()), d.GetSeq(), nodepb.Code_LATER)
+		return
+	}
+	if !st.early(m) {
+		st.handle(fx, m)
+	}
+}
+
+func (st *state) handle(fx *effects, m any) {
+	switch m := m.(type) {
+	case *nodepb.Deliver:
+		st.deliver(fx, m)
+	case *nodepb.Ack:
+		st.ack(fx, m)
+	case *nodepb.MailboxChange:
+		st.change(m)
+	case *lane.Expired:
+		st.expired(fx, m)
+	}
+}
+
+// change takes what the account says of its user.
+func (st *state) change(m *nodepb.MailboxChange) {
+	switch m.GetWhat() {
+	case nodepb.MailboxChange_CREATED:
+		st.exists = true
+	case nodepb.MailboxChange_REMOVED:
+		st.exists, st.contacts, st.blocks = false, nil, nil
+		for _, r := range slices.Clone(st.rows.order) {
+			if !r.gone {
+				st.vanish(r)
+			}
+		}
+		st.acks, st.purging = nil, true
+	}
+	for _, c := range m.GetContactsAdded() {
+		if i, known := slices.BinarySearch(st.contacts, ident.UserID(c)); !known {
+			st.contacts = slices.Insert(st.contacts, i, ident.UserID(c))
+		}
+	}
+	for _, c := range m.GetContactsRemoved() {
+		if i, known := slices.BinarySearch(st.contacts, ident.UserID(c)); known {
+			st.contacts = slices.Delete(st.contacts, i, i+1)
+		}
+	}
+}
+
+// bodies takes what was read for a session, or for telling senders of expired messages.
+func (st *state) bodies(fx *effects, m *lane.Bodies) {
+	if m.Tag == st.expiry.reading {
+		st.expiredBodies(fx, m)
+		return
+	}
+	i := slices.IndexFunc(st.sessions, func(s *attachment) bool { return s.reading == m.Tag })
+	if i < 0 {
+		return
+	}
+	s := st.sessions[i]
+	s.reading = 0
+	if m.Err != nil {
+		st.later(fx)
+		return
+	}
+	for i, id := range m.IDs {
+		r := st.rows.byID[id]
+		switch {
+		case r == nil || r.msg != nil:
+		case m.Bodies[i] == nil:
+			st.vanish(r)
+		default:
+			if msg := st.decode(r, m.Bodies[i]); msg != nil && r.queued > 0 {
+				st.keep(r, msg)
+			}
+		}
+	}
+	st.pump(fx, s)
+}
+
+// decode reads a body. One that can't be read is left in the store for somebody who can, and is nobody's any more here.
+func (st *state) decode(r *row, body []byte) *chatpb.Message {
+	msg := &chatpb.Message{}
+	if err := proto.Unmarshal(body, msg); err != nil {
+		st.cfg.Counters.Unreadable.Add(1)
+		st.vanish(r)
+		return nil
+	}
+	return msg
+}
+
+// readFailed hears that the lane had no room for a read.
+func (st *state) readFailed(fx *effects, tag uint64) {
+	if tag == st.expiry.reading {
+		st.expiry.give()
+		return
+	}
+	for _, s := range st.sessions {
+		if s.reading == tag {
+			s.reading = 0
+		}
+	}
+	st.later(fx)
+}
+
+// keep and drop hold a row's message in memory, and not.
+func (st *state) keep(r *row, msg *chatpb.Message) {
+	if r.msg == nil {
+		r.msg = msg
+		st.kept += r.cost()
+	}
+}
+
+func (st *state) drop(r *row) {
+	if r.msg != nil {
+		r.msg = nil
+		st.kept -= r.cost()
+	}
+}
+
+// leaves notes that a row has left one session's todo.
+func (st *state) leaves(r *row) {
+	if r.queued--; r.queued == 0 {
+		st.drop(r)
+	}
+}
+
+// vanish takes a row out of the queue and from those who were to get it.
+func (st *state) vanish(r *row) {
+	st.rows.remove(r)
+	st.drop(r)
+	for _, s := range slices.Clone(r.holders) {
+		st.rows.release(r, s)
+	}
+}
+
+// delete takes a row out for good: somebody has it. Sessions that are still to get their copy get it if it is in memory.
+func (st *state) delete(fx *effects, r *row) {
+	st.rows.remove(r)
+	for _, s := range slices.Clone(r.holders) {
+		st.rows.release(r, s)
+	}
+	st.recent.add(r.ID, fx.now)
+	st.acks = append(st.acks, store.Ack{Mailbox: st.user, ID: r.ID, Delete: true})
+}
+
+// later has the lane, or a session, tried again in a moment.
+func (st *state) later(fx *effects) {
+	if st.retryAt.IsZero() {
+		st.retryAt = fx.now.Add(laneRetry)
+	}
+}
+
+// endTurn asks for what the turn came to: pushes, acknowledgements.
+func (st *state) endTurn(fx *effects) {
+	for _, s := range st.sessions {
+		st.flush(fx, s)
+	}
+	if st.purging && st.retryAt.IsZero() {
+		st.purging, fx.purge = false, true
+	}
+}
+
+// takeAcks returns the acknowledgements that are due to the lane; acksRefused takes them back if it has no room.
+func (st *state) takeAcks() []store.Ack {
+	if len(st.acks) == 0 || !st.retryAt.IsZero() {
+		return nil
+	}
+	acks := st.acks
+	st.acks = nil
+	return acks
+}
+
+func (st *state) acksRefused(fx *effects, acks []store.Ack) {
+	st.acks = append(acks, st.acks...)
+	st.later(fx)
+}
+
+func (st *state) purgeFailed(fx *effects) {
+	st.purging = true
+	st.later(fx)
+}
+
+// nextTick is when tick has something to do; zero: never, as things stand.
+func (st *state) nextTick() time.Time {
+	at := st.retryAt
+	for _, t := range []time.Time{st.loadAt, st.expiry.next()} {
+		if !t.IsZero() && (at.IsZero() || t.Before(at)) {
+			at = t
+		}
+	}
+	return at
+}
+
+// tick does what has become due.
+func (st *state) tick(fx *effects) {
+	due := func(t time.Time) bool { return !t.IsZero() && !t.After(fx.now) }
+	if due(st.loadAt) {
+		st.start(fx)
+	}
+	if due(st.retryAt) {
+		st.retryAt = time.Time{}
+		for _, s := range st.sessions {
+			st.pump(fx, s)
+		}
+	}
+	if due(st.expiry.next()) {
+		st.follow(fx, st.expiry.outbox.Tick(fx.now))
+	}
+}
+
+// mayPassivate reports whether the mailbox holds nothing that isn't in the store.
+func (st *state) mayPassivate(now time.Time) bool {
+	st.senders.sweep(now)
+	forgotten := st.recent.forget(now)
+	return forgotten && st.ready && len(st.sessions) == 0 && len(st.pending) == 0 && len(st.acks) == 0 && !st.purging &&
+		len(st.senders.m) == 0 && st.expiry.idle()
+}
+
+// crashed tells the senders what they can't know: the message that the mailbox crashed on, which Outcome says to be of
+// unknown outcome, and that all else without outcome is to be sent again.
+func (st *state) crashed(answer func(to actors.Ref, m *nodepb.Outcome)) {
+	told := map[actors.Ref]bool{}
+	if d := st.current; d != nil {
+		answer(actors.RefOf(d.GetSenderRef()), &nodepb.Outcome{From: st.ref, Seq: d.GetSeq(), Code: nodepb.Code_OUTCOME_UNKNOWN})
+		told[actors.RefOf(d.GetSenderRef())] = true
+	}
+	again := func(ref actors.Ref) {
+		if !told[ref] {
+			told[ref] = true
+			answer(ref, &nodepb.Outcome{From: st.ref, Code: nodepb.Code_GAP})
+		}
+	}
+	for _, m := range st.stash {
+		if d, ok := m.(*nodepb.Deliver); ok {
+			again(actors.RefOf(d.GetSenderRef()))
+		}
+	}
+	for _, p := range st.pending {
+		for _, w := range p.waiters {
+			again(w.ref)
+		}
+	}
+}
