@@ -64,10 +64,10 @@ func (im *Import) Run(ctx context.Context, from io.Reader) (Imported, error) {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	group, ctx := errgroup.WithContext(ctx)
 	lines := make(chan candidate, importBatch)
 	ready := make(chan candidate, importBatch)
-	group.Go(func() error {
+	var group errgroup.Group
+	group.Go(func() error { // its error ends the list, and what came before is stored all the same
 		defer close(lines)
 		return im.read(ctx, from, lines)
 	})
@@ -83,7 +83,7 @@ func (im *Import) Run(ctx context.Context, from io.Reader) (Imported, error) {
 	cancel()
 	for range ready { // until the workers have ended
 	}
-	if readErr := <-read; err == nil || readErr != nil && !errors.Is(readErr, context.Canceled) {
+	if readErr := <-read; err == nil {
 		err = readErr
 	}
 	return done, err

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -45,15 +46,21 @@ func Open(ctx context.Context, cfg *config.Config, create bool, log *zap.Logger)
 	}
 	ticker := time.NewTicker(openPoll)
 	defer ticker.Stop()
+	var last error
 	for {
 		a, err := open(ctx, cfg, log)
-		if !errors.Is(err, store.ErrLocked) && !errors.Is(err, ErrUnknown) {
+		switch {
+		case errors.Is(err, store.ErrLocked), errors.Is(err, ErrUnknown):
+			last = err // a server that starts takes the folder first and answers later; one that stops keeps it a little longer
+		case errors.Is(err, context.DeadlineExceeded):
+			last = cmp.Or(last, err)
+		default:
 			return a, err
 		}
 		select {
-		case <-ticker.C: // a server that starts takes the folder first and answers later; one that stops keeps it a little longer
+		case <-ticker.C:
 		case <-ctx.Done():
-			return nil, fmt.Errorf("admin: nothing answers at the socket in the data folder, and yet it is in use: %w", err)
+			return nil, fmt.Errorf("admin: the data folder is in use, and nobody answers at its socket: %w", last)
 		}
 	}
 }
