@@ -14,7 +14,8 @@ type Root struct {
 	ref   actors.Ref
 	child *actors.Child
 	up    chan struct{}
-	down  chan actors.Reason
+	down  chan actors.Reason // the reason of the end, once
+	over  chan struct{}      // closed at the end
 }
 
 // Exited implements actors.Owner.
@@ -22,10 +23,8 @@ func (r *Root) Exited(c *actors.Child, reason actors.Reason) {
 	if !reason.Ended() {
 		c.End(reason)
 	}
-	select {
-	case r.down <- reason:
-	default:
-	}
+	r.down <- reason
+	close(r.over)
 }
 
 // rootKind says when the root's children are up.
@@ -46,7 +45,7 @@ func (k *rootKind) Init(ctx *actors.Context, args any) error {
 // StartRoot starts a tree and waits until all of it is up. An error is that of the child that can't be started; what had
 // been started before it is stopped.
 func StartRoot(sys *actors.System, spec SupervisorSpec) (*Root, error) {
-	r := &Root{sys: sys, ref: actors.Ref{Kind: "root", ID: spec.ID}, up: make(chan struct{}), down: make(chan actors.Reason, 1)}
+	r := &Root{sys: sys, ref: actors.Ref{Kind: "root", ID: spec.ID}, up: make(chan struct{}), down: make(chan actors.Reason, 1), over: make(chan struct{})}
 	child, err := sys.Spawn(actors.Spec{Kind: "root", New: func() actors.Behaviour { return &rootKind{} }}, r.ref, &rootArgs{r, spec}, r)
 	if err != nil {
 		return nil, fmt.Errorf("supervision: %w", err)
@@ -63,15 +62,14 @@ func StartRoot(sys *actors.System, spec SupervisorSpec) (*Root, error) {
 	}
 }
 
-// Done tells once when the root has ended by itself: too many restarts reached the top.
+// Done tells once why the root has ended: too many restarts reached the top, or Stop was called.
 func (r *Root) Done() <-chan actors.Reason { return r.down }
 
 // Stop stops the tree in reverse order and waits for it until ctx is over.
 func (r *Root) Stop(ctx context.Context) error {
 	_ = r.sys.Answer(r.ref, stopSelf{actors.Shutdown})
 	select {
-	case reason := <-r.down:
-		r.down <- reason
+	case <-r.over:
 		return nil
 	case <-ctx.Done():
 		return fmt.Errorf("supervision: %s did not stop in time: %w", r.ref, ctx.Err())

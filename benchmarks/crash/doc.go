@@ -4,6 +4,8 @@
 //
 //	go run ./benchmarks/crash
 //
+// With --power the process lives on, and what dies is the disk under its store: all that was not flushed is gone.
+//
 // In each round, senders talk to recipients of whom some are online, with stream management, and some are not. Every message carries
 // an origin-id, except one of sixteen; a quarter has no stanza id, and half share the one stanza id m1. After the crash the senders
 // log in anew and send again, with the same origin-ids, what they hold no acknowledgement for; then everybody logs in and drains; in
@@ -15,5 +17,6 @@
 //	talk.go   what a message looks like
 //	world.go  the clients and what they tell the judge
 //	round.go  load, kill, restart, drain
+//	power.go  a server whose disk loses its power, behind proxy.go
 //	main.go   flags and the table
 package main

@@ -17,6 +17,7 @@ type settings struct {
 	seed                     uint64
 	grace                    time.Duration // what hasn't arrived when nothing did for so long is lost
 
+	power                    bool
 	server, command          string
 	domain, prefix, password string
 }
@@ -38,6 +39,7 @@ func (s *settings) parse(args []string) error {
 	flags.IntVar(&s.window, "window", s.window, "unacknowledged messages a sender")
 	flags.Float64Var(&s.rate, "rate", s.rate, "acknowledged messages a second below which a round is no test")
 	flags.Uint64Var(&s.seed, "seed", s.seed, "seed of all random choices")
+	flags.BoolVar(&s.power, "power", false, "cut the power under the store instead of killing the process: the server runs in this one, on a disk in memory")
 	flags.StringVar(&s.server, "server", "", "HOST:PORT (direct TLS) of another server, which --command starts; its users must exist")
 	flags.StringVar(&s.command, "command", "", "command that runs the other server in the foreground, with exec")
 	flags.StringVar(&s.domain, "domain", s.domain, "the other server's domain")
@@ -59,6 +61,9 @@ func (s *settings) check() error {
 	}
 	if (s.server == "") != (s.command == "") {
 		return errors.New("crash: --server and --command go together")
+	}
+	if s.power && s.server != "" {
+		return errors.New("crash: --power can't be cut under a server that --command starts")
 	}
 	return nil
 }

@@ -20,6 +20,10 @@ func open(ctx context.Context, cfg settings, data string) (target, load.Accounts
 	if cfg.command != "" {
 		return &foreign{testnode.NewProcess("sh", "-c", cfg.command), cfg.server}, accounts, nil
 	}
+	if cfg.power {
+		server, accounts, err := openPowered(ctx, cfg, data)
+		return server, accounts, err
+	}
 	node, err := testnode.New(testnode.Config{Data: data})
 	if err != nil {
 		return nil, accounts, err

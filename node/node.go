@@ -1,0 +1,199 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/jackdaw-im/jackdaw/actors"
+	"github.com/jackdaw-im/jackdaw/actors/lane"
+	"github.com/jackdaw-im/jackdaw/actors/session"
+	"github.com/jackdaw-im/jackdaw/admin"
+	"github.com/jackdaw-im/jackdaw/config"
+	"github.com/jackdaw-im/jackdaw/gateway"
+	"github.com/jackdaw-im/jackdaw/ident"
+	"github.com/jackdaw-im/jackdaw/store"
+	"github.com/jackdaw-im/jackdaw/store/pebblestore"
+	"github.com/jackdaw-im/jackdaw/supervision"
+	"github.com/jackdaw-im/jackdaw/telemetry"
+	"github.com/jackdaw-im/jackdaw/xmpp"
+)
+
+// Node is one server. Open makes it, Start launches it, Stop ends it, each once.
+type Node struct {
+	cfg     *config.Config
+	log     *zap.Logger
+	started time.Time
+	version Version
+	engine  store.Engine
+	cert    *gateway.Certificate
+	sys     *actors.System
+	lanes   *lane.Lanes
+	root    *supervision.Root
+	tree    supervision.SupervisorSpec
+	phase   atomic.Int32
+
+	// What is counted while the node runs.
+	connections gateway.Counters
+	sessions    session.Counters
+	seconds     *telemetry.Histogram
+	items       *telemetry.Histogram
+
+	// Set by the tree's services as they start.
+	gateway atomic.Pointer[gateway.Server]
+	admin   atomic.Pointer[admin.Server]
+}
+
+// The phases of a node's life, as readiness tells them.
+const (
+	starting int32 = iota
+	serving
+	draining
+)
+
+// Addrs are where a node listens; empty is what isn't open.
+type Addrs struct{ C2S, C2STLS, Admin string }
+
+// Open opens the data folder of cfg: the store, the certificate, the server's secret. It runs nothing else yet. The error
+// says what is wrong with the folder or the files, and what to do.
+func Open(cfg *config.Config, log *zap.Logger) (*Node, error) {
+	engine, err := OpenStore(cfg, log)
+	if err != nil {
+		return nil, err
+	}
+	n, err := OpenOn(cfg, log, engine)
+	if err != nil {
+		return nil, errors.Join(err, engine.Close())
+	}
+	return n, nil
+}
+
+// OpenStore opens the store of a data folder, as a server does and as the command line does when no server runs.
+func OpenStore(cfg *config.Config, log *zap.Logger) (store.Engine, error) {
+	engine, err := pebblestore.Open(cfg.StoreURL(), pebblestore.Options{
+		Logger:    log,
+		StopBelow: uint64(cfg.Store.StopBelow), ResumeAbove: uint64(cfg.Store.ResumeAbove), Cache: int64(cfg.Store.Cache),
+	})
+	if err != nil {
+		return nil, err // an interface that holds no nil pointer
+	}
+	return engine, nil
+}
+
+// OpenOn opens a node on a store that is open already and that the node closes at its Stop.
+func OpenOn(cfg *config.Config, log *zap.Logger, engine store.Engine) (*Node, error) {
+	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
+		return nil, fmt.Errorf("node: making the data folder: %w", err)
+	}
+	domain, err := xmpp.ParseJID(cfg.Domain)
+	if err != nil || domain.Local != "" || domain.Resource != "" {
+		return nil, fmt.Errorf("node: %q is no domain that users could be at", cfg.Domain)
+	}
+	served := *cfg
+	served.Domain = domain.Domain
+	now := time.Now()
+	cert, err := loadCertificate(cfg, now)
+	if err != nil {
+		return nil, err
+	}
+	secret, err := loadSecret(cfg.Data)
+	if err != nil {
+		return nil, err
+	}
+	n := &Node{
+		cfg: &served, log: log, started: now, version: CurrentVersion(), engine: engine, cert: cert,
+		seconds: telemetry.NewHistogram(telemetry.CommitSecondsBounds),
+		items:   telemetry.NewHistogram(telemetry.CommitItemsBounds),
+	}
+	// The incarnation is what tells this run from the ones before.
+	n.sys = actors.NewSystem(actors.Config{Node: ident.NodeID(fmt.Sprintf("node@%d", now.UnixMicro())), Logger: log})
+	n.lanes = lane.New(engine, lane.Options{Mail: cfg.Store.Lanes, Observe: func(seconds float64, items int) {
+		n.seconds.Observe(seconds)
+		n.items.Observe(float64(items))
+	}})
+	n.tree = n.plan(secret)
+	return n, nil
+}
+
+// Start starts the tree and returns once the listeners are open. After an error nothing runs, and the store is closed.
+func (n *Node) Start() error {
+	if err := n.sys.Start(); err != nil {
+		return errors.Join(err, n.engine.Close())
+	}
+	root, err := supervision.StartRoot(n.sys, n.tree)
+	if err != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), stopTime)
+		defer cancel()
+		return errors.Join(err, n.sys.Stop(ctx), n.engine.Close())
+	}
+	n.root = root
+	n.phase.Store(serving)
+	return nil
+}
+
+// Done gets the reason if the node's tree ends by itself, because of a fault its supervisors could not mend. Stop is due all
+// the same. Only after Start.
+func (n *Node) Done() <-chan actors.Reason { return n.root.Done() }
+
+// stopTime is for what is left once the tree has stopped.
+const stopTime = time.Second
+
+// Stop drains the node: it stops accepting, tells clients, lets what they had begun come to its end, and closes the store.
+// Once ctx is over it waits no more; nothing acknowledged is lost even then.
+func (n *Node) Stop(ctx context.Context) error {
+	n.phase.Store(draining)
+	err := n.root.Stop(ctx)
+	rest, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
+	defer cancel()
+	return errors.Join(err, n.sys.Stop(rest), n.engine.Close())
+}
+
+// ReloadCertificate reads the certificate's files again, for connections from now on. After an error the old one is used on.
+func (n *Node) ReloadCertificate() error { return n.cert.Reload() }
+
+// Fingerprint is the certificate's, as tools print it.
+func (n *Node) Fingerprint() string { return n.cert.Fingerprint() }
+
+// Tree asks the live supervisors what runs; only between Start and Stop.
+func (n *Node) Tree(ctx context.Context) (supervision.Node, error) { return n.root.Tree(ctx) }
+
+// Users manages the users of this node; only between Start and Stop.
+func (n *Node) Users() admin.Users {
+	return admin.Live{System: n.sys, Accounts: n.engine.Directory().Accounts()}
+}
+
+// Listening returns where the node listens.
+func (n *Node) Listening() Addrs {
+	var a Addrs
+	if s := n.gateway.Load(); s != nil {
+		open := s.Addrs()
+		for _, at := range []struct{ configured, to *string }{{&n.cfg.C2S, &a.C2S}, {&n.cfg.C2STLS, &a.C2STLS}} {
+			if *at.configured != "" && len(open) > 0 {
+				*at.to, open = open[0].String(), open[1:]
+			}
+		}
+	}
+	if s := n.admin.Load(); s != nil {
+		a.Admin = s.Addr()
+	}
+	return a
+}
+
+// Ready says in one line why the node takes no new clients or messages; nil means that it does.
+func (n *Node) Ready() error {
+	switch n.phase.Load() {
+	case starting:
+		return errors.New("starting")
+	case draining:
+		return errors.New("draining")
+	}
+	if h := n.engine.Health(); h.State != store.Serving {
+		return fmt.Errorf("store %v: %s", h.State, h.Reason)
+	}
+	return nil
+}
