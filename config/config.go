@@ -36,9 +36,9 @@ type Limits struct {
 type Mailbox struct {
 	Messages int           `key:"messages" doc:"Messages that may wait for one user."`
 	Bytes    Size          `key:"bytes" doc:"Bytes that may wait for one user."`
-	Stranger int           `key:"stranger" doc:"Messages that a sender who isn't among the user's contacts may have waiting there."`
+	Stranger int           `key:"stranger" doc:"Messages that a sender who isn't among the user's contacts may have waiting there. At least 1."`
 	Share    int           `key:"share" doc:"Percentage of one user's room that any one sender may fill."`
-	TTL      time.Duration `key:"ttl" doc:"How long a message waits before it expires and its sender is told. 0s: for ever."`
+	TTL      time.Duration `key:"ttl" doc:"How long a message waits before it expires and its sender is told. At least 1m."`
 }
 
 // Session says how sessions outlive bad connections.
@@ -79,7 +79,7 @@ func Default() *Config {
 }
 
 // StoreURL names the embedded store of the data folder, as pebblestore.Open takes it.
-func (c *Config) StoreURL() string { return "pebble:" + c.Data }
+func (c *Config) StoreURL() string { return "pebble:" + filepath.Join(c.Data, "store") }
 
 // SocketFile is where a running server takes administration.
 func (c *Config) SocketFile() string { return filepath.Join(c.Data, "jackdaw.sock") }

@@ -171,8 +171,8 @@ func TestPrint(t *testing.T) {
 	cfg := Default()
 	cfg.Data, cfg.Domain, cfg.C2S = "a: b #c \"d\"", "true", ":5222"
 	cfg.Certificate, cfg.Key = "12", "~"
-	cfg.Limits.Stanzas, cfg.Limits.Bytes, cfg.Mailbox.TTL = 0, 0, 0
-	cfg.Session.IdlePing, cfg.Session.ResumeTime = 90*time.Minute, 100*time.Millisecond
+	cfg.Limits.Stanzas, cfg.Limits.Bytes, cfg.Session.ResumeTime = 0, 0, 0
+	cfg.Session.IdlePing, cfg.Session.PingTimeout = 90*time.Minute, 1100*time.Millisecond
 	back, err := Load(Sources{File: write(t, cfg.Print())})
 	if err != nil || !reflect.DeepEqual(back, cfg) {
 		t.Errorf("%v: what Print wrote was read as\n%s\nand not as\n%s", err, back.Print(), cfg.Print())

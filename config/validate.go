@@ -92,7 +92,7 @@ func (c *Config) checkLimits() (errs []error) {
 	for _, b := range []bound[int]{
 		{"limits.stanzas", c.Limits.Stanzas, 0, 0},
 		{"mailbox.messages", c.Mailbox.Messages, 1, 0},
-		{"mailbox.stranger", c.Mailbox.Stranger, 0, 0},
+		{"mailbox.stranger", c.Mailbox.Stranger, 1, 0},
 		{"mailbox.share", c.Mailbox.Share, 1, 100},
 		{"store.lanes", c.Store.Lanes, 1, 64},
 	} {
@@ -110,7 +110,7 @@ func (c *Config) checkLimits() (errs []error) {
 		errs = b.check(errs)
 	}
 	for _, b := range []bound[time.Duration]{
-		{"mailbox.ttl", c.Mailbox.TTL, 0, 0},
+		{"mailbox.ttl", c.Mailbox.TTL, time.Minute, 0},
 		{"session.resume_time", c.Session.ResumeTime, 0, 24 * time.Hour},
 		{"session.idle_ping", c.Session.IdlePing, 10 * time.Second, 0},
 		{"session.ping_timeout", c.Session.PingTimeout, time.Second, time.Hour},

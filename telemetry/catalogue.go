@@ -3,7 +3,7 @@ package telemetry
 // catalogue lists every metric of Jackdaw's own. docs/METRICS.md is printed from it.
 func catalogue() []metric {
 	var all []metric
-	for _, part := range [][]metric{connectionMetrics(), sessionMetrics(), actorMetrics(), storeMetrics(), processMetrics()} {
+	for _, part := range [][]metric{connectionMetrics(), sessionMetrics(), mailboxMetrics(), actorMetrics(), storeMetrics(), processMetrics()} {
 		all = append(all, part...)
 	}
 	return all
@@ -72,6 +72,33 @@ func sessionMetrics() []metric {
 			read: ofSessions(func(c *Sessions) int64 { return c.Unanswered })},
 		{name: "jackdaw_stream_errors_total", kind: counter, help: "Streams that the server ended with an error.",
 			read: ofSessions(func(c *Sessions) int64 { return c.StreamErrors })},
+	}
+}
+
+func mailboxMetrics() []metric {
+	return []metric{
+		{name: "jackdaw_mailbox_messages_total", kind: counter, labels: []string{"outcome"},
+			help: "Messages that mailboxes were given: taken, duplicate (its id was known), refused, dropped as the RFC demands, later (no room just now) or gap (an earlier one was missing).",
+			read: func(s *scrape, give func(float64, ...string)) {
+				if m := s.mailboxes; m != nil {
+					give(float64(m.Taken), "taken")
+					give(float64(m.Duplicates), "duplicate")
+					give(float64(m.Refused), "refused")
+					give(float64(m.Dropped), "dropped")
+					give(float64(m.Later), "later")
+					give(float64(m.Gaps), "gap")
+				}
+			}},
+		{name: "jackdaw_mailbox_pushes_total", kind: counter, help: "Messages that mailboxes gave to sessions.",
+			read: ofMailboxes(func(m *Mailboxes) int64 { return m.Pushed })},
+		{name: "jackdaw_mailbox_acks_total", kind: counter, help: "Messages that sessions acknowledged to mailboxes.",
+			read: ofMailboxes(func(m *Mailboxes) int64 { return m.Acked })},
+		{name: "jackdaw_mailbox_missed_total", kind: counter, help: "Messages that one session acknowledged before another, slower one was given its copy.",
+			read: ofMailboxes(func(m *Mailboxes) int64 { return m.Missed })},
+		{name: "jackdaw_mailbox_expired_total", kind: counter, help: "Messages whose sender was told that they expired.",
+			read: ofMailboxes(func(m *Mailboxes) int64 { return m.Expired })},
+		{name: "jackdaw_mailbox_unreadable_total", kind: counter, help: "Stored messages that can't be decoded; they stay in the store. More than 0 needs somebody to look.",
+			read: ofMailboxes(func(m *Mailboxes) int64 { return m.Unreadable })},
 	}
 }
 

@@ -32,6 +32,7 @@ type metric struct {
 type scrape struct {
 	connections *Connections
 	sessions    *Sessions
+	mailboxes   *Mailboxes
 	actors      *Actors
 	lanes       *Lanes
 	store       *Store
@@ -42,7 +43,7 @@ type scrape struct {
 // look asks every source once.
 func look(s *Sources, now time.Time) *scrape {
 	return &scrape{
-		connections: ask(s.Connections), sessions: ask(s.Sessions), actors: ask(s.Actors), lanes: ask(s.Lanes), store: ask(s.Store),
+		connections: ask(s.Connections), sessions: ask(s.Sessions), mailboxes: ask(s.Mailboxes), actors: ask(s.Actors), lanes: ask(s.Lanes), store: ask(s.Store),
 		sources: s, now: now,
 	}
 }
@@ -55,7 +56,7 @@ func ask[T any](f func() T) *T {
 	return &v
 }
 
-// ofConnections makes the metric's value from what the gateway counts; the three below do so for sessions, actors and lanes.
+// ofConnections makes the metric's value from what the gateway counts; the ones below do so for sessions, mailboxes, actors and lanes.
 func ofConnections(f func(*Connections) int64) func(*scrape, func(float64, ...string)) {
 	return func(s *scrape, give func(float64, ...string)) {
 		if s.connections != nil {
@@ -68,6 +69,14 @@ func ofSessions(f func(*Sessions) int64) func(*scrape, func(float64, ...string))
 	return func(s *scrape, give func(float64, ...string)) {
 		if s.sessions != nil {
 			give(float64(f(s.sessions)))
+		}
+	}
+}
+
+func ofMailboxes(f func(*Mailboxes) int64) func(*scrape, func(float64, ...string)) {
+	return func(s *scrape, give func(float64, ...string)) {
+		if s.mailboxes != nil {
+			give(float64(f(s.mailboxes)))
 		}
 	}
 }

@@ -7,6 +7,7 @@ import "time"
 type Sources struct {
 	Connections func() Connections
 	Sessions    func() Sessions
+	Mailboxes   func() Mailboxes
 	Actors      func() Actors
 	Lanes       func() Lanes
 	Store       func() Store
@@ -43,6 +44,21 @@ type Sessions struct {
 	Dropped      int64 // stanzas dropped as the RFCs demand
 	Unanswered   int64 // connections closed for an unanswered ping
 	StreamErrors int64 // streams that the server ended with an error
+}
+
+// Mailboxes are what the mailboxes count.
+type Mailboxes struct {
+	Taken      int64 // messages that became rows, or went to a session at once
+	Duplicates int64 // messages whose id was known
+	Refused    int64 // messages refused for good
+	Dropped    int64 // messages dropped as RFC 6121 section 8.5 says
+	Later      int64 // messages told to come again
+	Gaps       int64 // messages that came before an earlier one of their sender
+	Pushed     int64 // messages pushed to sessions
+	Acked      int64 // rows that a session acknowledged
+	Missed     int64 // rows that one session acknowledged before another was given its copy
+	Expired    int64 // rows whose sender was told that they expired
+	Unreadable int64 // rows whose body can't be decoded; they stay in the store
 }
 
 // Actors are what the actor system counts.
