@@ -9,10 +9,13 @@ import (
 // each element whose namespace isn't its parent's declares it. Names are written as they are, and must be ones that Parse
 // gives out or constants of the program; all else is escaped.
 func (e *Element) AppendXML(dst []byte, parent string) []byte {
-	dst = append(dst, '<')
-	dst = append(dst, e.Name...)
-	if e.Space != parent {
-		dst = appendAttr(dst, "xmlns", e.Space)
+	prefix, inner := "", e.Space
+	if e.Space == NSXML { // which nothing but its own prefix may be bound to
+		prefix, inner = "xml:", parent
+	}
+	dst = append(append(append(dst, '<'), prefix...), e.Name...)
+	if inner != parent {
+		dst = appendAttr(dst, "xmlns", inner)
 	}
 	for i := range e.Attrs {
 		dst = e.appendAttr(dst, i)
@@ -23,13 +26,12 @@ func (e *Element) AppendXML(dst []byte, parent string) []byte {
 	dst = append(dst, '>')
 	for _, n := range e.Nodes {
 		if n.Elem != nil {
-			dst = n.Elem.AppendXML(dst, e.Space)
+			dst = n.Elem.AppendXML(dst, inner)
 		} else {
 			dst = appendText(dst, n.Text)
 		}
 	}
-	dst = append(dst, "</"...)
-	dst = append(dst, e.Name...)
+	dst = append(append(append(dst, "</"...), prefix...), e.Name...)
 	return append(dst, '>')
 }
 

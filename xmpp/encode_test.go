@@ -26,6 +26,7 @@ func TestAppendXML(t *testing.T) {
 		{"<x><![CDATA[<&>]]></x>", "<x>&lt;&amp;&gt;</x>"},
 		{"<x xmlns='a&amp;&apos;b'/>", same},
 		{"<x></x>", "<x/>"},
+		{"<xml:x xml:a='1'><y/><z xmlns='u'><xml:x><v/></xml:x></z></xml:x>", same},
 	}
 	for _, tt := range tests {
 		e, err := xmpp.Parse([]byte(tt.in))
