@@ -1,0 +1,166 @@
+package lane_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/jackdaw-im/jackdaw/actors"
+	"github.com/jackdaw-im/jackdaw/actors/lane"
+	"github.com/jackdaw-im/jackdaw/ident"
+	"github.com/jackdaw-im/jackdaw/store"
+	"github.com/jackdaw-im/jackdaw/store/memstore"
+	"github.com/jackdaw-im/jackdaw/supervision"
+)
+
+const romeo = ident.UserID("romeo@example.org")
+
+// engine is a store in memory whose commits can be watched, held up and made to fail.
+type engine struct {
+	*memstore.Engine
+	mu      sync.Mutex
+	commits []string // "2+1": two appends and an acknowledgement
+	fail    []error  // what the next commits return, after committing
+	gate    chan struct{}
+}
+
+type mail struct {
+	store.Mail
+	e *engine
+}
+
+func (e *engine) Mail() store.Mail { return mail{e.Engine.Mail(), e} }
+
+func (m mail) Commit(b *store.Batch) (store.Result, error) {
+	if m.e.gate != nil {
+		<-m.e.gate
+	}
+	m.e.mu.Lock()
+	defer m.e.mu.Unlock()
+	m.e.commits = append(m.e.commits, fmt.Sprintf("%d+%d", len(b.Appends), len(b.Acks)))
+	res, err := m.Mail.Commit(b)
+	if len(m.e.fail) > 0 {
+		err, m.e.fail = m.e.fail[0], m.e.fail[1:]
+		if err.Error() == "panic" {
+			panic(err)
+		}
+	}
+	return res, err
+}
+
+// rig is a node with lanes and one actor that asks them.
+type rig struct {
+	*testing.T
+	sys   *actors.System
+	lanes *lane.Lanes
+	e     *engine
+	asker actors.Ref
+	heard []any
+}
+
+// asker does what it is told and writes down what it hears.
+type asker struct{ r *rig }
+
+func (a *asker) Init(*actors.Context, any) error { return nil }
+
+func (a *asker) Handle(ctx *actors.Context, msg any) error {
+	if f, ok := msg.(func(*actors.Context)); ok {
+		f(ctx)
+		return nil
+	}
+	a.r.heard = append(a.r.heard, msg)
+	return nil
+}
+
+func run(t *testing.T, opts lane.Options, test func(r *rig)) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &rig{T: t, e: &engine{Engine: memstore.New(memstore.Options{})}, asker: actors.Ref{Kind: "asker", ID: "romeo"}}
+		r.sys = actors.NewSystem(actors.Config{Node: "n@1", Workers: 1})
+		if err := r.sys.Start(); err != nil {
+			t.Fatal(err)
+		}
+		r.lanes = lane.New(r.e, opts)
+		spec := actors.Spec{Kind: "asker", New: func() actors.Behaviour { return &asker{r} }}
+		root, err := supervision.StartRoot(r.sys, supervision.SupervisorSpec{ID: "root",
+			Children: append(r.lanes.Children(), supervision.Actor("romeo", spec, nil))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		test(r)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		if err := errors.Join(root.Stop(ctx), r.sys.Stop(ctx)); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// do runs f as the asking actor and waits until everything has settled.
+func (r *rig) do(f func(ctx *actors.Context)) {
+	r.Helper()
+	if err := r.sys.Cast(r.asker, f); err != nil {
+		r.Fatal(err)
+	}
+	synctest.Wait()
+}
+
+func id(n int) ident.MessageID { return ident.MessageID{byte(n >> 8), byte(n)} }
+
+// message is an append of romeo's mailbox.
+func (r *rig) message(n int) *lane.Append {
+	return &lane.Append{From: r.asker, Tag: uint64(n), Append: store.Append{Mailbox: romeo, ID: id(n), Ord: int64(n), Sender: "juliet@example.org", Body: []byte("x")}}
+}
+
+func ack(n int) store.Ack { return store.Ack{Mailbox: romeo, ID: id(n), Delete: true} }
+
+// results is what was heard of appends: tag and result.
+func (r *rig) results() (out string) {
+	for _, m := range r.heard {
+		switch m := m.(type) {
+		case *lane.Committed:
+			out += fmt.Sprintf("%d=%d ", m.Tag, m.Result)
+		case *lane.Lost:
+			out += fmt.Sprintf("%d=lost ", m.Tag)
+		}
+	}
+	r.heard = nil
+	return out
+}
+
+// stored is what the store has of romeo's.
+func (r *rig) stored() (out string) {
+	rows, err := r.e.Engine.Mail().Index(context.Background(), romeo)
+	if err != nil {
+		r.Fatal(err)
+	}
+	for _, row := range rows {
+		out += fmt.Sprint(row.Ord, " ")
+	}
+	return out
+}
+
+func (r *rig) want(what, got, want string) {
+	r.Helper()
+	if got != want {
+		r.Errorf("%s: %q, want %q", what, got, want)
+	}
+}
+
+func (r *rig) commits() string {
+	r.e.mu.Lock()
+	defer r.e.mu.Unlock()
+	s := fmt.Sprint(r.e.commits)
+	r.e.commits = nil
+	return s
+}
+
+func must(t *rig, err error) {
+	t.Helper()
+	if err != nil {
+		t.Error(err)
+	}
+}
