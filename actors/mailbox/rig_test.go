@@ -44,7 +44,9 @@ type rig struct {
 	order   []ident.MessageID
 	loads   int
 	purges  int
-	log     []string // outcomes, pushes and the rest, as text
+	log     []string                 // outcomes, pushes and the rest, as text
+	gone    map[ident.MessageID]bool // acknowledged before they were committed
+	seen    func(to actors.Ref, msg any)
 	seq     uint64
 }
 
@@ -55,7 +57,7 @@ type stored struct {
 
 func newRig(t tester) *rig {
 	cfg := &Config{Limits: Limits{}.withDefaults(), Counters: new(Counters)}
-	r := &rig{tester: t, now: t0, rows: map[ident.MessageID]stored{}, refuse: map[string]bool{}}
+	r := &rig{tester: t, now: t0, rows: map[ident.MessageID]stored{}, refuse: map[string]bool{}, gone: map[ident.MessageID]bool{}}
 	r.begin(cfg)
 	r.load(store.MailboxInfo{Exists: true, Contacts: []ident.UserID{juliet}})
 	return r
@@ -100,7 +102,14 @@ func (r *rig) do(handle func(fx *effects)) {
 }
 
 // forget is an acknowledgement in the lane: the append and it may vanish together.
-func (r *rig) forget(id ident.MessageID) { delete(r.rows, id) }
+func (r *rig) forget(id ident.MessageID) {
+	delete(r.rows, id)
+	for _, a := range r.appends {
+		if a.ID == id {
+			r.gone[id] = true
+		}
+	}
+}
 
 func (r *rig) run() {
 	fx, st := r.fx, r.st
@@ -153,6 +162,9 @@ func (r *rig) run() {
 
 // note writes down a message to another actor.
 func (r *rig) note(s send) {
+	if r.seen != nil {
+		r.seen(s.to, s.msg)
+	}
 	switch m := s.msg.(type) {
 	case *nodepb.Outcome:
 		r.log = append(r.log, fmt.Sprintf("%s:%d=%v", s.to.ID, m.Seq, m.Code))
@@ -222,9 +234,20 @@ func (r *rig) commit(result lane.Result) {
 	r.do(func(fx *effects) { r.st.committed(fx, &lane.Committed{ID: a.ID, Tag: a.Tag, Result: result}) })
 }
 
+// crash ends the state; what the lane has is stored, and nobody hears of it.
+func (r *rig) crash(info store.MailboxInfo) {
+	for _, a := range r.appends {
+		r.put(a.Append)
+	}
+	r.appends, r.reads = nil, nil
+	r.begin(r.st.cfg)
+	r.load(info)
+}
+
 // put stores a row, unless the mailbox has deleted it already.
 func (r *rig) put(a store.Append) {
-	if row := r.st.rows.byID[a.ID]; row == nil {
+	if r.gone[a.ID] {
+		delete(r.gone, a.ID)
 		return
 	}
 	r.rows[a.ID] = stored{store.Row{ID: a.ID, Ord: a.Ord, Sender: a.Sender, CSeq: a.CSeq, Size: len(a.Body), Flags: a.Flags}, a.Body}
