@@ -42,6 +42,20 @@ func (k *rootKind) Init(ctx *actors.Context, args any) error {
 	return k.supervisor.Init(ctx, &supArgs{spec: a.spec})
 }
 
+// StartError says which child could not be started, and why. The reason may be another StartError, of a supervisor below.
+type StartError struct {
+	Supervisor, Child string
+	Err               error
+}
+
+// Error implements error.
+func (e *StartError) Error() string {
+	return fmt.Sprintf("supervision: %s: child %s can't be started: %v", e.Supervisor, e.Child, e.Err)
+}
+
+// Unwrap returns the reason.
+func (e *StartError) Unwrap() error { return e.Err }
+
 // StartRoot starts a tree and waits until all of it is up. An error is that of the child that can't be started; what had
 // been started before it is stopped.
 func StartRoot(sys *actors.System, spec SupervisorSpec) (*Root, error) {

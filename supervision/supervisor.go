@@ -261,8 +261,10 @@ func withID(spec SupervisorSpec, id string) SupervisorSpec {
 // startFailed ends a supervisor whose child can't be started: at its own start as OTP does, later because a restart that
 // fails has used up what restarting can do.
 func (s *supervisor) startFailed(ctx *actors.Context, k *kid, err error) {
-	ctx.Log().Error("a child can't be started", zap.String("supervisor", s.spec.ID), zap.String("child", k.spec.ID), zap.Error(err))
-	s.end(actors.Crashed(fmt.Errorf("supervision: %s: child %s can't be started: %w", s.spec.ID, k.spec.ID, err)))
+	if s.started { // before, the error goes up to whoever starts the tree, and is told there
+		ctx.Log().Error("a child can't be started", zap.String("supervisor", s.spec.ID), zap.String("child", k.spec.ID), zap.Error(err))
+	}
+	s.end(actors.Crashed(&StartError{s.spec.ID, k.spec.ID, err}))
 }
 
 func (s *supervisor) stopKid(ctx *actors.Context, k *kid) {

@@ -289,8 +289,10 @@ func TestService(t *testing.T) {
 	run(t, func(r *rig) {
 		fails := true
 		svc := supervision.Service("svc", time.Second, func() (supervision.Runner, error) { return &runner{r.j, fails}, nil })
-		if _, err := supervision.StartRoot(r.sys, supervision.SupervisorSpec{ID: "r1", Children: []supervision.ChildSpec{svc}}); err == nil {
-			t.Fatal("a service that can't start has started")
+		_, err := supervision.StartRoot(r.sys, supervision.SupervisorSpec{ID: "r1", Children: []supervision.ChildSpec{svc}})
+		var failed *supervision.StartError
+		if !errors.As(err, &failed) || failed.Supervisor != "r1" || failed.Child != "svc" || failed.Err == nil {
+			t.Fatalf("a service that can't start: %v", err)
 		}
 		fails = false
 		root, err := supervision.StartRoot(r.sys, supervision.SupervisorSpec{ID: "r2", Children: []supervision.ChildSpec{svc}})
