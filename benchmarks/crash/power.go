@@ -25,14 +25,18 @@ type powered struct {
 	addr   string // of the proxy
 	random *rand.Rand
 	fs     *vfs.MemFS
+	disk   func(vfs.FS) vfs.FS // what the store sees of fs
 	node   *node.Node
 	proxy  *proxy
 }
 
+// honest is a disk that has flushed what it says it has.
+func honest(fs vfs.FS) vfs.FS { return fs }
+
 // openPowered prepares one with its accounts, not started.
-func openPowered(ctx context.Context, cfg settings, data string) (*powered, load.Accounts, error) {
+func openPowered(ctx context.Context, cfg settings, data string, disk func(vfs.FS) vfs.FS) (*powered, load.Accounts, error) {
 	accounts := load.Accounts{Domain: cfg.domain, Prefix: cfg.prefix, Password: cfg.password}
-	p := &powered{cfg: config.Default(), random: rand.New(rand.NewPCG(cfg.seed, 1)), fs: vfs.NewCrashableMem()}
+	p := &powered{cfg: config.Default(), random: rand.New(rand.NewPCG(cfg.seed, 1)), fs: vfs.NewCrashableMem(), disk: disk}
 	p.cfg.Data, p.cfg.Domain, p.cfg.C2S, p.cfg.Admin = data, cfg.domain, "", ""
 	var err error
 	if p.addr, err = testnode.FreeAddr(); err != nil {
@@ -66,7 +70,7 @@ func (p *powered) open() error {
 	}
 	p.cfg.C2STLS = addr
 	engine, err := pebblestore.Open("pebble:store", pebblestore.Options{
-		FS: p.fs, FreeSpace: func(string) (uint64, error) { return 1 << 40, nil },
+		FS: p.disk(p.fs), FreeSpace: func(string) (uint64, error) { return 1 << 40, nil },
 	})
 	if err != nil {
 		return fmt.Errorf("crash: the store after a cut of power: %w", err)

@@ -21,7 +21,7 @@ func open(ctx context.Context, cfg settings, data string) (target, load.Accounts
 		return &foreign{testnode.NewProcess("sh", "-c", cfg.command), cfg.server}, accounts, nil
 	}
 	if cfg.power {
-		server, accounts, err := openPowered(ctx, cfg, data)
+		server, accounts, err := openPowered(ctx, cfg, data, honest)
 		return server, accounts, err
 	}
 	node, err := testnode.New(testnode.Config{Data: data})
