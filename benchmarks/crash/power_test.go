@@ -14,7 +14,7 @@ import (
 
 func TestPowerCut(t *testing.T) {
 	cfg := defaults() // of whom each sends little to any other: a stranger may have a hundred messages waiting
-	cfg.power, cfg.rounds, cfg.acked, cfg.rate = true, 5, 2000, 0
+	cfg.power, cfg.rounds, cfg.acked, cfg.rate, cfg.senders, cfg.online, cfg.offline = true, 5, 2000, 0, 8, 8, 8
 	var out strings.Builder
 	all, err := crash(t.Context(), cfg, t.TempDir(), &out)
 	if err == nil {
@@ -54,7 +54,7 @@ func lied(name string) func(vfs.File, error) (vfs.File, error) {
 // TestLyingDiskIsFound: the test above would see a server that acknowledges before it has flushed.
 func TestLyingDiskIsFound(t *testing.T) {
 	cfg := defaults()
-	cfg.power, cfg.acked, cfg.grace = true, 1000, 300*time.Millisecond
+	cfg.power, cfg.acked, cfg.grace, cfg.senders, cfg.online, cfg.offline = true, 1000, 300*time.Millisecond, 8, 8, 8
 	server, accounts, err := openPowered(t.Context(), cfg, t.TempDir(), honest)
 	if err != nil {
 		t.Fatal(err)
