@@ -1,0 +1,104 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/jackdaw-im/jackdaw/store/pebblestore"
+)
+
+// The exit codes. The store itself ends the process with pebblestore.ExitCode when its disk fails.
+const (
+	exitOK      = 0
+	exitFailure = 1
+	exitUsage   = 2
+)
+
+func main() {
+	stdin := int(os.Stdin.Fd())
+	os.Exit(run(os.Args[1:], &console{
+		name: os.Args[0], in: os.Stdin, out: os.Stdout, err: os.Stderr, environ: os.Environ(), terminal: term.IsTerminal(stdin),
+		readPassword: func() ([]byte, error) { return term.ReadPassword(stdin) },
+	}))
+}
+
+// console is what a command sees of the outside.
+type console struct {
+	name         string // as the program was called
+	in           io.Reader
+	out, err     io.Writer
+	environ      []string
+	terminal     bool                   // somebody sits there who can be asked
+	readPassword func() ([]byte, error) // reads a line without showing it
+}
+
+// errUsage marks errors of how a command was called.
+var errUsage = errors.New("wrong usage")
+
+// usage is an error that ends with exitUsage.
+func usage(format string, args ...any) error {
+	return &usageError{fmt.Sprintf(format, args...)}
+}
+
+type usageError struct{ text string }
+
+// Error implements error.
+func (e *usageError) Error() string { return e.text }
+
+// Is makes every usageError errUsage.
+func (e *usageError) Is(target error) bool { return target == errUsage }
+
+// run runs one command and returns the exit code.
+func run(args []string, c *console) int {
+	root, entered := newRoot(c)
+	root.SetArgs(args)
+	root.SetIn(c.in)
+	root.SetOut(c.out)
+	root.SetErr(c.err)
+	cmd, err := root.ExecuteC()
+	switch {
+	case err == nil:
+		return exitOK
+	case !*entered || errors.Is(err, errUsage): // cobra refused flags or arguments
+		complain(c.err, err)
+		_, _ = fmt.Fprintf(c.err, "`%s --help` says how it is used\n", cmd.CommandPath())
+		return exitUsage
+	}
+	complain(c.err, err)
+	return exitFailure
+}
+
+// complain writes an error. One that is several has a line for each.
+func complain(to io.Writer, err error) {
+	for _, line := range strings.Split(err.Error(), "\n") {
+		_, _ = fmt.Fprintf(to, "jackdaw: %s\n", line)
+	}
+}
+
+// newRoot makes the command tree. entered becomes true when a command begins its own work.
+func newRoot(c *console) (root *cobra.Command, entered *bool) {
+	entered = new(bool)
+	root = &cobra.Command{
+		Use:   "jackdaw",
+		Short: "A messaging server for XMPP clients",
+		Long: fmt.Sprintf(`Jackdaw is a messaging server for XMPP clients.
+
+Start it with "jackdaw serve", add a user with "jackdaw user add", and log in with any
+XMPP client. Nothing needs to be configured first.
+
+Exit codes: %d success, %d failure, %d wrong usage, %d the store's disk failed.`, exitOK, exitFailure, exitUsage, pebblestore.ExitCode),
+		Example: `  jackdaw serve
+  jackdaw user add juliet@localhost`,
+		SilenceErrors: true, SilenceUsage: true,
+		PersistentPreRun: func(*cobra.Command, []string) { *entered = true },
+	}
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.AddCommand(newServe(c), newUser(c), newConfig(c), newVersion(c))
+	return root, entered
+}
