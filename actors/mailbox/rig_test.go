@@ -2,11 +2,9 @@ package mailbox
 
 import (
 	"fmt"
+	"slices"
 	"strings"
-	"testing"
 	"time"
-
-	"google.golang.org/protobuf/proto"
 
 	"github.com/jackdaw-im/jackdaw/actors"
 	"github.com/jackdaw-im/jackdaw/actors/lane"
@@ -72,11 +70,10 @@ func (r *rig) begin(cfg *Config) {
 // load answers the load.
 func (r *rig) load(info store.MailboxInfo) {
 	m := &lane.Loaded{Tag: r.st.tag, Info: info}
-	for _, id := range r.order {
-		if s, ok := r.rows[id]; ok {
-			m.Rows = append(m.Rows, s.row)
-		}
+	for _, s := range r.rows {
+		m.Rows = append(m.Rows, s.row)
 	}
+	slices.SortFunc(m.Rows, store.CompareRows)
 	r.do(func(fx *effects) { r.st.loaded(fx, m) })
 }
 
@@ -88,6 +85,7 @@ func (r *rig) do(handle func(fx *effects)) {
 	for r.st.next(r.fx) {
 		r.run()
 	}
+	r.st.current = nil
 	r.st.endTurn(r.fx)
 	r.run()
 	acks := r.st.takeAcks()
@@ -375,13 +373,3 @@ func (r *rig) check() {
 		}
 	}
 }
-
-func body(m *chatpb.Message) []byte {
-	b, err := proto.Marshal(m)
-	if err != nil {
-		panic(err)
-	}
-	return b
-}
-
-var _ tester = (*testing.T)(nil)
