@@ -10,20 +10,20 @@ import (
 // errBusy is the answer to a connection for whose handshake there is no room.
 var errBusy = errors.New("gateway: too many handshakes are waiting")
 
-// admission lets a bounded number of TLS handshakes run at a time. A handshake costs 0.4 ms of CPU, so a reconnect storm
-// must queue here, where waiting is cheap, and not in the scheduler, where it would starve those already served.
+// admission lets a bounded number of TLS handshakes compute at a time. A handshake costs 0.4 ms of CPU, so a reconnect
+// storm must queue here, where waiting is cheap, and not in the scheduler, where it would starve those already served.
 type admission struct {
 	running  chan struct{}
-	waiting  atomic.Int64
+	waiting  *atomic.Int64
 	maxQueue int64
 	patience time.Duration
-	refused  func()
+	refused  *atomic.Int64
 }
 
-// newAdmission returns an admission of n handshakes at a time with queue more waiting, each for at most patience.
-// refused is called for each one turned away.
-func newAdmission(n, queue int, patience time.Duration, refused func()) *admission {
-	return &admission{running: make(chan struct{}, n), maxQueue: int64(queue), patience: patience, refused: refused}
+// newAdmission returns an admission of n handshakes at a time with queue more waiting, each for at most patience. It counts
+// how many wait now, and how many were turned away.
+func newAdmission(n, queue int, patience time.Duration, waiting, refused *atomic.Int64) *admission {
+	return &admission{running: make(chan struct{}, n), maxQueue: int64(queue), patience: patience, waiting: waiting, refused: refused}
 }
 
 // enter waits for a place. It returns errBusy if the queue is full or the patience over; otherwise the caller must leave.
@@ -35,7 +35,7 @@ func (a *admission) enter(ctx context.Context) error {
 	}
 	if a.waiting.Add(1) > a.maxQueue {
 		a.waiting.Add(-1)
-		a.refused()
+		a.refused.Add(1)
 		return errBusy
 	}
 	defer a.waiting.Add(-1)
@@ -45,7 +45,7 @@ func (a *admission) enter(ctx context.Context) error {
 	case a.running <- struct{}{}:
 		return nil
 	case <-timer.C:
-		a.refused()
+		a.refused.Add(1)
 		return errBusy
 	case <-ctx.Done():
 		return ctx.Err()
@@ -55,5 +55,36 @@ func (a *admission) enter(ctx context.Context) error {
 // leave gives the place back.
 func (a *admission) leave() { <-a.running }
 
-// queued is how many wait now.
-func (a *admission) queued() int { return int(a.waiting.Load()) }
+// turn is the place of one handshake. It is given back while the server waits for the client, so that a silent client
+// holds none, and taken again before the server goes on computing. It belongs to the handshake's goroutine.
+type turn struct {
+	admission *admission
+	ctx       context.Context
+	held      bool
+}
+
+// begin takes a place for the first time, as enter does.
+func (t *turn) begin() error {
+	err := t.admission.enter(t.ctx)
+	t.held = err == nil
+	return err
+}
+
+// pause gives the place back; it may be called without one.
+func (t *turn) pause() {
+	if t.held {
+		t.held = false
+		t.admission.leave()
+	}
+}
+
+// resume takes a place again. A handshake that has begun isn't turned away: those before it are soon done computing.
+func (t *turn) resume() error {
+	select {
+	case t.admission.running <- struct{}{}:
+		t.held = true
+		return nil
+	case <-t.ctx.Done():
+		return t.ctx.Err()
+	}
+}

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -10,16 +11,16 @@ import (
 
 func TestAdmissionBoundsAndQueues(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		refused := 0
-		a := newAdmission(1, 1, 5*time.Second, func() { refused++ })
+		var waiting, refused atomic.Int64
+		a := newAdmission(1, 1, 5*time.Second, &waiting, &refused)
 		if err := a.enter(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		second := make(chan error)
 		go func() { second <- a.enter(t.Context()) }()
 		synctest.Wait()
-		if a.queued() != 1 {
-			t.Fatalf("%d wait, want 1", a.queued())
+		if waiting.Load() != 1 {
+			t.Fatalf("%d wait, want 1", waiting.Load())
 		}
 		if err := a.enter(t.Context()); !errors.Is(err, errBusy) {
 			t.Fatalf("a third one got %v, want errBusy", err)
@@ -28,22 +29,22 @@ func TestAdmissionBoundsAndQueues(t *testing.T) {
 		if err := <-second; err != nil {
 			t.Fatalf("the one that waited got %v", err)
 		}
-		if refused != 1 {
-			t.Fatalf("%d counted as refused, want 1", refused)
+		if refused.Load() != 1 {
+			t.Fatalf("%d counted as refused, want 1", refused.Load())
 		}
 	})
 }
 
 func TestAdmissionPatienceEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		refused := 0
-		a := newAdmission(1, 10, 5*time.Second, func() { refused++ })
+		var waiting, refused atomic.Int64
+		a := newAdmission(1, 10, 5*time.Second, &waiting, &refused)
 		if err := a.enter(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		start := time.Now()
-		if err := a.enter(t.Context()); !errors.Is(err, errBusy) || refused != 1 {
-			t.Fatalf("got %v after %v, %d refused", err, time.Since(start), refused)
+		if err := a.enter(t.Context()); !errors.Is(err, errBusy) || refused.Load() != 1 {
+			t.Fatalf("got %v after %v, %d refused", err, time.Since(start), refused.Load())
 		}
 		if waited := time.Since(start); waited != 5*time.Second {
 			t.Fatalf("waited %v, want 5 s", waited)

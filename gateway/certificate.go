@@ -63,7 +63,9 @@ func (c *Certificate) Fingerprint() string {
 // NotAfter is when the certificate ends.
 func (c *Certificate) NotAfter() time.Time { return c.current.Load().Leaf.NotAfter }
 
-func (c *Certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) { return c.current.Load(), nil }
+func (c *Certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	return c.current.Load(), nil
+}
 
 // makeCertificate writes a self-signed P-256 certificate for domain, localhost and the loopback addresses, valid for ten
 // years. It is its own authority, so that a client can trust the file itself.

@@ -10,6 +10,8 @@
 //
 //	server.go     listeners, admission, the life of all connections
 //	starttls.go   the stream before TLS, answered here alone
+//	hello.go      waiting for a client to begin its handshake
+//	admission.go  how many handshakes compute at a time
 //	transport.go  the interface between sockets and streams
 //	portable.go   a transport with one parked goroutine per connection
 //	socket.go     a socket whose writes never block

@@ -3,7 +3,6 @@ package gateway
 import (
 	"crypto/tls"
 	"errors"
-	"io"
 	"net"
 	"sync"
 	"time"
@@ -72,21 +71,29 @@ func (c *portableConn) read() error {
 
 // burst hands over what the parked read got and all that crypto/tls has decrypted or received with it.
 func (c *portableConn) burst(n int) error {
-	buf := readBuffers.Get().(*[16 << 10]byte)
-	defer readBuffers.Put(buf)
-	copy(buf[:], c.head[:n])
 	for {
-		c.sock.dry = true
-		full, err := c.fill(buf[:], &n)
-		c.sock.dry = false
-		if n > 0 {
-			c.pause(c.handler.Receive(buf[:n]))
-		}
+		full, pause, err := c.hand(n)
+		c.pause(pause)
 		if err != nil || !full {
 			return err
 		}
 		n = 0
 	}
+}
+
+// hand fills one borrowed buffer, behind the n bytes that the parked read got, and gives it to the handler. A pause then
+// holds no buffer.
+func (c *portableConn) hand(n int) (full bool, pause Pause, err error) {
+	buf := readBuffers.Get().(*[16 << 10]byte)
+	defer readBuffers.Put(buf)
+	copy(buf[:], c.head[:n])
+	c.sock.dry = true
+	full, err = c.fill(buf[:], &n)
+	c.sock.dry = false
+	if n > 0 {
+		pause = c.handler.Receive(buf[:n])
+	}
+	return full, pause, err
 }
 
 // fill reads into buf behind *n until it is full or nothing more is buffered.
@@ -126,6 +133,9 @@ func (c *portableConn) pause(p Pause) {
 func (c *portableConn) Write(p []byte) (int, error) {
 	c.writing.Lock()
 	defer c.writing.Unlock()
+	if err := c.sock.slow(); err != nil {
+		return 0, err
+	}
 	if len(p) > 0 {
 		if _, err := c.tls.Write(p); err != nil {
 			return 0, err
@@ -148,7 +158,7 @@ func (c *portableConn) Expect(d time.Duration) {
 	if d > 0 {
 		at = time.Now().Add(d)
 	}
-	_ = c.sock.SetReadDeadline(at)
+	c.sock.expect(at)
 }
 
 // Finish implements Conn.
@@ -178,6 +188,3 @@ func (c *portableConn) Delivered() bool {
 
 // RemoteAddr implements Conn.
 func (c *portableConn) RemoteAddr() net.Addr { return c.sock.RemoteAddr() }
-
-// isEOF reports whether the peer closed its side in order.
-func isEOF(err error) bool { return errors.Is(err, io.EOF) }

@@ -87,8 +87,8 @@ type Server struct {
 	mu struct {
 		sync.Mutex
 		listeners []net.Listener
-		streams   map[*stream]struct{}
-		empty     chan struct{} // closed when stopping and no stream is left
+		streams   map[*stream]bool // whether its session has begun
+		empty     chan struct{}    // closed when stopping and no stream is left
 		stopping  bool
 	}
 }
@@ -113,8 +113,8 @@ func New(cfg Config) *Server {
 	}
 	s := &Server{cfg: cfg, log: cfg.Logger, count: cfg.Counters, start: time.Now()}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
-	s.admission = newAdmission(cfg.Handshakes, cfg.HandshakeQueue, cfg.HandshakeTime, func() { s.count.HandshakesRefused.Add(1) })
-	s.mu.streams = map[*stream]struct{}{}
+	s.admission = newAdmission(cfg.Handshakes, cfg.HandshakeQueue, cfg.HandshakeTime, &s.count.HandshakesWaiting, &s.count.HandshakesRefused)
+	s.mu.streams = map[*stream]bool{}
 	s.mu.empty = make(chan struct{})
 	s.starttls = &tls.Config{
 		GetCertificate: cfg.Certificate.get,
@@ -171,34 +171,49 @@ func (s *Server) Addrs() []net.Addr {
 }
 
 // Stop accepts nothing more, tells every session to end its stream, and waits for them until ctx is over; then it closes
-// what is left.
+// what is left. It may be called again.
 func (s *Server) Stop(ctx context.Context) error {
 	s.closeListeners()
 	s.cancel()
 	s.mu.Lock()
+	first := !s.mu.stopping
 	s.mu.stopping = true
-	open := make([]*stream, 0, len(s.mu.streams))
-	for st := range s.mu.streams {
-		open = append(open, st)
-	}
-	if len(open) == 0 {
+	if first && len(s.mu.streams) == 0 {
 		close(s.mu.empty)
 	}
 	s.mu.Unlock()
-	for _, st := range open {
-		st.shutdown()
+	if first {
+		for _, st := range s.open(true) {
+			st.shutdown()
+		}
 	}
 	var err error
 	select {
 	case <-s.mu.empty:
 	case <-ctx.Done():
-		err = fmt.Errorf("gateway: closed connections that did not end in time: %w", ctx.Err())
-		for _, st := range open {
+		left := s.open(false)
+		if len(left) > 0 {
+			err = fmt.Errorf("gateway: closed %d connections that did not end in time: %w", len(left), ctx.Err())
+		}
+		for _, st := range left {
 			_ = st.conn.Close()
 		}
+		<-s.mu.empty
 	}
 	s.wg.Wait()
 	return err
+}
+
+// open lists the streams, without those whose session has not begun if begun is set.
+func (s *Server) open(begun bool) (list []*stream) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for st, has := range s.mu.streams {
+		if has || !begun {
+			list = append(list, st)
+		}
+	}
+	return list
 }
 
 func (s *Server) closeListeners() {
@@ -242,8 +257,11 @@ func (s *Server) welcome(conn net.Conn, direct bool) {
 	s.count.Open.Add(1)
 	_ = conn.SetDeadline(time.Now().Add(s.cfg.HandshakeTime))
 	stop := context.AfterFunc(s.ctx, func() { _ = conn.Close() })
-	err := s.secure(conn, direct)
-	stop()
+	tc, err := s.secure(conn, direct)
+	stop() // from here on it is the session that ends the connection
+	if err == nil {
+		err = s.cfg.Transport.Start(tc, s.begin)
+	}
 	if err != nil {
 		s.count.Open.Add(-1)
 		_ = conn.Close()
@@ -251,55 +269,64 @@ func (s *Server) welcome(conn net.Conn, direct bool) {
 	}
 }
 
-// secure does STARTTLS where needed and the TLS handshake, and starts the stream.
-func (s *Server) secure(conn net.Conn, direct bool) error {
+// secure does STARTTLS where needed, and the TLS handshake.
+func (s *Server) secure(conn net.Conn, direct bool) (*secureConn, error) {
 	config := s.direct
 	sock := newSocket(conn)
 	if !direct {
 		config = s.starttls
 		if err := s.negotiate(conn); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	if err := sock.await(); err != nil {
-		return err
+	var err error
+	if sock.first, err = readHello(conn); err != nil {
+		return nil, err
 	}
-	if err := s.admission.enter(s.ctx); err != nil {
-		return err
+	place := &turn{admission: s.admission, ctx: s.ctx}
+	if err := place.begin(); err != nil {
+		return nil, err
 	}
-	// The place is given back as soon as the server waits for the client, so that a silent one holds none.
-	sock.onWait = sync.OnceFunc(s.admission.leave)
+	sock.turn = place
 	tc := tls.Server(sock, config)
-	err := tc.HandshakeContext(s.ctx)
-	sock.onWait()
-	sock.onWait = nil
+	err = tc.HandshakeContext(s.ctx)
+	sock.turn = nil
+	place.pause()
 	if err != nil {
 		s.count.HandshakesFailed.Add(1)
-		return err
+		return nil, err
 	}
 	s.count.Handshakes.Add(1)
 	if err := conn.SetDeadline(time.Time{}); err != nil {
-		return err
+		return nil, err
 	}
-	return s.cfg.Transport.Start(&secureConn{Conn: tc, sock: sock}, s.open)
+	return &secureConn{Conn: tc, sock: sock}, nil
 }
 
-// open makes the stream of a secured connection and its session.
-func (s *Server) open(conn Conn) (Handler, error) {
+// begin makes the stream of a secured connection and its session.
+func (s *Server) begin(conn Conn) (Handler, error) {
 	st := newStream(s, conn)
 	s.mu.Lock()
 	if s.mu.stopping {
 		s.mu.Unlock()
 		return nil, net.ErrClosed
 	}
-	s.mu.streams[st] = struct{}{}
+	s.mu.streams[st] = false
 	s.mu.Unlock()
 	ref, err := s.cfg.Start(session.Args{Outlet: st, Remote: conn.RemoteAddr().String()})
 	if err != nil {
 		s.forget(st)
 		return nil, err
 	}
-	st.begin(ref)
+	st.session = ref
+	conn.Expect(s.cfg.LoginTime)
+	s.mu.Lock()
+	s.mu.streams[st] = true
+	stopping := s.mu.stopping
+	s.mu.Unlock()
+	if stopping {
+		st.shutdown() // Stop came too early to do it
+	}
 	return st, nil
 }
 
@@ -313,6 +340,9 @@ func (s *Server) ended(st *stream) {
 func (s *Server) forget(st *stream) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if _, known := s.mu.streams[st]; !known {
+		return
+	}
 	delete(s.mu.streams, st)
 	if s.mu.stopping && len(s.mu.streams) == 0 {
 		close(s.mu.empty)

@@ -34,14 +34,15 @@ type socket struct {
 	raw      syscall.RawConn // nil where the system has no non-blocking write
 	buffered bool            // set once, before a second goroutine knows the socket
 	dry      bool            // reads fail with wouldBlock; owned by the reading goroutine
-	first    []byte          // read by await, not yet given to crypto/tls
-	onWait   func()          // called before the handshake waits for the client
+	first    []byte          // the ClientHello, not yet given to crypto/tls
+	turn     *turn           // the handshake's, until it is done
 	writable func()
-	ended    func() // must not block
+	ended    func()
 
 	mu struct {
 		sync.Mutex
 		tail     []byte
+		writing  int  // bytes that the goroutine is writing
 		flushing bool // a goroutine owns the writing
 		high     bool // the backlog went over highMark
 		finish   bool // close once the tail is out
@@ -79,18 +80,15 @@ func (s *socket) Read(p []byte) (int, error) {
 			s.first = nil
 		}
 		return n, nil
-	case s.onWait != nil:
-		s.onWait()
+	case s.turn == nil:
+		return s.Conn.Read(p)
 	}
-	return s.Conn.Read(p)
-}
-
-// await waits for the client's first bytes, so that the handshake doesn't hold a place while it waits for them.
-func (s *socket) await() error {
-	var hello [1024]byte
-	n, err := s.Conn.Read(hello[:])
-	s.first = append([]byte(nil), hello[:n]...)
-	return err
+	s.turn.pause()
+	n, err := s.Conn.Read(p)
+	if err == nil {
+		err = s.turn.resume()
+	}
+	return n, err
 }
 
 // Write takes ciphertext. It fails only once the connection is lost: crypto/tls never forgives a failed write.
@@ -108,6 +106,26 @@ func (s *socket) Write(p []byte) (int, error) {
 	}
 	s.mu.tail = append(s.mu.tail, p...)
 	return len(p), nil
+}
+
+// SetWriteDeadline does nothing once writes are gathered: crypto/tls ends its side by making writes fail from then on, which
+// must not reach those of what was written before.
+func (s *socket) SetWriteDeadline(t time.Time) error {
+	if s.buffered {
+		return nil
+	}
+	return s.Conn.SetWriteDeadline(t)
+}
+
+// slow ends the connection of a client that has let more than maxTail pile up. It is asked before a write and not after
+// it: a single stanza, however long, must not cost a connection, or it would do so again on the next one.
+func (s *socket) slow() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.mu.err == nil && len(s.mu.tail)+s.mu.writing > maxTail {
+		return s.fail(errSlow)
+	}
+	return s.mu.err
 }
 
 // flush offers the gathered bytes to the system and returns how many it did not take.
@@ -128,13 +146,9 @@ func (s *socket) flush() (backlog int, err error) {
 			go s.drain()
 		}
 	}
-	backlog = len(s.mu.tail)
-	switch {
-	case backlog > maxTail:
-		return backlog, s.fail(errSlow)
-	case backlog > highMark:
-		s.mu.high = true
-	case backlog == 0:
+	backlog = len(s.mu.tail) + s.mu.writing
+	s.mu.high = s.mu.high || backlog > highMark
+	if len(s.mu.tail) == 0 {
 		s.release()
 	}
 	return backlog, nil
@@ -178,10 +192,7 @@ func (s *socket) drain() {
 		}
 		chunk = append(chunk[:0], s.mu.tail[:min(len(s.mu.tail), highMark)]...)
 		s.mu.tail = s.mu.tail[:copy(s.mu.tail, s.mu.tail[len(chunk):])]
-		rang := s.mu.high && len(s.mu.tail) <= lowMark
-		if rang {
-			s.mu.high = false
-		}
+		s.mu.writing = len(chunk)
 		age := maxTailAge
 		if s.mu.finish {
 			age = closeTimeout
@@ -191,16 +202,20 @@ func (s *socket) drain() {
 		if err == nil {
 			_, err = s.Conn.Write(chunk)
 		}
-		if err != nil {
-			var timeout net.Error
-			if errors.As(err, &timeout) && timeout.Timeout() {
-				err = errSlow
-			}
-			s.mu.Lock()
-			_ = s.fail(err)
-			s.mu.Unlock()
-			continue
+		var timeout net.Error
+		if errors.As(err, &timeout) && timeout.Timeout() {
+			err = errSlow
 		}
+		s.mu.Lock()
+		s.mu.writing = 0
+		rang := err == nil && s.mu.high && len(s.mu.tail) <= lowMark
+		switch {
+		case err != nil:
+			_ = s.fail(err)
+		case rang:
+			s.mu.high = false
+		}
+		s.mu.Unlock()
 		if rang {
 			s.writable()
 		}
@@ -217,6 +232,15 @@ func (s *socket) finish() {
 	s.mu.finish = true
 	if !s.mu.flushing {
 		s.hangUp()
+	}
+}
+
+// expect sets when reading fails. Once the connection is being finished, that has its own deadline.
+func (s *socket) expect(at time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.mu.finish {
+		_ = s.Conn.SetReadDeadline(at)
 	}
 }
 

@@ -82,8 +82,8 @@ func (n *negotiation) take(data []byte) (used int, done bool, err error) {
 
 // greet answers the stream header with the one feature there is.
 func (n *negotiation) greet(h xmpp.StreamHeader) error {
-	if h.To != "" && h.To != n.srv.cfg.Domain {
-		return &xmpp.StreamError{Condition: "host-unknown"}
+	if to, err := xmpp.ParseJID(h.To); h.To != "" && (err != nil || to != xmpp.JID{Domain: n.srv.cfg.Domain}) {
+		return &xmpp.StreamError{Condition: xmpp.HostUnknown}
 	}
 	n.opened = true
 	b := n.header()
@@ -115,7 +115,7 @@ func (n *negotiation) request(raw []byte) (done bool, err error) {
 		_, err := n.conn.Write([]byte("<failure xmlns='" + xmpp.NSSASL + "'><encryption-required/></failure>"))
 		return false, err
 	}
-	return false, &xmpp.StreamError{Condition: "policy-violation", Text: "use STARTTLS first"}
+	return false, &xmpp.StreamError{Condition: xmpp.PolicyViolation, Text: "use STARTTLS first"}
 }
 
 // refuse tells the client what ends its stream and returns err.
@@ -125,7 +125,7 @@ func (n *negotiation) refuse(err error) error {
 	case errors.As(err, &se):
 		n.srv.count.StreamErrors.Add(1)
 	case errors.Is(err, errInjection):
-		se = &xmpp.StreamError{Condition: "policy-violation", Text: "nothing may follow <starttls/> before TLS"}
+		se = &xmpp.StreamError{Condition: xmpp.PolicyViolation, Text: "nothing may follow <starttls/> before TLS"}
 	default:
 		_, _ = n.conn.Write([]byte("</stream:stream>"))
 		return err

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"errors"
 	"sync"
 	"time"
@@ -22,8 +23,8 @@ type stream struct {
 	framer xmpp.Framer
 	rest   []byte // bytes of an incomplete or not yet admitted item
 	rate   rate
-	timed  bool // a deadline is set because rest holds a part of a stanza
-	ended  bool // the session has been told Closed
+	due    time.Duration // when the stanza that rest begins must be complete, since the server's start; 0: there is none
+	ended  bool          // the session has been told Closed
 
 	mu struct {
 		sync.Mutex
@@ -32,6 +33,7 @@ type stream struct {
 		paused         bool // the transport waits for Resume
 		authed         bool
 		restart        bool
+		closing        bool // the session is done with the connection
 	}
 }
 
@@ -40,12 +42,6 @@ func newStream(s *Server, conn Conn) *stream {
 	st.framer.SetLimit(s.cfg.StanzaBytesBeforeAuth)
 	st.rate.start(s.cfg.Rate, time.Since(s.start))
 	return st
-}
-
-// begin is called once the session exists and before anything is received.
-func (st *stream) begin(ref actors.Ref) {
-	st.session = ref
-	st.conn.Expect(st.srv.cfg.LoginTime)
 }
 
 // Write implements session.Outlet.
@@ -61,14 +57,15 @@ func (st *stream) Write(out session.Out) (int, error) {
 	st.mu.bytes -= out.Bytes
 	st.mu.authed = st.mu.authed || out.Authed
 	st.mu.restart = st.mu.restart || out.Restart
-	resume := st.mu.paused && (st.roomLocked() || out.Restart)
+	st.mu.closing = st.mu.closing || out.Close
+	resume := st.mu.paused && (st.roomLocked() || out.Restart || out.Close)
 	if resume {
 		st.mu.paused = false
 	}
-	st.mu.Unlock()
 	if out.Authed {
-		st.conn.Expect(0)
+		st.conn.Expect(0) // under the lock: a deadline for a stanza comes after it
 	}
+	st.mu.Unlock()
 	if out.Close {
 		st.conn.Finish()
 	}
@@ -115,7 +112,7 @@ func (st *stream) book(size int) {
 
 // Receive implements Handler.
 func (st *stream) Receive(p []byte) Pause {
-	if st.ended {
+	if st.ended || st.closing() {
 		return Pause{} // the session ends the stream; what still comes is read and forgotten
 	}
 	data := p
@@ -124,12 +121,22 @@ func (st *stream) Receive(p []byte) Pause {
 	}
 	st.srv.count.BytesIn.Add(int64(len(p)))
 	used, stanzas, pause := st.frame(data)
-	st.keep(data[used:], pause)
-	if wait := st.rate.take(st.srv.cfg.Rate, time.Since(st.srv.start), stanzas, len(p)); wait > 0 && !pause.UntilResume {
+	now := time.Since(st.srv.start)
+	if wait := st.rate.take(st.srv.cfg.Rate, now, stanzas, len(p)); wait > 0 && !pause.UntilResume {
 		st.srv.count.RateLimited.Add(1)
 		pause.For = wait
 	}
+	if !st.ended {
+		st.keep(data, used)
+		st.expect(now, used > 0, pause)
+	}
 	return pause
+}
+
+func (st *stream) closing() bool {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	return st.mu.closing
 }
 
 // frame gives every complete item of data to the session and returns how many bytes it took.
@@ -166,24 +173,43 @@ func (st *stream) frame(data []byte) (used, stanzas int, pause Pause) {
 	return used, stanzas, Pause{}
 }
 
-// keep copies what is left for the next call. A client that has begun a stanza must complete it in time.
-func (st *stream) keep(left []byte, pause Pause) {
-	if len(left) == 0 {
+// keep holds what is left for the next call. While a stanza grows it stays where it is, so that one which comes byte by
+// byte isn't copied each time; what follows a complete one is copied to memory of its size.
+func (st *stream) keep(data []byte, used int) {
+	switch {
+	case used == len(data):
 		st.rest = nil
-	} else {
-		st.rest = append(make([]byte, 0, len(left)), left...)
+	case used == 0 && len(st.rest) > 0:
+		st.rest = data
+	default:
+		st.rest = bytes.Clone(data[used:])
 	}
+}
+
+// expect gives a client that has begun a stanza its time to complete it, from when it began. While it isn't read, time
+// stands still.
+func (st *stream) expect(now time.Duration, progress bool, pause Pause) {
 	st.mu.Lock()
-	authed := st.mu.authed
-	st.mu.Unlock()
-	partial := authed && len(left) > 0 && !pause.UntilResume
-	if partial != st.timed {
-		st.timed = partial
-		if partial {
-			st.conn.Expect(st.srv.cfg.StanzaTime)
-		} else {
-			st.conn.Expect(0)
-		}
+	defer st.mu.Unlock()
+	if !st.mu.authed {
+		return // the time to log in runs
+	}
+	due := st.due
+	switch {
+	case len(st.rest) == 0 || pause.UntilResume:
+		due = 0
+	case progress || due == 0:
+		due = now + st.srv.cfg.StanzaTime + pause.For
+	default:
+		due += pause.For
+	}
+	if due == st.due {
+		return
+	}
+	if st.due = due; due == 0 {
+		st.conn.Expect(0)
+	} else {
+		st.conn.Expect(max(due-now, 1))
 	}
 }
 
@@ -204,7 +230,7 @@ func (st *stream) fault(err error) {
 	st.srv.count.StreamErrors.Add(1)
 	var se *xmpp.StreamError
 	if !errors.As(err, &se) {
-		se = &xmpp.StreamError{Condition: "internal-server-error"}
+		se = &xmpp.StreamError{Condition: xmpp.InternalServerError}
 	}
 	st.end(session.Closed{Reason: session.StreamFault, Err: se})
 }
@@ -230,6 +256,8 @@ func (st *stream) end(c session.Closed) {
 func (st *stream) cast(msg any) {
 	if err := st.srv.cfg.Cast(st.session, msg); err != nil {
 		st.srv.log.Debug("a session is gone before its connection", zap.Stringer("session", st.session), zap.Error(err))
-		_ = st.conn.Close()
+		if !st.closing() { // else it ends once all is written
+			_ = st.conn.Close()
+		}
 	}
 }

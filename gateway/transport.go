@@ -40,7 +40,7 @@ type Conn interface {
 	Write(p []byte) (backlog int, err error)
 	// Resume ends a pause.
 	Resume()
-	// Expect closes the connection unless bytes arrive within d; 0 waits for ever.
+	// Expect closes the connection in d, unless it is called again before then; 0 waits for ever.
 	Expect(d time.Duration)
 	// Finish closes the connection once everything written is out, and at the latest after closeTimeout.
 	Finish()
@@ -52,7 +52,8 @@ type Conn interface {
 	RemoteAddr() net.Addr
 }
 
-// Bounds of what a connection keeps unsent, in bytes and time.
+// Bounds of what a connection keeps unsent, in bytes and time. A write is refused once maxTail is exceeded, so that what
+// is kept is bounded by maxTail and one write.
 const (
 	maxTail      = 256 << 10
 	highMark     = 64 << 10
