@@ -18,8 +18,8 @@
 //
 // Each stanza is read by itself: inside it the prefixes known from outside are stream and xml, and the default namespace is
 // jabber:client, which every stream header is made to declare. Other prefixes that a header declares are not known to the
-// stanzas (RFC 6120 section 4.8.4 leaves their use to agreement); a stanza that uses one without declaring it is refused.
-// What is taken from a stanza and written again is thereby complete in itself.
+// stanzas, and one that uses them without declaring them itself is refused. What is taken from a stanza and written again is
+// thereby complete in itself. The stream must have the prefix stream, as RFC 6120 section 4.8.5 allows to demand.
 //
 // Writing appends to a caller's buffer. Elements are written without prefixes, under the default namespace of wherever they
 // go, and come out of Parse again as they were.
