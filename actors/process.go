@@ -268,8 +268,12 @@ func (p *process) dispatch(msg any) {
 	if !p.up {
 		switch msg.(type) {
 		case initMsg, restartMsg, stopMsg:
-		default: // what the crashed life was waiting for
-			p.sys.deadLetter(p.ref, msg)
+		case systemMsg, endBatch, passivateMsg, timerMsg, *expired, reply, Down:
+			return // what the life before was waiting for
+		default: // an answer that came between two lives: it is for the next one
+			if !p.q.hold(msg) {
+				p.sys.deadLetter(p.ref, msg)
+			}
 			return
 		}
 	}
@@ -278,10 +282,10 @@ func (p *process) dispatch(msg any) {
 	case endBatch:
 		err = p.beh.(BatchEnder).EndBatch(&p.ctx)
 	case initMsg:
-		err = p.init()
+		err = p.begin()
 	case restartMsg:
 		p.sys.stats.restarts.Add(1)
-		err = p.init()
+		err = p.begin()
 	case stopMsg:
 		p.exit(m.reason)
 	case passivateMsg:
@@ -313,6 +317,22 @@ func (p *process) dispatch(msg any) {
 }
 
 func (p *process) touch() { p.touched.Store(p.sys.wheel.now()) }
+
+// begin starts a life, and lets it handle what came while there was none.
+func (p *process) begin() error {
+	if err := p.init(); err != nil {
+		return err
+	}
+	for p.up && p.stopping == nil {
+		msg := p.q.unhold()
+		if msg == nil {
+			break
+		}
+		p.current = msg
+		p.dispatch(msg)
+	}
+	return nil
+}
 
 func (p *process) init() error {
 	p.beh = p.kind.spec.New()
@@ -419,7 +439,10 @@ func (p *process) end(reason Reason) {
 	p.q.phase = ended
 	var left []any
 	for {
-		m := p.q.popControl()
+		m := p.q.popHeld()
+		if m == nil {
+			m = p.q.popControl()
+		}
 		if m == nil && p.q.length() > 0 {
 			m = p.q.popUser()
 		}

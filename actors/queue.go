@@ -10,6 +10,7 @@ type queue struct {
 	first any
 	user  *fifo
 	ctl   *fifo
+	held  *fifo // answers that came while the actor had no life
 	state runState
 	phase phase
 }
@@ -125,6 +126,40 @@ func (q *queue) popControl() any {
 	if q.ctl.len() == 0 {
 		q.ctl.release()
 		q.ctl = nil
+	}
+	return v
+}
+
+// hold keeps an answer for the actor's next life, and reports false if there won't be one.
+func (q *queue) hold(v any) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.phase == ended {
+		return false
+	}
+	if q.held == nil {
+		q.held = fifos.Get().(*fifo)
+	}
+	q.held.push(v)
+	return true
+}
+
+// unhold takes the oldest answer that was held, nil if there is none.
+func (q *queue) unhold() any {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.popHeld()
+}
+
+// popHeld is unhold with the lock held.
+func (q *queue) popHeld() any {
+	if q.held == nil {
+		return nil
+	}
+	v := q.held.pop()
+	if q.held.len() == 0 {
+		q.held.release()
+		q.held = nil
 	}
 	return v
 }
