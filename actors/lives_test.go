@@ -94,7 +94,7 @@ func TestAnswerWhilePassivating(t *testing.T) {
 		s := system(t, actors.Config{Workers: 1})
 		var got []any
 		slow := &probe{
-			handle:    func(_ *actors.Context, m any) error { got = append(got, m); return nil },
+			handle: func(_ *actors.Context, m any) error { got = append(got, m); return nil },
 			terminate: func(ctx *actors.Context, _ actors.Reason) {
 				if len(got) == 0 {
 					_ = ctx.Answer(ctx.Self(), "while it ends")
