@@ -119,18 +119,32 @@ func (p *pool) halt() {
 	p.cond.Broadcast()
 }
 
-// put makes an actor runnable.
+// put makes an actor runnable. A worker that is up takes a single one at the end of its turn, mostly within microseconds and
+// without waking a thread; the watch sees to it that no long handler keeps it waiting.
 func (p *pool) put(a *process) {
 	q := &p.queues[a.home%uint32(len(p.queues))]
 	q.mu.Lock()
 	q.q = append(q.q, a)
 	q.n.Add(1)
 	q.mu.Unlock()
-	if p.idle.Load() > 0 {
-		p.mu.Lock()
-		p.cond.Signal()
-		p.mu.Unlock()
+	if idle := int(p.idle.Load()); idle > 0 && (idle >= len(p.queues) || p.runnable() > 1) {
+		p.wake()
 	}
+}
+
+// runnable is about how many actors wait in the run queues.
+func (p *pool) runnable() (n int) {
+	for i := range p.queues {
+		n += int(p.queues[i].n.Load())
+	}
+	return n
+}
+
+// wake gets a parked worker up.
+func (p *pool) wake() {
+	p.mu.Lock()
+	p.cond.Signal()
+	p.mu.Unlock()
 }
 
 // take moves up to half of a queue into a worker's batch and returns how many actors that were.
@@ -202,10 +216,8 @@ func (p *pool) park() {
 	defer p.mu.Unlock()
 	p.idle.Add(1)
 	defer p.idle.Add(-1)
-	for i := range p.queues {
-		if p.queues[i].n.Load() > 0 {
-			return
-		}
+	if p.runnable() > 0 {
+		return
 	}
 	if !p.quit.Load() {
 		p.cond.Wait()
@@ -236,6 +248,9 @@ func (p *pool) watch() {
 		case <-t.C:
 		case <-p.stop:
 			return
+		}
+		if p.idle.Load() > 0 && p.runnable() > 0 {
+			p.wake()
 		}
 		for i := range p.current {
 			w := p.current[i].Load()
