@@ -46,10 +46,13 @@ func (c *pendingCall) complete(v any, err error) {
 }
 
 func (p *process) handleReply(r reply) {
-	if p.ext == nil || p.ext.calls[r.call.id] != r.call {
+	if p.ext == nil {
+		return
+	}
+	if c, ok := p.ext.calls.get(r.call.id); !ok || c != r.call {
 		return // an earlier life's call
 	}
-	delete(p.ext.calls, r.call.id)
+	p.ext.calls.remove(r.call.id)
 	if err := p.beh.Handle(&p.ctx, Reply{r.call.id, r.v, r.err}); err != nil {
 		p.crash(err)
 	}

@@ -37,10 +37,7 @@ func (c *Context) Call(to Ref, req any, timeout time.Duration) CallID {
 	x.nextID++
 	id := CallID(x.nextID)
 	pc := &pendingCall{sys: c.p.sys, asker: c.p, id: id}
-	if x.calls == nil {
-		x.calls = map[CallID]*pendingCall{}
-	}
-	x.calls[id] = pc
+	x.calls.put(id, pc)
 	pc.timer.Store(uint64(c.p.sys.wheel.add(timeout, c.p, &expired{pc}))) // before the request: its answer cancels it
 	if err := c.p.sys.send(to, callMsg{From{pc}, req}, false); err != nil {
 		pc.complete(nil, err)
@@ -56,10 +53,7 @@ func (c *Context) Monitor(to Ref) MonitorRef {
 	x := c.p.extra()
 	x.nextID++
 	m := &monitor{ref: MonitorRef(x.nextID), watcher: c.p, target: to}
-	if x.monitors == nil {
-		x.monitors = map[MonitorRef]*monitor{}
-	}
-	x.monitors[m.ref] = m
+	x.monitors.put(m.ref, m)
 	c.p.sys.watch(m)
 	return m.ref
 }
@@ -69,8 +63,8 @@ func (c *Context) Demonitor(m MonitorRef) {
 	if c.p.ext == nil {
 		return
 	}
-	if mon := c.p.ext.monitors[m]; mon != nil {
-		delete(c.p.ext.monitors, m)
+	if mon, ok := c.p.ext.monitors.get(m); ok {
+		c.p.ext.monitors.remove(m)
 		c.p.sys.unwatch(mon)
 	}
 }
@@ -80,10 +74,7 @@ func (c *Context) SendAfter(d time.Duration, msg any) TimerRef {
 	x := c.p.extra()
 	x.nextID++
 	ref := TimerRef(x.nextID)
-	if x.timers == nil {
-		x.timers = map[TimerRef]timerID{}
-	}
-	x.timers[ref] = c.p.sys.wheel.add(d, c.p, timerMsg{ref, msg})
+	x.timers.put(ref, c.p.sys.wheel.add(d, c.p, timerMsg{ref, msg}))
 	return ref
 }
 
@@ -92,9 +83,9 @@ func (c *Context) CancelTimer(t TimerRef) bool {
 	if c.p.ext == nil {
 		return false
 	}
-	id, ok := c.p.ext.timers[t]
+	id, ok := c.p.ext.timers.get(t)
 	if ok {
-		delete(c.p.ext.timers, t)
+		c.p.ext.timers.remove(t)
 		c.p.sys.wheel.cancel(id)
 	}
 	return ok

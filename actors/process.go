@@ -69,9 +69,9 @@ type process struct {
 // extras are the parts of an actor that most have none of.
 type extras struct {
 	nextID   uint64
-	calls    map[CallID]*pendingCall
-	monitors map[MonitorRef]*monitor
-	timers   map[TimerRef]timerID
+	calls    smallMap[CallID, *pendingCall]
+	monitors smallMap[MonitorRef, *monitor]
+	timers   smallMap[TimerRef, timerID]
 }
 
 func (p *process) extra() *extras {
@@ -298,13 +298,13 @@ func (p *process) dispatch(msg any) {
 	case reply:
 		p.handleReply(m)
 	case Down:
-		if p.ext != nil && p.ext.monitors[m.Monitor] != nil {
-			delete(p.ext.monitors, m.Monitor)
+		if _, ok := p.extra().monitors.get(m.Monitor); ok {
+			p.ext.monitors.remove(m.Monitor)
 			err = p.beh.Handle(&p.ctx, m)
 		}
 	case timerMsg:
-		if _, ok := p.extra().timers[m.ref]; ok {
-			delete(p.ext.timers, m.ref)
+		if _, ok := p.extra().timers.get(m.ref); ok {
+			p.ext.timers.remove(m.ref)
 			err = p.beh.Handle(&p.ctx, m.msg)
 		}
 	default:
@@ -423,10 +423,13 @@ func (p *process) forget() {
 	if p.ext == nil {
 		return
 	}
-	for m := range p.ext.monitors {
-		p.ctx.Demonitor(m)
+	for _, m := range p.ext.monitors.values() {
+		p.sys.unwatch(m)
 	}
-	p.ext.timers, p.ext.calls = nil, nil
+	for _, id := range p.ext.timers.values() {
+		p.sys.wheel.cancel(id)
+	}
+	*p.ext = extras{nextID: p.ext.nextID} // an answer or timer of this life must not be taken for one of the next
 }
 
 // end takes the name away and turns the queue into dead letters.
