@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	importBatch = 200      // users in one commit
+	importBatch = 100      // users in one commit: its flush is next to nothing beside the making of their keys
 	maxLine     = 64 << 10 // bytes
 	byteOrder   = "\uFEFF" // what some programs put before the first line
 )

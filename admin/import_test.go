@@ -80,7 +80,7 @@ func TestImportStops(t *testing.T) {
 	if done, _, err := run(t, &Import{Users: &batches{}}, long); err == nil || !strings.Contains(err.Error(), "line 2 is longer") || done.Created != 1 {
 		t.Errorf("a long line: %+v, %v", done, err)
 	}
-	if _, _, err := run(t, &Import{Users: &batches{fail: ErrFull}}, list500()); !errors.Is(err, ErrFull) {
+	if _, _, err := run(t, &Import{Users: &batches{fail: ErrFull}}, list250()); !errors.Is(err, ErrFull) {
 		t.Errorf("a full store: %v", err)
 	}
 	broken := io.MultiReader(strings.NewReader("a@localhost,x\n"), iotest.ErrReader(errors.New("unplugged")))
@@ -89,14 +89,14 @@ func TestImportStops(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := (&Import{Users: &batches{}}).Run(ctx, strings.NewReader(list500())); !errors.Is(err, context.Canceled) {
+	if _, err := (&Import{Users: &batches{}}).Run(ctx, strings.NewReader(list250())); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
 }
 
-func list500() string {
+func list250() string {
 	var b strings.Builder
-	for i := range 500 {
+	for i := range 250 {
 		fmt.Fprintf(&b, "u%d@localhost,x\n", i)
 	}
 	return b.String()
@@ -119,7 +119,7 @@ func TestImportInBatchesWithProgress(t *testing.T) {
 	if first := <-told; first.Done() != 0 {
 		t.Errorf("at first %+v", first)
 	}
-	if _, err := io.WriteString(w, list500()); err != nil {
+	if _, err := io.WriteString(w, list250()); err != nil {
 		t.Fatal(err)
 	}
 	for stored := 0; stored < 2*importBatch; {
@@ -129,10 +129,10 @@ func TestImportInBatchesWithProgress(t *testing.T) {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := <-ended; err != nil || done.Created != 500 {
+	if err := <-ended; err != nil || done.Created != 250 {
 		t.Errorf("%+v, %v", done, err)
 	}
-	if fmt.Sprint(users.sizes) != fmt.Sprint([]int{importBatch, importBatch, 500 - 2*importBatch}) {
+	if fmt.Sprint(users.sizes) != fmt.Sprint([]int{importBatch, importBatch, 250 - 2*importBatch}) {
 		t.Errorf("batches of %v", users.sizes)
 	}
 }

@@ -255,7 +255,7 @@ func (s *Socket) importUsers(req *adminpb.ImportUsers) *adminpb.Response {
 	if err != nil {
 		return failure(err)
 	}
-	s.log.Info("users imported", zap.Int(telemetry.KeyUsers, len(users)))
+	s.log.Debug("users imported", zap.Int(telemetry.KeyUsers, len(users)))
 	return &adminpb.Response{Kind: &adminpb.Response_Imported{Imported: &adminpb.Imported{Created: uint32(created)}}}
 }
 

@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -286,6 +287,42 @@ func TestWhatCanNotStart(t *testing.T) {
 		t.Fatalf("the first server suffers: %v, %v", resp, err)
 	}
 	_ = resp.Body.Close() // nothing is read
+}
+
+// TestFullDisk: a server whose disk is nearly full runs, says so, and takes nothing new.
+func TestFullDisk(t *testing.T) {
+	data, file := filepath.Join(t.TempDir(), "data"), filepath.Join(t.TempDir(), "jackdaw.yaml")
+	filled(t, data)
+	write(t, file, "store:\n  stop_below: 4000TiB\n  resume_above: 4000TiB\n") // more than any disk has
+	n, err := testnode.New(testnode.Config{Data: data, Args: []string{"--config", file}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(n.Kill)
+	if err := n.Process.Start(); err != nil { // Node.Start would wait until it is ready
+		t.Fatal(err)
+	}
+	for !strings.Contains(n.Output(), "echo@localhost") { // the test's own time limit ends it
+		if n.PID() == 0 {
+			t.Fatal(n.Output())
+		}
+	}
+	resp, err := http.Get("http://" + n.Admin + "/readyz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(resp.Body)
+	_ = resp.Body.Close() // read to its end
+	if err != nil || resp.StatusCode != http.StatusServiceUnavailable || !strings.HasPrefix(string(body), "not ready: store full: ") || strings.Count(string(body), "\n") != 1 {
+		t.Errorf("%d %q, %v", resp.StatusCode, body, err)
+	}
+	if _, err := n.Command(t.Context(), "user", "add", "b@localhost", "--generate", "--data", data); err == nil || !strings.Contains(err.Error(), "disk is nearly full") {
+		t.Errorf("a new user: %v", err)
+	}
+	if err := logsIn(t, n, data, "a@localhost", "x"); err != nil {
+		t.Errorf("who is there can't log in: %v", err)
+	}
+	stop(t, n)
 }
 
 // runningSocket is the socket of a running node.
