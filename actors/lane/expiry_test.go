@@ -2,6 +2,7 @@ package lane_test
 
 import (
 	"fmt"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,7 +16,7 @@ import (
 // TestWalker: every mailbox with rows past their time is told, page by page, again and again while they are there.
 func TestWalker(t *testing.T) {
 	run(t, lane.Options{WalkEvery: time.Minute, PageEvery: time.Second}, func(r *rig) {
-		told := map[string]int{}
+		told := &tally{rows: map[string]int{}}
 		spec := actors.Spec{Kind: store.MailKind, New: func() actors.Behaviour { return &listener{told} }}
 		batch := &store.Batch{}
 		for u := range 3 {
@@ -36,13 +37,13 @@ func TestWalker(t *testing.T) {
 		}
 		time.Sleep(time.Minute - time.Second)
 		synctest.Wait()
-		if len(told) != 0 {
-			t.Fatalf("told before the first walk: %v", told)
+		if got := told.String(); got != "map[]" {
+			t.Fatalf("told before the first walk: %s", got)
 		}
 		time.Sleep(10 * time.Second)
 		synctest.Wait()
 		want := "map[user0@example.org:150 user1@example.org:150 user2@example.org:150]"
-		if fmt.Sprint(told) != want || r.lanes.Counters.Expired.Load() != 450 {
+		if told.String() != want || r.lanes.Counters.Expired.Load() != 450 {
 			t.Errorf("told %v, counted %d", told, r.lanes.Counters.Expired.Load())
 		}
 		time.Sleep(time.Minute)
@@ -68,15 +69,29 @@ type owner struct{}
 
 func (owner) Exited(c *actors.Child, reason actors.Reason) {}
 
+// tally counts rows per user.
+type tally struct {
+	mu   sync.Mutex
+	rows map[string]int
+}
+
+func (t *tally) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return fmt.Sprint(t.rows)
+}
+
 // listener counts the rows that it is told of.
-type listener struct{ told map[string]int }
+type listener struct{ told *tally }
 
 func (l *listener) Init(*actors.Context, any) error { return nil }
 
 func (l *listener) Handle(ctx *actors.Context, msg any) error {
 	switch m := msg.(type) {
 	case *lane.Expired:
-		l.told[ctx.Self().ID] += len(m.Rows)
+		l.told.mu.Lock()
+		l.told.rows[ctx.Self().ID] += len(m.Rows)
+		l.told.mu.Unlock()
 	case string:
 		ctx.Stop(actors.Normal)
 	}

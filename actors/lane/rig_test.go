@@ -127,7 +127,7 @@ func (r *rig) results() (out string) {
 			out += fmt.Sprintf("%d=lost ", m.Tag)
 		}
 	}
-	r.heard = nil
+	r.do(func(*actors.Context) { r.heard = nil })
 	return out
 }
 

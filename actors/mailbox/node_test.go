@@ -289,9 +289,11 @@ func (n *node) wait(d time.Duration) {
 // want compares what a peer has heard since it was last asked.
 func (n *node) want(name, want string) {
 	n.Helper()
-	p := n.peers[name]
-	got := strings.Join(p.heard, ", ")
-	p.heard = nil
+	got := ""
+	n.as(name, func(_ *actors.Context, p *peer) {
+		got = strings.Join(p.heard, ", ")
+		p.heard = nil
+	})
 	if got != want {
 		n.Errorf("%s heard %s\nwant %s", name, got, want)
 	}
