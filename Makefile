@@ -66,9 +66,11 @@ bench: ## Run the Go benchmarks; the drivers that need a server are named at the
 	@echo 'Against a real server, which they build and start (docs/BENCHMARKS.md):'
 	@for d in benchmarks/*/; do if grep -ql '^package main' $$d*.go; then echo "  go run ./$${d%/} -h"; fi; done
 
-interop: build ## Install ordinary XMPP clients (apt, npm, PyPI) and run them against the server
+interop: ## Install ordinary XMPP clients (apt-get, npm) and run them against the server; prints what each can do
 	@internal/interop/install.sh
-	@JACKDAW_INTEROP=1 $(GO) test -count=1 -timeout 20m -json ./internal/interop | $(COUNT)
+	@table=$$(mktemp); trap 'rm -f $$table' EXIT; \
+	{ status=0; JACKDAW_INTEROP=1 INTEROP_TABLE=$$table $(GO) test -count=1 -timeout 20m -json ./internal/interop || status=1; \
+	  cat $$table; exit $$status; } | $(COUNT)
 
 proto: ## Generate the Go code of proto/
 	$(GO) -C tools build -o ../.tools/protogen ./protogen

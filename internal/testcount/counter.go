@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -21,6 +22,9 @@ type event struct {
 	FailedBuild string // of a package that failed: what didn't build
 }
 
+// place is the place of a log line in a test.
+var place = regexp.MustCompile(`^\w+\.go:\d+: `)
+
 // counter counts the results of events, and reports to out.
 type counter struct {
 	out                     io.Writer
@@ -28,14 +32,16 @@ type counter struct {
 	open                    map[string]map[string]*strings.Builder // by package: the output of running tests, "" for the package's own
 	count                   map[string]int                         // results by package
 	builds                  map[string]*strings.Builder            // output of compilers
+	reasons                 map[string]map[string]int              // by package: why how many tests were skipped
 }
 
 func newCounter(out io.Writer) *counter {
 	return &counter{
-		out:    out,
-		open:   map[string]map[string]*strings.Builder{},
-		count:  map[string]int{},
-		builds: map[string]*strings.Builder{},
+		out:     out,
+		open:    map[string]map[string]*strings.Builder{},
+		count:   map[string]int{},
+		builds:  map[string]*strings.Builder{},
+		reasons: map[string]map[string]int{},
 	}
 }
 
@@ -108,7 +114,11 @@ func (c *counter) result(e event) {
 		c.print("--- FAIL: %s %s (%.1fs)\n%s", e.Package, e.Test, e.Elapsed, withoutFrame(said))
 	case "skip":
 		c.skipped++
-		c.print("--- SKIP: %s %s: %s\n", e.Package, e.Test, strings.Join(strings.Fields(withoutFrame(said)), " "))
+		if c.reasons[e.Package] == nil {
+			c.reasons[e.Package] = map[string]int{}
+		}
+		reason := strings.Join(strings.Fields(withoutFrame(said)), " ")
+		c.reasons[e.Package][place.ReplaceAllString(reason, "")]++
 	}
 }
 
@@ -118,6 +128,10 @@ func (c *counter) ended(e event) {
 	delete(c.open[e.Package], "")
 	running := c.open[e.Package]
 	delete(c.open, e.Package)
+	for _, reason := range slices.Sorted(maps.Keys(c.reasons[e.Package])) {
+		c.print("skip  %-28s %4d tests: %s\n", short(e.Package), c.reasons[e.Package][reason], reason)
+	}
+	delete(c.reasons, e.Package)
 	switch {
 	case e.Action != "fail":
 		if c.count[e.Package] > 0 {

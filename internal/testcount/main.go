@@ -1,5 +1,5 @@
 // Command testcount reads what `go test -json` prints and makes a short report of it: a line for each package, the output of what
-// failed, the reason of what was skipped, and as the closing line
+// failed, the reasons of what was skipped, and as the closing line
 //
 //	N passed, N failed, N skipped
 //
