@@ -354,8 +354,11 @@ func (r *rig) check() {
 		}
 	}
 	for _, s := range r.st.sessions {
-		for _, x := range s.todo {
+		for i, x := range s.todo {
 			keptOf[x] = true
+			if i > 0 && store.CompareRows(s.todo[i-1].Row, x.Row) >= 0 {
+				r.Fatalf("%s is to get row %d out of order", s.ref.ID, i)
+			}
 		}
 	}
 	for x := range keptOf {
