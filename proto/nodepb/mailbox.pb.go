@@ -179,7 +179,9 @@ func (x *Deliver) GetMessage() *chatpb.Message {
 	return nil
 }
 
-// Outcome answers Deliver. Outcomes of one mailbox to one sender are final but for GAP and LATER.
+// Outcome answers Deliver. Outcomes of one mailbox to one sender are final but for GAP and LATER, and for the first
+// OUTCOME_UNKNOWN of a message: the mailbox has crashed on it, and it is sent once more. GAP with seq 0 is about no message:
+// the mailbox has crashed, and everything without outcome is sent again from base.
 type Outcome struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// from is the Ref that the Deliver was sent to.
