@@ -7,7 +7,7 @@ import (
 // sources give telemetry what this node's parts count.
 func (n *Node) sources() telemetry.Sources {
 	return telemetry.Sources{
-		Connections: n.connectionCounts, Sessions: n.sessionCounts, Actors: n.actorCounts, Lanes: n.laneCounts, Store: n.storeState,
+		Connections: n.connectionCounts, Sessions: n.sessionCounts, Mailboxes: n.mailboxCounts, Actors: n.actorCounts, Lanes: n.laneCounts, Store: n.storeState,
 		Started: n.started, Version: n.version.Version, Revision: n.version.Revision,
 	}
 }
@@ -28,6 +28,15 @@ func (n *Node) sessionCounts() telemetry.Sessions {
 		Live: c.Live.Load(), Logins: c.Logins.Load(), LoginsFailed: c.LoginsFailed.Load(), Resumed: c.Resumed.Load(),
 		MessagesIn: c.MessagesIn.Load(), MessagesOut: c.MessagesOut.Load(), Refused: c.Refused.Load(), Dropped: c.Dropped.Load(),
 		Unanswered: c.Unanswered.Load(), StreamErrors: c.StreamErrors.Load(),
+	}
+}
+
+func (n *Node) mailboxCounts() telemetry.Mailboxes {
+	c := &n.mailboxes
+	return telemetry.Mailboxes{
+		Taken: c.Taken.Load(), Duplicates: c.Duplicates.Load(), Refused: c.Refused.Load(), Dropped: c.Dropped.Load(), Later: c.Later.Load(),
+		Gaps: c.Gaps.Load(), Pushed: c.Pushed.Load(), Acked: c.Acked.Load(), Missed: c.Missed.Load(), Expired: c.Expired.Load(),
+		Unreadable: c.Unreadable.Load(),
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/jackdaw-im/jackdaw/actors"
 	"github.com/jackdaw-im/jackdaw/actors/lane"
+	"github.com/jackdaw-im/jackdaw/actors/mailbox"
 	"github.com/jackdaw-im/jackdaw/actors/session"
 	"github.com/jackdaw-im/jackdaw/admin"
 	"github.com/jackdaw-im/jackdaw/config"
@@ -41,6 +42,7 @@ type Node struct {
 	// What is counted while the node runs.
 	connections gateway.Counters
 	sessions    session.Counters
+	mailboxes   mailbox.Counters
 	seconds     *telemetry.Histogram
 	items       *telemetry.Histogram
 
@@ -62,7 +64,7 @@ type Addrs struct{ C2S, C2STLS, Admin string }
 // Open opens the data folder of cfg: the store, the certificate, the server's secret. It runs nothing else yet. The error
 // says what is wrong with the folder or the files, and what to do.
 func Open(cfg *config.Config, log *zap.Logger) (*Node, error) {
-	engine, err := OpenStore(cfg, log)
+	engine, err := openStore(cfg, log)
 	if err != nil {
 		return nil, err
 	}
@@ -73,8 +75,8 @@ func Open(cfg *config.Config, log *zap.Logger) (*Node, error) {
 	return n, nil
 }
 
-// OpenStore opens the store of a data folder, as a server does and as the command line does when no server runs.
-func OpenStore(cfg *config.Config, log *zap.Logger) (store.Engine, error) {
+// openStore opens the store of a data folder.
+func openStore(cfg *config.Config, log *zap.Logger) (store.Engine, error) {
 	engine, err := pebblestore.Open(cfg.StoreURL(), pebblestore.Options{
 		Logger:    log,
 		StopBelow: uint64(cfg.Store.StopBelow), ResumeAbove: uint64(cfg.Store.ResumeAbove), Cache: int64(cfg.Store.Cache),

@@ -62,12 +62,9 @@ func (n *Node) sessionConfig(secret []byte) session.Config {
 
 func (n *Node) mailboxConfig() mailbox.Config {
 	c := n.cfg.Mailbox
-	ttl := c.TTL
-	if ttl == 0 {
-		ttl = -1 // for ever
-	}
 	return mailbox.Config{
-		Lanes:  n.lanes,
-		Limits: mailbox.Limits{Messages: c.Messages, Bytes: int64(c.Bytes), Stranger: c.Stranger, SharePercent: c.Share, TTL: ttl},
+		Lanes:    n.lanes,
+		Limits:   mailbox.Limits{Messages: c.Messages, Bytes: int64(c.Bytes), Stranger: c.Stranger, SharePercent: c.Share, TTL: c.TTL},
+		Counters: &n.mailboxes,
 	}
 }

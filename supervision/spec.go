@@ -106,7 +106,9 @@ func Sup(spec SupervisorSpec) ChildSpec {
 
 // Runner is something that runs and is no actor: a listener, say. Start launches it and returns; Stop waits for its end.
 type Runner interface {
+	// Start launches it. After an error nothing runs.
 	Start() error
+	// Stop ends it and waits until nothing of it runs, or ctx is over.
 	Stop(ctx context.Context) error
 }
 
