@@ -243,7 +243,7 @@ func TestStartTLS(t *testing.T) {
 	if f := readTo("</failure>"); !strings.Contains(f, "encryption-required") {
 		t.Fatalf("PLAIN without TLS got %s", f)
 	}
-	r.write(raw, "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>")
+	r.write(raw, "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>\r\n")
 	readTo("/>")
 	c := tls.Client(raw, &tls.Config{RootCAs: r.roots, ServerName: "localhost"})
 	r.write(c, header)
@@ -254,6 +254,7 @@ func TestStartTLS(t *testing.T) {
 func TestBeforeTLS(t *testing.T) {
 	for _, c := range []struct{ name, in, want string }{
 		{"injection", header + "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/><auth/>", "policy-violation"},
+		{"injection on the next line", header + "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>\n <auth/>", "policy-violation"},
 		{"a stanza", header + "<message/>", "policy-violation"},
 		{"another host", strings.Replace(header, "localhost", "example.org", 1), "host-unknown"},
 		{"a comment", header + "<!-- x -->", "restricted-xml"},

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -39,7 +40,8 @@ func (s *Server) negotiate(conn net.Conn) error {
 		if !done {
 			continue
 		}
-		if len(buf) > 0 {
+		// White space is dropped: some clients end the line (go-sendxmpp), and it says nothing.
+		if len(bytes.TrimLeft(buf, " \t\r\n")) > 0 {
 			return n.refuse(errInjection)
 		}
 		_, err = conn.Write([]byte("<proceed xmlns='" + xmpp.NSTLS + "'/>"))

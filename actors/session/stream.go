@@ -53,7 +53,7 @@ func (st *state) opened(fx *effects, h xmpp.StreamHeader) {
 	case st.phase == opening:
 		st.phase = login
 		fx.text(loginFeatures)
-	case h.From != "" && !st.isSelf(h.From):
+	case h.From != "" && !st.isSelf(h.From) && !st.isDomain(h.From): // some clients name the server (sendxmpp)
 		st.fail(fx, xmpp.InvalidFrom, "")
 	default:
 		st.phase = binding

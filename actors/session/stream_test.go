@@ -36,6 +36,19 @@ func TestHeaders(t *testing.T) {
 	}
 }
 
+// TestHeaderFrom: after the login the header may say who the client is, or nothing that matters.
+func TestHeaderFrom(t *testing.T) {
+	for from, want := range map[string]string{
+		"": "<bind", "alice@example.org": "<bind", "Alice@Example.org": "<bind", "example.org": "<bind",
+		"bob@example.org": "<invalid-from", "elsewhere.example": "<invalid-from", "@": "<invalid-from",
+	} {
+		r := newRig(t)
+		r.open()
+		r.st.user, r.st.auth, r.st.phase = alice, nil, reopening
+		r.want(r.do(func(fx *effects) { r.st.opened(fx, xmpp.StreamHeader{To: "example.org", From: from, Version: "1.0"}) }), want)
+	}
+}
+
 func TestVersionOne(t *testing.T) {
 	for v, want := range map[string]bool{"1.0": true, "1.10": true, "2.0": true, "01.0": true, "10.0": true, "0.9": false, "00.1": false, "1": false, "": false, "-1.0": false, "1.": false, ".1": false} {
 		if versionOne(v) != want {
