@@ -12,6 +12,7 @@ type batch struct {
 	store.Batch
 	// asked are the requests of Appends, in the same order; gone those whose append was acknowledged within the batch.
 	asked, gone []*Append
+	live        int // asked that are not gone
 	bytes       int
 	rows        map[rowKey]int // the place of each row's append, or acked
 }
@@ -24,6 +25,11 @@ type rowKey struct {
 const acked = -1
 
 func (b *batch) empty() bool { return len(b.asked) == 0 && len(b.gone) == 0 && len(b.Acks) == 0 }
+
+// lazy reports whether the batch holds nothing that anybody waits for, and not much.
+func (b *batch) lazy() bool {
+	return b.live == 0 && len(b.Acks) < lazyAcks
+}
 
 func (b *batch) full() bool { return len(b.asked)+len(b.Acks) >= maxItems || b.bytes >= maxBytes }
 
@@ -41,6 +47,7 @@ func (b *batch) fits(a *Append) bool {
 func (b *batch) append(a *Append) {
 	b.note(a.Mailbox, a.ID, len(b.asked))
 	b.asked = append(b.asked, a)
+	b.live++
 	b.Appends = append(b.Appends, a.Append)
 	b.bytes += len(a.Body)
 }
@@ -63,6 +70,7 @@ func (b *batch) ack(a store.Ack) {
 // drop removes the append at i and keeps the order of the others.
 func (b *batch) drop(i int) {
 	b.asked[i] = nil
+	b.live--
 	b.Appends[i] = store.Append{}
 }
 

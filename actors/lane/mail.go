@@ -19,14 +19,26 @@ const (
 	retryMax = time.Second
 )
 
+// Acknowledgements alone are in no hurry: nobody waits for them, and losing one only delivers a message again. They go along
+// with the next append, or after ackDelay, or when there are lazyAcks of them.
+const (
+	ackDelay = 25 * time.Millisecond
+	lazyAcks = 256
+)
+
 // mailLane gathers in its handlers and commits at the end of each turn.
 type mailLane struct {
 	lanes *Lanes
 	mail  store.Mail
 	batch batch
+	// timed says that acksDue is on its way; due that acknowledgements are committed in this turn, come what may.
+	timed, due bool
 	// reads wait for the end of the turn, after its commits.
 	reads []any
 }
+
+// acksDue is the timer's message.
+type acksDue struct{}
 
 // Init implements actors.Behaviour; args are *Lanes.
 func (m *mailLane) Init(_ *actors.Context, args any) error {
@@ -44,6 +56,8 @@ func (m *mailLane) Handle(ctx *actors.Context, msg any) error {
 		return m.acknowledge(ctx, msg)
 	case *load, *read:
 		m.reads = append(m.reads, msg)
+	case acksDue:
+		m.timed, m.due = false, true
 	case *purge:
 		if err := m.commit(ctx); err != nil {
 			return err
@@ -57,6 +71,11 @@ func (m *mailLane) Handle(ctx *actors.Context, msg any) error {
 
 // EndBatch implements actors.BatchEnder.
 func (m *mailLane) EndBatch(ctx *actors.Context) error {
+	if m.batch.lazy() && len(m.reads) == 0 && !m.due {
+		m.wait(ctx)
+		return nil
+	}
+	m.due = false
 	if err := m.commit(ctx); err != nil {
 		return err
 	}
@@ -68,9 +87,28 @@ func (m *mailLane) EndBatch(ctx *actors.Context) error {
 	return nil
 }
 
+// wait leaves a batch that holds only acknowledgements for later.
+func (m *mailLane) wait(ctx *actors.Context) {
+	m.answerGone(ctx)
+	if !m.timed && len(m.batch.Acks) > 0 {
+		m.timed = true
+		ctx.SendAfter(ackDelay, acksDue{})
+	}
+}
+
+// answerGone tells of the appends that were acknowledged before they could be committed: there is nothing to wait for.
+func (m *mailLane) answerGone(ctx *actors.Context) {
+	b := &m.batch
+	m.lanes.Counters.Annihilated.Add(int64(len(b.gone)))
+	tell(ctx, b.gone, Stored)
+	clear(b.gone)
+	b.gone = b.gone[:0]
+}
+
 // Terminate implements actors.Terminator: what was gathered is committed, but after a crash, when those who asked are told.
 func (m *mailLane) Terminate(ctx *actors.Context, reason actors.Reason) {
 	if reason.IsNormal() {
+		m.due = true
 		_ = m.EndBatch(ctx) // the store is closed: nobody was told that anything is stored
 		return
 	}
@@ -146,9 +184,8 @@ func (m *mailLane) commit(ctx *actors.Context) error {
 	}
 	c.Appends.Add(int64(len(b.asked)))
 	c.Acks.Add(int64(len(b.Acks)))
-	c.Annihilated.Add(int64(len(b.gone)))
 	tell(ctx, b.asked, Stored)
-	tell(ctx, b.gone, Stored)
+	m.answerGone(ctx)
 	b.reset()
 	return nil
 }

@@ -31,7 +31,7 @@ type Limits struct {
 	// Messages and Bytes are how much may wait in all.
 	Messages int
 	Bytes    int64
-	// Stranger is how many messages of one sender who is no contact may wait.
+	// Stranger is how many messages of one sender who is no contact may wait, those not counted that a session has been given.
 	Stranger int
 	// SharePercent is how much of Messages and Bytes one sender may take.
 	SharePercent int

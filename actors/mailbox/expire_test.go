@@ -242,3 +242,39 @@ func TestQuotas(t *testing.T) {
 	send("nurse@x", "p", 1, "OK")
 	r.check()
 }
+
+// TestStrangerOnline: what the user's session has been given doesn't wait, up to the share that anybody has; when the session
+// goes, it waits again.
+func TestStrangerOnline(t *testing.T) {
+	r := newRig(t)
+	r.st.cfg.Limits = Limits{Messages: 10, Bytes: 10_000, Stranger: 2, SharePercent: 50, TTL: time.Hour}
+	seq := uint64(0)
+	send := func(letter, want string) {
+		t.Helper()
+		seq++
+		d := deliver(letter, seq)
+		d.Sender, d.SenderRef = "tybalt@example.org", sessionRef("tybalt@example.org").Proto()
+		r.deliver(d)
+		r.commitAll()
+		if got := r.took(); !strings.HasSuffix(got, "="+want) {
+			t.Errorf("%s: %s, want %s", letter, got, want)
+		}
+		r.check()
+	}
+	r.attach("pc", 1, 0, plenty)
+	r.took()
+	for _, l := range []string{"a", "b", "c", "d", "e"} {
+		send(l, "OK")
+	}
+	send("f", "QUOTA") // half of all, online or not
+	r.ack("pc", 1, 0, "a", "b", "c")
+	r.took()
+	send("g", "OK")
+	r.detach("pc")
+	r.took()
+	send("h", "QUOTA") // three wait
+	r.attach("phone", 1, 0, plenty)
+	r.answerReads()
+	r.took()
+	send("i", "OK")
+}

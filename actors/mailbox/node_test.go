@@ -299,8 +299,9 @@ func (n *node) want(name, want string) {
 	}
 }
 
-// rows is how many rows a user has in the store.
+// rows is how many rows a user has in the store, once acknowledgements that were in no hurry are there too.
 func (n *node) rows(user ident.UserID) int {
+	n.wait(100 * time.Millisecond)
 	rows, err := n.gate.Engine.Mail().Index(context.Background(), user)
 	if err != nil {
 		n.Fatal(err)

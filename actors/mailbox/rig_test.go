@@ -341,7 +341,14 @@ func (r *rig) check() {
 		bytes += int64(x.Size)
 		if x.Flags&store.FlagError == 0 {
 			s := shares[x.Sender]
-			shares[x.Sender] = share{s.messages + 1, s.bytes + int64(x.Size)}
+			s.messages, s.bytes = s.messages+1, s.bytes+int64(x.Size)
+			if x.flying {
+				s.flying++
+			}
+			shares[x.Sender] = s
+		}
+		if x.flying && len(x.holders) == 0 {
+			r.Fatalf("row %d is on its way to nobody", i)
 		}
 		switch {
 		case x.hidden:

@@ -26,6 +26,7 @@ type row struct {
 	delayed   bool   // it has waited
 	gone      bool   // it is acknowledged, or not there any more
 	expiring  bool   // its sender is being told that it expired
+	flying    bool   // one of its holders has been given it
 }
 
 // cost is what a row takes of a session's credit and of the room for messages kept in memory.
@@ -50,6 +51,7 @@ type rows struct {
 type share struct {
 	messages int
 	bytes    int64
+	flying   int // messages, of those, that a session has been given
 }
 
 // stamp is the next place in the queue: the time, unless the clock would stand still or go back.
@@ -77,6 +79,7 @@ func (q *rows) add(r *row) {
 
 // remove takes a row out.
 func (q *rows) remove(r *row) {
+	q.fly(r, false)
 	delete(q.byID, r.ID)
 	q.count(r, -1)
 	switch {
@@ -111,6 +114,22 @@ func (q *rows) count(r *row, n int) {
 	q.shares[r.Sender] = s
 }
 
+// fly notes that a row has been given to a session, or that nobody has it any more.
+func (q *rows) fly(r *row, on bool) {
+	if r.flying == on || r.transient || r.gone {
+		return
+	}
+	r.flying = on
+	if r.Flags&store.FlagError != 0 {
+		return
+	}
+	s := q.shares[r.Sender]
+	if s.flying--; on {
+		s.flying += 2
+	}
+	q.shares[r.Sender] = s
+}
+
 // reveal makes a hidden row one that may be given to somebody.
 func (q *rows) reveal(r *row) {
 	r.hidden = false
@@ -135,12 +154,14 @@ func (q *rows) release(r *row, s *attachment) {
 	r.holders = slices.Delete(r.holders, i, i+1)
 	s.holds--
 	if len(r.holders) == 0 && !r.transient && !r.gone {
+		q.fly(r, false)
 		q.unheld++
 		r.delayed = true
 	}
 }
 
-// admits reports whether the limits let a message of size bytes in.
+// admits reports whether the limits let a message of size bytes in. What a session has been given and not acknowledged yet
+// doesn't count as a stranger's waiting message: a client without stream management acknowledges only once a second.
 func (q *rows) admits(l *Limits, sender ident.UserID, size int, stranger, exempt bool) bool {
 	if len(q.byID) >= l.Messages || q.bytes+int64(size) > l.Bytes {
 		return false
@@ -150,7 +171,7 @@ func (q *rows) admits(l *Limits, sender ident.UserID, size int, stranger, exempt
 	}
 	s := q.shares[sender]
 	switch {
-	case stranger && s.messages >= l.Stranger:
+	case stranger && s.messages-s.flying >= l.Stranger:
 	case s.messages >= max(l.Messages*l.SharePercent/100, 1):
 	case s.bytes+int64(size) > l.Bytes*int64(l.SharePercent)/100:
 	default:

@@ -219,6 +219,7 @@ func (st *state) pump(fx *effects, s *attachment) {
 			st.cfg.Counters.Missed.Add(1)
 		} else {
 			s.give(r)
+			st.rows.fly(r, true)
 			if r.transient {
 				st.rows.release(r, s)
 			}
