@@ -106,7 +106,10 @@ func (s *script) scram(name string, hash scram.HashGeneratorFcn, proof func(stri
 	if err != nil {
 		panic(scriptError{err})
 	}
-	credentials := known.GetStoredCredentials(scram.KeyFactors{Salt: "salt", Iters: 4096})
+	credentials, err := known.GetStoredCredentialsWithError(scram.KeyFactors{Salt: "salt", Iters: 4096})
+	if err != nil {
+		panic(scriptError{err})
+	}
 	server, err := hash.NewServer(func(user string) (scram.StoredCredentials, error) {
 		if user != testUser {
 			return scram.StoredCredentials{}, fmt.Errorf("no user %q", user)

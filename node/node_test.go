@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -72,7 +71,6 @@ func startNode(t *testing.T, cfg *config.Config, users ...string) *Node {
 // inbox collects the bodies of messages.
 type inbox struct {
 	t  *testing.T
-	mu sync.Mutex
 	ch chan string
 }
 

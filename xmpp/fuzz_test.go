@@ -65,7 +65,7 @@ func FuzzParse(f *testing.F) {
 // FuzzJID: whatever is accepted as an address is read back as itself.
 func FuzzJID(f *testing.F) {
 	for _, s := range []string{"juliet@example.com/balcony", "Σ@bücher.example/♚", "a@xn--bcher-kva.example", "a@[::1]", "ﬁ@ſ.K", "ﷺ@b", "a@b。c", "İ@İ/İ",
-		"a@\u00ad.b", "a@ß.ς/ﬀ", "a＠b@c", "\u0345@x", "ᾳ@x", "a@xn--a.b", "ஃ‌@b"} {
+		"a@\u00ad.b", "a@ß.ς/ﬀ", "a＠b@c", "\u0345@x", "ᾳ@x", "a@xn--a.b", "ஃ\u200c@b"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) { checkJID(t, s) })

@@ -24,7 +24,6 @@ import (
 type node struct {
 	testing.TB
 	sys      *actors.System
-	engine   store.Engine
 	mem      *memstore.Engine
 	gate     *gate
 	lanes    *lane.Lanes

@@ -131,7 +131,7 @@ func credentials(user string) (scram.StoredCredentials, error) {
 	if err != nil {
 		return scram.StoredCredentials{}, err
 	}
-	return client.GetStoredCredentials(scram.KeyFactors{Salt: "salt", Iters: 4096}), nil
+	return client.GetStoredCredentialsWithError(scram.KeyFactors{Salt: "salt", Iters: 4096})
 }
 
 func (st *stream) manage(e *xmpp.Element) error {
