@@ -39,7 +39,8 @@ type Config struct {
 	// Handshakes run at a time; HandshakeQueue more may wait.
 	Handshakes, HandshakeQueue int
 	// HandshakeTime is how long a client has from its first packet to the end of TLS; LoginTime from there to the end of
-	// authentication; StanzaTime to complete a stanza it has begun.
+	// authentication, for which the session has less patience, and tells the client; StanzaTime to complete a stanza it has
+	// begun.
 	HandshakeTime, LoginTime, StanzaTime time.Duration
 	Logger                               *zap.Logger
 	Counters                             *Counters
@@ -51,7 +52,7 @@ const (
 	DefaultStanzaBytes           = 256 << 10
 	DefaultHandshakeQueue        = 4096
 	DefaultHandshakeTime         = 10 * time.Second
-	DefaultLoginTime             = 30 * time.Second
+	DefaultLoginTime             = 40 * time.Second
 	DefaultStanzaTime            = 60 * time.Second
 )
 

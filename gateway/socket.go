@@ -193,12 +193,11 @@ func (s *socket) drain() {
 		chunk = append(chunk[:0], s.mu.tail[:min(len(s.mu.tail), highMark)]...)
 		s.mu.tail = s.mu.tail[:copy(s.mu.tail, s.mu.tail[len(chunk):])]
 		s.mu.writing = len(chunk)
-		age := maxTailAge
-		if s.mu.finish {
-			age = closeTimeout
+		var err error
+		if !s.mu.finish { // else all of it has one deadline
+			err = s.Conn.SetWriteDeadline(time.Now().Add(maxTailAge))
 		}
 		s.mu.Unlock()
-		err := s.Conn.SetWriteDeadline(time.Now().Add(age))
 		if err == nil {
 			_, err = s.Conn.Write(chunk)
 		}
@@ -222,7 +221,8 @@ func (s *socket) drain() {
 	}
 }
 
-// finish closes the sending side once the tail is out; the reader then has closeTimeout to see the peer's own close.
+// finish closes the sending side once the tail is out, for which it has closeTimeout, also if a write is under way; the
+// reader then has as long to see the peer's own close.
 func (s *socket) finish() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -232,7 +232,9 @@ func (s *socket) finish() {
 	s.mu.finish = true
 	if !s.mu.flushing {
 		s.hangUp()
+		return
 	}
+	_ = s.Conn.SetWriteDeadline(time.Now().Add(closeTimeout)) // of a connection that is gone, the writer hears
 }
 
 // expect sets when reading fails. Once the connection is being finished, that has its own deadline.

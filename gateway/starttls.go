@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
+	"time"
 
 	"github.com/jackdaw-im/jackdaw/xmpp"
 )
@@ -29,7 +31,7 @@ func (s *Server) negotiate(conn net.Conn) error {
 		}
 		m, err := conn.Read(buf[len(buf):cap(buf)])
 		if err != nil {
-			return err
+			return n.lost(err)
 		}
 		buf = buf[:len(buf)+m]
 		used, done, err := n.take(buf)
@@ -118,6 +120,15 @@ func (n *negotiation) request(raw []byte) (done bool, err error) {
 		return false, err
 	}
 	return false, &xmpp.StreamError{Condition: xmpp.PolicyViolation, Text: "use STARTTLS first"}
+}
+
+// lost ends a stream whose client says nothing more. One whose time is over is told so.
+func (n *negotiation) lost(err error) error {
+	if !errors.Is(err, os.ErrDeadlineExceeded) || n.conn.SetDeadline(time.Now().Add(closeTimeout)) != nil {
+		return err
+	}
+	_ = n.refuse(&xmpp.StreamError{Condition: xmpp.ConnectionTimeout}) // what ended it is the time
+	return err
 }
 
 // refuse tells the client what ends its stream and returns err.

@@ -34,7 +34,7 @@ const (
 
 // The patience of a session with its client and with itself.
 const (
-	loginTime   = 60 * time.Second // from the start to a bound resource
+	loginTime   = 30 * time.Second // from the start to a bound resource; the gateway has a little more, so that the client is told
 	closingTime = 5 * time.Second  // for the outcomes of what was read, once the stream has ended
 	lingerTime  = 40 * time.Second // for the outcomes of messages, once everything else has ended
 	retryTime   = time.Second      // between two tries of what a session must tell its account or mailbox
