@@ -50,10 +50,11 @@ type Session struct {
 
 // Store says how the embedded store uses the machine.
 type Store struct {
-	StopBelow   Size `key:"stop_below" doc:"Free space on the disk below which new messages are refused; reading and delivering go on."`
-	ResumeAbove Size `key:"resume_above" doc:"Free space above which they are taken again."`
-	Cache       Size `key:"cache" doc:"Memory for the store's blocks and tables. At least 32MiB."`
-	Lanes       int  `key:"lanes" doc:"How many commits of messages run at a time."`
+	StopBelow   Size          `key:"stop_below" doc:"Free space on the disk below which new messages are refused; reading and delivering go on."`
+	ResumeAbove Size          `key:"resume_above" doc:"Free space above which they are taken again."`
+	Cache       Size          `key:"cache" doc:"Memory for the store's blocks and tables. At least 32MiB."`
+	Lanes       int           `key:"lanes" doc:"How many commits of messages run at a time."`
+	Linger      time.Duration `key:"linger" doc:"How long a commit of few messages waits for more. Senders' acknowledgements take so much longer, deliveries don't. 0s: not at all."`
 }
 
 // The defaults that are the same as those of the packages they configure are compared with them by a test of cmd/jackdaw.
@@ -74,7 +75,7 @@ func Default() *Config {
 		Limits:  Limits{StanzaBytesBeforeAuth: 8 << 10, StanzaBytes: 256 << 10, Stanzas: 1000, Bytes: 1 << 20},
 		Mailbox: Mailbox{Messages: 10_000, Bytes: 64 << 20, Stranger: 100, Share: 20, TTL: 30 * 24 * time.Hour},
 		Session: Session{ResumeTime: 15 * time.Minute, IdlePing: 5 * time.Minute, PingTimeout: time.Minute},
-		Store:   Store{StopBelow: 512 << 20, ResumeAbove: 1 << 30, Cache: 128 << 20, Lanes: 4},
+		Store:   Store{StopBelow: 512 << 20, ResumeAbove: 1 << 30, Cache: 128 << 20, Lanes: 4, Linger: 2 * time.Millisecond},
 	}
 }
 

@@ -114,6 +114,7 @@ func (c *Config) checkLimits() (errs []error) {
 		{"session.resume_time", c.Session.ResumeTime, 0, 24 * time.Hour},
 		{"session.idle_ping", c.Session.IdlePing, 10 * time.Second, 0},
 		{"session.ping_timeout", c.Session.PingTimeout, time.Second, time.Hour},
+		{"store.linger", c.Store.Linger, 0, 100 * time.Millisecond},
 	} {
 		errs = b.check(errs)
 	}

@@ -114,7 +114,7 @@ func OpenOn(cfg *config.Config, log *zap.Logger, engine store.Engine) (*Node, er
 	}
 	// The incarnation is what tells this run from the ones before.
 	n.sys = actors.NewSystem(actors.Config{Node: ident.NodeID(fmt.Sprintf("node@%d", now.UnixMicro())), Logger: log})
-	n.lanes = lane.New(engine, lane.Options{Mail: cfg.Store.Lanes, Observe: func(seconds float64, items int) {
+	n.lanes = lane.New(engine, lane.Options{Mail: cfg.Store.Lanes, Linger: cfg.Store.Linger, Observe: func(seconds float64, items int) {
 		n.seconds.Observe(seconds)
 		n.items.Observe(float64(items))
 	}})

@@ -33,6 +33,9 @@ type Options struct {
 	Mail, Directory int
 	// QueueLen bounds what waits for one mail lane; 0 is DefaultQueueLen.
 	QueueLen int
+	// Linger is how long a lane with little to do waits for more before it commits; 0 is not at all.
+	// It is a part of the time to an acknowledgement, never of the time to a delivery.
+	Linger time.Duration
 	// Observe, if set, hears how long each commit took and of how many items. It is called from the lanes, concurrently.
 	Observe func(seconds float64, items int)
 	// WalkEvery is the pause between two walks for expired rows, and before the first; PageEvery the one between two pages.

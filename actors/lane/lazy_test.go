@@ -67,3 +67,41 @@ func TestAnnihilatedIsToldAtOnce(t *testing.T) {
 		r.want("store", r.stored(), "")
 	})
 }
+
+// TestLinger: a lane with little to do waits for more, one with enough or with somebody who reads does not.
+func TestLinger(t *testing.T) {
+	const linger = 3 * time.Millisecond
+	run(t, lane.Options{Mail: 1, Linger: linger}, func(r *rig) {
+		begin := time.Now()
+		appendOne := func(n int) { r.do(func(ctx *actors.Context) { must(r, r.lanes.Append(ctx, r.message(n))) }) }
+		appendOne(1)
+		appendOne(2)
+		r.want("while it lingers", r.commits()+r.results(), "[]")
+		time.Sleep(linger)
+		synctest.Wait()
+		r.want("then", r.commits()+r.results(), "[2+0]1=0 2=0 ")
+		if took := time.Since(begin); took != linger {
+			t.Errorf("it took %v", took)
+		}
+		r.do(func(ctx *actors.Context) {
+			for n := 10; n < 60; n++ {
+				must(r, r.lanes.Append(ctx, r.message(n)))
+			}
+		})
+		r.want("enough", r.commits(), "[50+0]")
+		appendOne(3)
+		time.Sleep(linger)
+		synctest.Wait()
+		r.want("again", r.commits(), "[1+0]")
+		r.do(func(ctx *actors.Context) {
+			must(r, r.lanes.Append(ctx, r.message(4)))
+			must(r, r.lanes.Load(ctx, romeo, 1))
+		})
+		r.want("a reader doesn't wait", r.commits(), "[1+0]")
+		appendOne(5)
+		r.do(func(ctx *actors.Context) { must(r, r.lanes.Acknowledge(ctx, romeo, []store.Ack{ack(5)})) })
+		time.Sleep(time.Second)
+		synctest.Wait()
+		r.want("acknowledged while it lingered", r.commits(), "[]")
+	})
+}

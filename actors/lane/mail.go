@@ -26,6 +26,10 @@ const (
 	lazyAcks = 256
 )
 
+// enough is how many appends a lane commits without waiting for more. The wait costs a sender a moment of the time to its
+// acknowledgement; a flush for each message costs the machine more than all the rest of it.
+const enough = 32
+
 // mailLane gathers in its handlers and commits at the end of each turn.
 type mailLane struct {
 	lanes *Lanes
@@ -33,12 +37,17 @@ type mailLane struct {
 	batch batch
 	// timed says that acksDue is on its way; due that acknowledgements are committed in this turn, come what may.
 	timed, due bool
+	// lingered says that this batch has waited for company.
+	lingered bool
 	// reads wait for the end of the turn, after its commits.
 	reads []any
 }
 
-// acksDue is the timer's message.
-type acksDue struct{}
+// acksDue is the timer's message, commitNow the one that ends a linger.
+type (
+	acksDue   struct{}
+	commitNow struct{}
+)
 
 // Init implements actors.Behaviour; args are *Lanes.
 func (m *mailLane) Init(_ *actors.Context, args any) error {
@@ -75,7 +84,13 @@ func (m *mailLane) EndBatch(ctx *actors.Context) error {
 		m.wait(ctx)
 		return nil
 	}
-	m.due = false
+	if m.lingers() {
+		m.lingered = true
+		time.Sleep(m.lanes.opts.Linger)
+		_ = ctx.Answer(ctx.Self(), commitNow{}) // ends the turn that handles what has come meanwhile
+		return nil
+	}
+	m.due, m.lingered = false, false
 	if err := m.commit(ctx); err != nil {
 		return err
 	}
@@ -85,6 +100,11 @@ func (m *mailLane) EndBatch(ctx *actors.Context) error {
 	}
 	m.reads = m.reads[:0]
 	return nil
+}
+
+// lingers reports whether a batch is so small that waiting for more is worth it. Whoever asks to read isn't made to wait.
+func (m *mailLane) lingers() bool {
+	return !m.lingered && !m.due && m.batch.live > 0 && m.batch.live < enough && len(m.reads) == 0 && m.lanes.opts.Linger > 0
 }
 
 // wait leaves a batch that holds only acknowledgements for later.

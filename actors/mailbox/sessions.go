@@ -315,6 +315,11 @@ func (st *state) relay(fx *effects, m *nodepb.Relay) {
 		}
 	}
 	s := st.bound(m.GetResource())
+	if s == nil && m.GetTag() == 0 { // an answer: a session that waits for its client keeps it
+		if i := slices.IndexFunc(st.sessions, func(s *attachment) bool { return s.resource == m.GetResource() }); i >= 0 {
+			s = st.sessions[i]
+		}
+	}
 	if s == nil {
 		failed(fx, nodepb.Code_NO_RESOURCE)
 		return

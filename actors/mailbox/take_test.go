@@ -290,6 +290,14 @@ func TestRelay(t *testing.T) {
 	r.refuse["pc"] = true
 	relay("pc", 3)
 	r.want("juliet1<-*nodepb.RelayFailed")
+	r.refuse["pc"] = false
+	// While it waits for its client, a session gets answers but no requests.
+	r.attachAs(&nodepb.Attach{Session: sessionRef("pc").Proto(), Resource: "pc", Epoch: 2, Credit: plenty})
+	r.took()
+	relay("pc", 4)
+	r.want("juliet1<-*nodepb.RelayFailed")
+	relay("pc", 0)
+	r.want("pc<-*nodepb.Relay")
 }
 
 func TestTransient(t *testing.T) {
