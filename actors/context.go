@@ -48,7 +48,8 @@ func (c *Context) Call(to Ref, req any, timeout time.Duration) CallID {
 // Reply answers a call whose HandleCall returned NoReply. A second answer, or one after the deadline, is dropped and counted.
 func (c *Context) Reply(from From, v any, err error) { from.reply.complete(v, err) }
 
-// Monitor asks for one Down when to ends, crashes, or at once with NoProc if it isn't there.
+// Monitor asks for one Down when to ends, crashes, or at once with NoProc if it isn't there. An actor that starts on demand
+// counts as there: watch it first, and then wake it.
 func (c *Context) Monitor(to Ref) MonitorRef {
 	x := c.p.extra()
 	x.nextID++

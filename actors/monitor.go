@@ -17,7 +17,8 @@ type watches struct {
 	}
 }
 
-// watch registers m, or answers it at once if the target isn't there.
+// watch registers m, or answers it at once if the target isn't there. One that starts on demand counts as there while it
+// rests: who watches it before the message that wakes it hears of that life's end, however soon it comes.
 func (s *System) watch(m *monitor) {
 	sh := &s.watches.shards[shardOf(m.target)]
 	sh.Lock()
@@ -27,7 +28,7 @@ func (s *System) watch(m *monitor) {
 	sh.m[m.target] = append(sh.m[m.target], m)
 	sh.Unlock()
 	// Looked up after the registration: an actor that ends in between is told to everybody who is registered.
-	if s.registry.find(m.target) == nil && s.unwatch(m) {
+	if s.registry.find(m.target) == nil && s.activator(m.target) == nil && s.unwatch(m) {
 		m.watcher.control(Down{m.ref, m.target, NoProc})
 	}
 }

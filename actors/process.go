@@ -285,7 +285,9 @@ func (p *process) dispatch(msg any) {
 		err = p.begin()
 	case restartMsg:
 		p.sys.stats.restarts.Add(1)
-		err = p.begin()
+		if p.enter(starting) {
+			err = p.begin()
+		}
 	case stopMsg:
 		p.exit(m.reason)
 	case passivateMsg:
@@ -343,7 +345,7 @@ func (p *process) init() error {
 		return err
 	}
 	if p.stopping == nil {
-		p.setPhase(alive)
+		p.enter(alive)
 	}
 	if o, ok := p.owner.(interface{ Started(*Child) }); ok {
 		o.Started(&Child{p})
@@ -351,10 +353,15 @@ func (p *process) init() error {
 	return nil
 }
 
-func (p *process) setPhase(ph phase) {
+// enter begins a phase, and reports false if the owner has meanwhile ended the actor.
+func (p *process) enter(ph phase) bool {
 	p.q.mu.Lock()
+	defer p.q.mu.Unlock()
+	if p.q.phase == ended {
+		return false
+	}
 	p.q.phase = ph
-	p.q.mu.Unlock()
+	return true
 }
 
 func (p *process) handleCall(m callMsg) error {
@@ -494,13 +501,17 @@ func (p *process) passivate() {
 		return
 	}
 	// What comes from now on waits in the queue, and either finds a new life here or, after the end, another actor.
-	p.setPhase(suspended)
+	p.enter(suspended)
 	p.up = false
 	if t, ok := p.beh.(Terminator); ok {
 		p.terminate(t, Normal)
 	}
 	p.forget()
 	p.q.mu.Lock()
+	if p.q.phase == ended { // its owner has lost patience
+		p.q.mu.Unlock()
+		return
+	}
 	if p.q.length() > 0 || p.q.ctl != nil {
 		p.q.phase = starting
 		p.q.mu.Unlock()

@@ -145,13 +145,16 @@ func (s *System) Cast(to Ref, msg any) error { return s.send(to, msg, false) }
 // full queue.
 func (s *System) Answer(to Ref, msg any) error { return s.send(to, msg, true) }
 
+// maxFinds is how many actors of one name, each of which ends before it can be given a message, a sender looks for.
+const maxFinds = 64
+
 func (s *System) send(to Ref, msg any, answer bool) error {
 	if s.router != nil && to.Node != s.cfg.Node {
 		if taken, err := s.router.Route(to, msg); taken {
 			return err
 		}
 	}
-	for range 3 { // an actor that is just being passivated is followed by another
+	for range maxFinds { // an actor that is just being passivated is followed by another
 		p, err := s.resolve(to)
 		if err != nil {
 			s.deadLetter(to, msg)
@@ -161,33 +164,44 @@ func (s *System) send(to Ref, msg any, answer bool) error {
 			if p.control(msg) {
 				return nil
 			}
-			continue
-		}
-		if err := p.cast(msg); err != ErrNoProc {
+		} else if err := p.cast(msg); err != ErrNoProc {
 			return err
 		}
+		s.registry.remove(p) // it has ended, and is about to do so itself
 	}
 	s.deadLetter(to, msg)
 	return ErrNoProc
 }
 
 func (s *System) resolve(to Ref) (*process, error) {
-	if p := s.registry.find(to); p != nil {
-		return p, nil
-	}
-	s.mu.RLock()
-	a := s.mu.activators[to.Kind]
-	s.mu.RUnlock()
-	if a == nil || to.Node != "" {
-		return nil, ErrNoProc
-	}
-	if err := a.Activate(to); err != nil {
-		return nil, err
+	var a Activator
+	for range maxFinds { // whom Activate found there may have ended since
+		if p := s.registry.find(to); p != nil {
+			return p, nil
+		}
+		if a == nil {
+			if a = s.activator(to); a == nil {
+				return nil, ErrNoProc
+			}
+		}
+		if err := a.Activate(to); err != nil {
+			return nil, err
+		}
 	}
 	if p := s.registry.find(to); p != nil {
 		return p, nil
 	}
 	return nil, ErrNoProc
+}
+
+// activator is what starts an actor of that name on demand; nil: nothing does.
+func (s *System) activator(to Ref) Activator {
+	if to.Node != "" {
+		return nil
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.mu.activators[to.Kind]
 }
 
 // Spawn starts an actor for a supervisor. Its Init runs on its own first turn; until then its queue holds what comes.
@@ -200,6 +214,7 @@ func (s *System) Spawn(spec Spec, ref Ref, args any, owner Owner) (*Child, error
 	p := &process{sys: s, kind: k, ref: ref, args: args, owner: owner}
 	p.ctx.p = p
 	p.home = uint32(shardOf(ref))
+	p.q.state = queued // who finds it by its name from now on must not have it run before protoactor knows it
 	if old := s.registry.add(p); old != p {
 		return nil, fmt.Errorf("%w: %v", ErrExists, ref)
 	}
@@ -210,7 +225,12 @@ func (s *System) Spawn(spec Spec, ref Ref, args any, owner Owner) (*Child, error
 	k.mu.Unlock()
 	k.counter.live.Add(1)
 	p.touch()
-	p.control(initMsg{})
+	p.q.mu.Lock()
+	if p.q.phase != ended {
+		p.q.pushControl(initMsg{})
+	}
+	p.q.mu.Unlock()
+	k.run(p)
 	return &Child{p}, nil
 }
 
