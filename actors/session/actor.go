@@ -147,6 +147,10 @@ func (a *actor) begin(ctx *actors.Context) *effects {
 // run does what the state asked for, but for what is written at the end of the turn.
 func (a *actor) run(ctx *actors.Context) {
 	fx := a.fx
+	for _, ref := range fx.watch { // before it is told anything: it may crash as soon as it has heard that
+		ctx.Monitor(ref)
+	}
+	fx.watch = fx.watch[:0]
 	for i := 0; i < len(fx.casts); i++ {
 		c := fx.casts[i]
 		var err error
@@ -172,10 +176,6 @@ func (a *actor) run(ctx *actors.Context) {
 	}
 	clear(fx.calls)
 	fx.calls = fx.calls[:0]
-	for _, ref := range fx.watch {
-		ctx.Monitor(ref)
-	}
-	fx.watch = fx.watch[:0]
 }
 
 // flush writes the turn's data.
