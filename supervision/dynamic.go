@@ -117,9 +117,13 @@ func (d *Dynamic) start(ref actors.Ref, args any) error {
 		return ErrStopped
 	}
 	p.live.Add(1)
-	if _, err := d.sys.Spawn(d.spec.Child, ref, args, p); err != nil {
-		p.live.Add(-1)
+	child, err := d.sys.Spawn(d.spec.Child, ref, args, p)
+	if err != nil {
+		p.left()
 		return err
+	}
+	if !p.open.Load() {
+		child.Stop(actors.Shutdown) // those that were there have been told already
 	}
 	return nil
 }

@@ -318,10 +318,10 @@ func (s *supervisor) exited(ctx *actors.Context, m childExited) {
 		s.done()
 	case s.under(k, false) && !s.started:
 		s.startFailed(ctx, k, reasonErr(m.reason))
+	case s.under(k, false): // those after it wait: the new plan has them all
+		s.plan, s.waiting = nil, false
+		s.decide(ctx, childExited{k, k.child, m.reason})
 	case s.waiting || len(s.plan) > 0:
-		if s.under(k, false) {
-			s.done()
-		}
 		s.deferred = append(s.deferred, childExited{k, k.child, m.reason})
 	default:
 		s.decide(ctx, childExited{k, k.child, m.reason})
