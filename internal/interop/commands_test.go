@@ -54,6 +54,9 @@ func startSendxmpp(tb testing.TB, l login) *session {
 // listened is a line of go-sendxmpp for a message: the time, the sender's bare address and the body.
 var listened = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ ([^ ]+): (.*)$`)
 
+// boundAddress is in the answer to a request for a resource.
+var boundAddress = regexp.MustCompile(`<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><jid>([^<]+)</jid>`)
+
 // startGoSendxmpp starts go-sendxmpp twice, as the program can't do both at once: one listens, the other, if there is a recipient,
 // sends each line of its input.
 func startGoSendxmpp(tb testing.TB, l login) *session {
@@ -61,8 +64,8 @@ func startGoSendxmpp(tb testing.TB, l login) *session {
 	waiting := new(atomic.Int32) // programs that aren't logged in
 	watch := func(line string) {
 		// With --debug it logs what it reads. The answer to its request for a resource is the last step of the login.
-		if strings.Contains(line, "<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><jid>") && waiting.Add(-1) == 0 {
-			s.report(event{kind: online, from: l.jid})
+		if m := boundAddress.FindStringSubmatch(line); m != nil && waiting.Add(-1) == 0 {
+			s.report(event{kind: online, from: m[1]})
 		}
 		if strings.Contains(line, "x509: ") {
 			s.report(event{kind: failed, id: line})

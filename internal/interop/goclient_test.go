@@ -59,6 +59,7 @@ func startGoClient(tb testing.TB, l login) *session {
 	})
 	g.session.quit = func() error { return g.quit(&running) }
 	g.session.settle = g.settle
+	g.session.request = g.request
 	return g.session
 }
 
@@ -182,12 +183,35 @@ func (g *goClient) settle() {
 	poll(g.session.tb, "the acknowledgement of what was sent", func() bool { return len(conn.Unacked()) == 0 })
 }
 
+// request asks another client for its version and waits for the answer, which may be an error. It fails the test if none comes.
+func (g *goClient) request(to string) {
+	g.session.tb.Helper()
+	g.mu.Lock()
+	conn := g.mu.conn
+	g.mu.Unlock()
+	if conn == nil {
+		g.session.tb.Fatal("jackdaw/client: not connected")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	_, err := conn.Request(ctx, "get", to, []byte("<query xmlns='jabber:iq:version'/>"))
+	if refused := (*client.RequestError)(nil); err != nil && !errors.As(err, &refused) {
+		g.session.tb.Fatalf("jackdaw/client: request to %s: %v", to, err)
+	}
+}
+
 func (g *goClient) quit(running *sync.WaitGroup) error {
 	g.mu.Lock()
 	conn := g.mu.conn
 	g.mu.Unlock()
 	if conn == nil {
 		return errors.New("not connected")
+	}
+	// A stanza counts as handled when its callback has returned: with the answer to a later request, all before it have.
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := conn.Ping(ctx); err != nil {
+		return err
 	}
 	if err := conn.Close(); err != nil {
 		return err

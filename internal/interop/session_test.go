@@ -61,6 +61,8 @@ type session struct {
 	quit func() error
 	// settle waits until the server has acknowledged all that was sent. It is nil where nobody can tell.
 	settle func()
+	// request asks another client for its version and waits for its answer, whatever it is. It is nil where the client can't.
+	request func(to string)
 	// log is what the client said about its stanzas.
 	log func() string
 

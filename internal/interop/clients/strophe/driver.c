@@ -41,8 +41,8 @@ static struct {
     bool done;
     char *waiting[MAX_WAITING]; /* commands that came while there was no connection */
     size_t waiting_len;
-    char *unsent[MAX_WAITING]; /* stanzas that the library had not yet sent when it lost its connection */
-    size_t unsent_len;
+    char *handed[MAX_WAITING]; /* those of them that the library has, but hasn't sent */
+    size_t handed_len;
 } d;
 
 static void tell(const char *line)
@@ -51,7 +51,26 @@ static void tell(const char *line)
     fflush(stdout);
 }
 
-/* The library tells about stream management nowhere but in its log. */
+/* Says whether a line of the log, from its message on, is about the message that the library has to send next. */
+static bool is_next(const char *stanza)
+{
+    static const char start[] = "<message id=\"";
+    char id[256];
+
+    if (d.handed_len == 0 || strncmp(stanza, start, sizeof start - 1) != 0)
+        return false;
+    stanza += sizeof start - 1;
+    return sscanf(d.handed[0], "send\t%*[^\t]\t%255[^\t]", id) == 1 && strncmp(stanza, id, strlen(id)) == 0 &&
+           stanza[strlen(id)] == '"';
+}
+
+static void drop_first(char **list, size_t *len)
+{
+    free(list[0]);
+    memmove(list, list + 1, --*len * sizeof *list);
+}
+
+/* The library tells about stream management, and about what it has sent, nowhere but in its log. */
 static void log_line(void *userdata, xmpp_log_level_t level, const char *area, const char *msg)
 {
     (void)userdata;
@@ -66,6 +85,8 @@ static void log_line(void *userdata, xmpp_log_level_t level, const char *area, c
         d.resumed = true;
     if (strstr(msg, "RECV: <enabled") == msg)
         d.enabled = true;
+    if (strncmp(msg, "SENT: ", 6) == 0 && is_next(msg + 6))
+        drop_first(d.handed, &d.handed_len);
 }
 
 static xmpp_stanza_t *child(xmpp_stanza_t *parent, const char *name, const char *ns)
@@ -154,33 +175,34 @@ static int on_request(xmpp_conn_t *conn, xmpp_stanza_t *iq, void *userdata)
     return 1;
 }
 
-static void command(char *line)
+static void command(const char *line)
 {
-    char *name = strsep(&line, "\t");
+    char *fields = strdup(line), *rest = fields, *name = strsep(&rest, "\t");
 
     if (strcmp(name, "quit") == 0) {
         d.ending = true;
         xmpp_disconnect(d.conn);
     } else if (strcmp(name, "send") == 0) {
-        char *to = strsep(&line, "\t"), *id = strsep(&line, "\t"), *request = strsep(&line, "\t");
-        send_message(to, id, strcmp(request, "1") == 0, line);
+        char *to = strsep(&rest, "\t"), *id = strsep(&rest, "\t"), *request = strsep(&rest, "\t");
+        if (d.handed_len == MAX_WAITING)
+            abort();
+        d.handed[d.handed_len++] = strdup(line);
+        send_message(to, id, strcmp(request, "1") == 0, rest);
     }
+    free(fields);
 }
 
-/* The library forgets what it hasn't sent, unless it is taken out of its queue. */
-static void take_unsent(void)
+/* The library forgets what it hasn't sent, so that has to wait again, before the rest. */
+static void take_back(void)
 {
-    for (char *s; d.unsent_len < MAX_WAITING && (s = xmpp_conn_send_queue_drop_element(d.conn, XMPP_QUEUE_OLDEST)) != NULL;)
-        d.unsent[d.unsent_len++] = s;
-}
-
-static void send_unsent(void)
-{
-    for (size_t i = 0; i < d.unsent_len; i++) {
-        xmpp_send_raw_string(d.conn, "%s", d.unsent[i]);
-        xmpp_free(d.ctx, d.unsent[i]);
-    }
-    d.unsent_len = 0;
+    for (char *s; (s = xmpp_conn_send_queue_drop_element(d.conn, XMPP_QUEUE_OLDEST)) != NULL;)
+        xmpp_free(d.ctx, s);
+    if (d.waiting_len + d.handed_len > MAX_WAITING)
+        abort();
+    memmove(d.waiting + d.handed_len, d.waiting, d.waiting_len * sizeof *d.waiting);
+    memcpy(d.waiting, d.handed, d.handed_len * sizeof *d.waiting);
+    d.waiting_len += d.handed_len;
+    d.handed_len = 0;
 }
 
 static void on_connection(xmpp_conn_t *conn, xmpp_conn_event_t event, int error, xmpp_stream_error_t *stream_error, void *userdata)
@@ -192,14 +214,13 @@ static void on_connection(xmpp_conn_t *conn, xmpp_conn_event_t event, int error,
         if (d.resumed) {
             tell("resumed");
             d.up = true;
-            send_unsent();
         } else {
             d.greet = true;
         }
         return;
     }
     d.up = d.resumed = d.enabled = d.greet = false;
-    take_unsent();
+    take_back();
     if (d.been_up) {
         tell("offline");
         d.again = !d.ending;
@@ -256,14 +277,10 @@ static void read_commands(void)
 
 static void run_commands(void)
 {
-    size_t i = 0;
-
-    for (; d.up && !d.ending && i < d.waiting_len; i++) {
-        command(d.waiting[i]);
-        free(d.waiting[i]);
+    while (d.up && !d.ending && d.waiting_len > 0) {
+        command(d.waiting[0]);
+        drop_first(d.waiting, &d.waiting_len);
     }
-    memmove(d.waiting, d.waiting + i, (d.waiting_len - i) * sizeof *d.waiting);
-    d.waiting_len -= i;
 }
 
 static int dial(void) { return xmpp_connect_client(d.conn, d.host, d.port, on_connection, NULL); }
