@@ -70,7 +70,8 @@ func (c *Context) Demonitor(m MonitorRef) {
 	}
 }
 
-// SendAfter gives this actor msg after d, rounded up to the wheel's tick.
+// SendAfter gives this actor msg after d, rounded up to the wheel's tick of 10 ms; d is 248 days at most. Timers due at the
+// same tick come in the order in which they were set.
 func (c *Context) SendAfter(d time.Duration, msg any) TimerRef {
 	x := c.p.extra()
 	x.nextID++

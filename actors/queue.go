@@ -47,9 +47,13 @@ func (f *fifo) len() int { return len(f.items) - f.head }
 
 func (f *fifo) push(v any) {
 	if f.head > 32 && f.head*2 > len(f.items) {
-		n := copy(f.items, f.items[f.head:])
-		clear(f.items[n:])
-		f.items, f.head = f.items[:n], 0
+		if n := f.len(); cap(f.items) > keepCap && n < cap(f.items)/8 { // the burst is over, though the queue never was empty
+			f.items, f.head = append(make([]any, 0, max(2*n, 8)), f.items[f.head:]...), 0
+		} else {
+			copy(f.items, f.items[f.head:])
+			clear(f.items[n:])
+			f.items, f.head = f.items[:n], 0
+		}
 	}
 	f.items = append(f.items, v)
 }

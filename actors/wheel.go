@@ -14,6 +14,9 @@ const (
 	wheelLevels = 4 // 2^32 ticks, 497 days
 )
 
+// longest is how far ahead a timer may be, 248 days: ticks are compared modulo 2^32. It leaves three hours for a late wheel.
+const longest = (1<<31 - 1<<20) * tick
+
 // timerID names an entry: its index and how often that index was used, so that a late cancel can't hit a successor.
 type timerID uint64
 
@@ -91,39 +94,50 @@ func (w *wheel) add(d time.Duration, p *process, msg any) timerID {
 	e := &w.entries[i]
 	e.p, e.msg = p, msg
 	e.gen = (e.gen + 1) & (1<<31 - 1)
-	e.due = w.now() + uint32((max(d, 0)+tick-1)/tick)
+	e.due = uint32((time.Since(w.start) + min(max(d, 0), longest) + tick - 1) / tick) // never early, be it by a part of a tick
 	if int32(e.due-w.at) <= 0 {
 		e.due = w.at + 1
 	}
-	w.link(i)
+	w.link(i, false)
 	return timerID(uint64(e.gen)<<32|uint64(uint32(i))) | 1<<63
 }
 
-// link puts an entry into the slot of the level whose span it fits.
-func (w *wheel) link(i int32) {
+// link puts an entry into the slot of the level whose span it fits: at its end, or at its beginning when it comes from a
+// higher level, since what is due at the same tick and stands here already was added later.
+func (w *wheel) link(i int32, first bool) {
 	e := &w.entries[i]
 	level, ahead := 0, e.due-w.at
 	for level < wheelLevels-1 && ahead >= 1<<(wheelBits*(level+1)) {
 		level++
 	}
-	slot := int32(level*wheelSlots) + int32(e.due>>(wheelBits*level)&(wheelSlots-1))
-	head := &w.slots[level][slot%wheelSlots]
-	e.slot, e.prev, e.next = slot, none, *head
-	if *head != none {
-		w.entries[*head].prev = i
+	e.slot = int32(level*wheelSlots) + int32(e.due>>(wheelBits*level)&(wheelSlots-1))
+	head := &w.slots[level][e.slot%wheelSlots]
+	switch h := *head; {
+	case h == none:
+		e.prev, e.next, *head = i, none, i
+	case first:
+		e.prev, e.next, *head = w.entries[h].prev, h, i
+		w.entries[h].prev = i
+	default:
+		last := w.entries[h].prev // the first entry's prev is the last one
+		e.prev, e.next, w.entries[h].prev = last, none, i
+		w.entries[last].next = i
 	}
-	*head = i
 }
 
 func (w *wheel) unlink(i int32) {
 	e := &w.entries[i]
-	if e.prev != none {
-		w.entries[e.prev].next = e.next
+	head := &w.slots[e.slot/wheelSlots][e.slot%wheelSlots]
+	if *head == i {
+		*head = e.next
 	} else {
-		w.slots[e.slot/wheelSlots][e.slot%wheelSlots] = e.next
+		w.entries[e.prev].next = e.next
 	}
-	if e.next != none {
+	switch {
+	case e.next != none:
 		w.entries[e.next].prev = e.prev
+	case *head != none:
+		w.entries[*head].prev = e.prev
 	}
 }
 
@@ -198,13 +212,19 @@ func (w *wheel) advance(to uint32) {
 	}
 }
 
-// cascade spreads one slot of a higher level over the lower ones.
+// cascade spreads one slot of a higher level over the lower ones, from its end, so that the order stays.
 func (w *wheel) cascade(l int) {
-	i := w.slots[l][w.at>>(wheelBits*l)&(wheelSlots-1)]
-	w.slots[l][w.at>>(wheelBits*l)&(wheelSlots-1)] = none
-	for i != none {
-		next := w.entries[i].next
-		w.link(i)
-		i = next
+	head := &w.slots[l][w.at>>(wheelBits*l)&(wheelSlots-1)]
+	first := *head
+	if *head = none; first == none {
+		return
+	}
+	for i := w.entries[first].prev; ; {
+		prev := w.entries[i].prev
+		w.link(i, true)
+		if i == first {
+			return
+		}
+		i = prev
 	}
 }
