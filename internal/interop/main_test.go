@@ -48,7 +48,10 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	defer func() { _ = os.RemoveAll(dir) }() // a temporary folder
+	defer func() {
+		_ = os.RemoveAll(dir)      // a temporary folder
+		_ = testnode.RemoveBuild() // another
+	}()
 	if out, err := compileStrophe(dir); err != nil {
 		fmt.Fprintf(os.Stderr, "the driver of libstrophe doesn't compile (install.sh installs what it needs): %v\n%s", err, out)
 		return 1
@@ -64,7 +67,6 @@ func run(m *testing.M) int {
 	}
 	code := m.Run()
 	shared.stop()
-	_ = testnode.RemoveBuild() // a temporary folder
 	fmt.Print(table())
 	if file := os.Getenv(tableEnv); file != "" {
 		if err := os.WriteFile(file, []byte(table()), 0o600); err != nil {
