@@ -29,20 +29,27 @@ type reply struct {
 // expired is a call's deadline, as a message to the asker.
 type expired struct{ call *pendingCall }
 
-// complete gives the answer to whoever waits.
+// complete gives an answer to whoever waits, and counts one that comes too late.
 func (c *pendingCall) complete(v any, err error) {
-	if c.done.Swap(true) {
+	if !c.settle(v, err) {
 		c.sys.stats.lateReplies.Add(1)
-		return
+	}
+}
+
+// settle gives the outcome to whoever waits, and reports false if there has been one.
+func (c *pendingCall) settle(v any, err error) bool {
+	if c.done.Swap(true) {
+		return false
 	}
 	if t := c.timer.Load(); t != 0 {
 		c.sys.wheel.cancel(timerID(t))
 	}
 	if c.wait != nil {
 		c.wait <- result{v, err}
-		return
+	} else {
+		c.asker.control(reply{c, result{v, err}})
 	}
-	c.asker.control(reply{c, result{v, err}})
+	return true
 }
 
 func (p *process) handleReply(r reply) {
@@ -58,7 +65,7 @@ func (p *process) handleReply(r reply) {
 	}
 }
 
-func (p *process) callExpired(e *expired) { e.call.complete(nil, ErrTimeout) }
+func (p *process) callExpired(e *expired) { e.call.settle(nil, ErrTimeout) }
 
 // Call asks an actor from outside of any actor and waits for the answer until ctx is over. Inside an actor use
 // Context.Call: this one would block the worker.

@@ -40,7 +40,7 @@ func (c *Context) Call(to Ref, req any, timeout time.Duration) CallID {
 	x.calls.put(id, pc)
 	pc.timer.Store(uint64(c.p.sys.wheel.add(timeout, c.p, &expired{pc}))) // before the request: its answer cancels it
 	if err := c.p.sys.send(to, callMsg{From{pc}, req}, false); err != nil {
-		pc.complete(nil, err)
+		pc.settle(nil, err)
 	}
 	return id
 }

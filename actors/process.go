@@ -383,7 +383,7 @@ func (p *process) handleCall(m callMsg) error {
 // crash ends this life of the actor. Its queue stays; the supervisor decides what follows.
 func (p *process) crash(err error) {
 	if c, ok := p.current.(callMsg); ok {
-		c.from.reply.complete(nil, ErrCrashed)
+		c.from.reply.settle(nil, ErrCrashed) // unless it has been answered
 	}
 	p.leave(Crashed(err), suspended)
 }
