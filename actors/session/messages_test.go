@@ -1,6 +1,7 @@
 package session
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/jackdaw-im/jackdaw/proto/chatpb"
@@ -212,6 +213,31 @@ func TestErrorTable(t *testing.T) {
 		unknown := code == nodepb.Code_OUTCOME_UNKNOWN || code == nodepb.Code_CODE_UNSPECIFIED || code == nodepb.Code_OK || code == nodepb.Code_DROPPED
 		if got := e.Type == "wait" && e.Condition == xmpp.RemoteServerTimeout.Condition; got != unknown {
 			t.Errorf("%s is told as %s", name, xml)
+		}
+	}
+}
+
+// TestStanzasThatGrow: what becomes much longer for its recipient is refused, whichever kind of stanza it is; what is merely
+// long, or small, is not.
+func TestStanzasThatGrow(t *testing.T) {
+	quotes := func(n int) string { return "<x xmlns='urn:x' a=\"" + strings.Repeat("'", n) + "\"/>" }
+	for _, c := range []struct {
+		name, in string
+		refused  bool
+	}{
+		{"a long text", "<message to='bob@example.org'><body>" + strings.Repeat("x", 200<<10) + "</body></message>", false},
+		{"escapes as they come", "<message to='bob@example.org'><body>" + strings.Repeat("&amp;", 40<<10) + "</body></message>", false},
+		{"small", "<message to='bob@example.org'><body>x</body>" + quotes(10<<10) + "</message>", false},
+		{"quotes", "<message to='bob@example.org'><body>x</body>" + quotes(200<<10) + "</message>", true},
+		{"a part of them", "<message to='bob@example.org'><body>" + strings.Repeat("x", 100<<10) + "</body>" + quotes(10<<10) + "</message>", false},
+		{"an id", "<message to='bob@example.org' id=\"" + strings.Repeat("'", 40<<10) + "\"><body>x</body></message>", true},
+		{"a request", "<iq type='get' id='1' to='bob@example.org/x'>" + quotes(40<<10) + "</iq>", true},
+		{"presence", "<presence>" + quotes(40<<10) + "</presence>", true},
+	} {
+		r := boundRig(t)
+		got := r.give(c.in)
+		if refused := strings.Contains(got, "<not-acceptable"); refused != c.refused || refused && (len(r.casts) > 0 || r.st.in.pending() != 0) {
+			t.Errorf("%s: answered %.300s; %d casts, %d pending", c.name, got, len(r.casts), r.st.in.pending())
 		}
 	}
 }

@@ -186,7 +186,30 @@ func (st *state) counted(fx *effects, s Stanza, take func(*state, *effects, *xmp
 		st.fail(fx, xmpp.InvalidFrom, "")
 		return
 	}
-	take(st, fx, s.Elem, st.in.add(s.Size))
+	n := st.in.add(s.Size)
+	if grows(s) {
+		if s.Elem.Name == "message" {
+			st.Counters.Refused.Add(1)
+		}
+		st.refuse(fx, s.Elem, tooLong)
+		st.done(fx, n)
+		return
+	}
+	take(st, fx, s.Elem, n)
+}
+
+// bigStanza is the size from which it matters how much longer a stanza becomes when it is written anew: what a smaller one
+// may become is no trouble to anybody.
+const bigStanza = 16 << 10
+
+// tooLong refuses a stanza that grows.
+var tooLong = xmpp.StanzaError{Type: xmpp.NotAcceptable.Type, Condition: xmpp.NotAcceptable.Condition, Text: "written out in full, it is too long"}
+
+// grows reports whether a big stanza becomes more than twice as long for its recipient, by the escapes and the namespaces
+// that are written anew. The bound on what clients send would then be none on what they are sent: those with a bound of their
+// own would lose their stream to it, as often as a stored message comes again.
+func grows(s Stanza) bool {
+	return s.Size > bigStanza && len(s.Elem.AppendXML(nil, nsClient)) > 2*s.Size
 }
 
 // isSelf reports whether the address is the client's own, full or bare (RFC 6120 section 8.1.2.1).

@@ -189,6 +189,28 @@ func TestMessageIDs(t *testing.T) {
 	}
 }
 
+// TestLongMessages: a legal message of nearly the greatest length arrives. One that would become much longer on its way, since it is
+// written anew, is refused: it would end the stream of a client that has a limit, as often as it logs in.
+func TestLongMessages(t *testing.T) {
+	s := usual.get(t)
+	a, name := s.available(t, s.account(t)), s.account(t)
+	to := name + "@localhost"
+	long := strings.Repeat("Grüße & 😀 > all. ", 8_000)
+	a.send(message(to, strings.ReplaceAll(long, "&", "&amp;")))
+	for _, grows := range []string{
+		"<x xmlns='urn:x' a=\"" + strings.Repeat("'", 250_000) + "\"/>",
+		"<x xmlns='urn:x'>" + strings.Repeat(">", 250_000) + "</x>",
+		"<p:x xmlns:p=\"" + strings.Repeat("'", 1000) + "\">" + strings.Repeat("<d><p:b/></d>", 400) + strings.Repeat(" ", 200_000) + "</p:x>",
+	} {
+		a.send("<message id='long' to='" + to + "'><body>poison</body>" + grows + "</message>")
+		if answer := a.until("</error>"); !strings.Contains(answer, "<not-acceptable ") {
+			t.Errorf("answered %.300s", answer)
+		}
+	}
+	a.send(message(to, "the end"))
+	s.witness(t, name).gets(long, "the end")
+}
+
 // senders returns from whom the messages came, each once.
 func (w *witness) senders() []string {
 	w.mu.Lock()
