@@ -61,6 +61,7 @@ type Lanes struct {
 	opts     Options
 
 	mailIDs, directoryIDs []string
+	lost                  map[string]lost // by mail lane; the map itself doesn't change
 }
 
 // New returns the lanes of a node over an open engine. They run once Children are in a tree.
@@ -83,7 +84,11 @@ func New(engine store.Engine, opts Options) *Lanes {
 	if opts.Observe == nil {
 		opts.Observe = func(float64, int) {}
 	}
-	return &Lanes{engine: engine, opts: opts, mailIDs: names("mail", opts.Mail), directoryIDs: names("directory", opts.Directory)}
+	l := &Lanes{engine: engine, opts: opts, mailIDs: names("mail", opts.Mail), directoryIDs: names("directory", opts.Directory), lost: map[string]lost{}}
+	for _, id := range l.mailIDs {
+		l.lost[id] = lost{}
+	}
+	return l
 }
 
 // Children returns the specs of all lanes, for a node's tree. Those who use the lanes are started after them.
@@ -166,8 +171,9 @@ type Committed struct {
 	Result Result
 }
 
-// Lost says that the lane crashed: nothing is known about the append of that tag, or the load or read. Whoever hears it asks
-// again, or starts anew.
+// Lost says that the lane crashed, or that the store filled up between two tries: nothing is known about the append of that
+// tag, or the load or read. Whoever hears it asks again, or starts anew: all that the mailbox asks to append is Lost until it
+// has asked for a load, so that nothing overtakes what was lost.
 type Lost struct{ Tag uint64 }
 
 // Loaded answers Load.

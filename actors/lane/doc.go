@@ -15,5 +15,6 @@
 //   - A load sees everything that its mailbox asked for before.
 //   - Over a lane's bound a cast is refused with actors.ErrOverloaded, and nothing of it has happened.
 //
-// A lane doesn't crash of the engine's faults. If it crashes nevertheless, what it had gathered is answered Lost.
+// A lane doesn't crash of the engine's faults. If it crashes nevertheless, what it had gathered is answered Lost, and so is
+// what else the same mailboxes append, until they have loaded what there is.
 package lane

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"time"
 
 	"go.uber.org/zap"
@@ -41,6 +40,9 @@ type mailLane struct {
 	lingered bool
 	// reads wait for the end of the turn, after its commits.
 	reads []any
+	// current is the message that is being handled, should it be the last.
+	current any
+	lost    lost
 }
 
 // acksDue is the timer's message, commitNow the one that ends a linger.
@@ -50,30 +52,47 @@ type (
 )
 
 // Init implements actors.Behaviour; args are *Lanes.
-func (m *mailLane) Init(_ *actors.Context, args any) error {
+func (m *mailLane) Init(ctx *actors.Context, args any) error {
 	m.lanes = args.(*Lanes)
 	m.mail = m.lanes.engine.Mail()
+	m.lost = m.lanes.lost[ctx.Self().ID]
 	return nil
 }
 
 // Handle implements actors.Behaviour.
-func (m *mailLane) Handle(ctx *actors.Context, msg any) error {
+func (m *mailLane) Handle(ctx *actors.Context, msg any) (err error) {
+	m.current = msg
 	switch msg := msg.(type) {
 	case *Append:
-		return m.append(ctx, msg)
+		err = m.append(ctx, msg)
 	case *acknowledge:
-		return m.acknowledge(ctx, msg)
-	case *load, *read:
+		err = m.acknowledge(ctx, msg)
+	case *load:
+		delete(m.lost, msg.mailbox)
+		m.reads = append(m.reads, msg)
+	case *read:
 		m.reads = append(m.reads, msg)
 	case acksDue:
 		m.timed, m.due = false, true
 	case *purge:
-		if err := m.commit(ctx); err != nil {
-			return err
-		}
-		if _, err := m.mail.Purge(msg.mailbox); err != nil {
-			ctx.Log().Warn("a mailbox could not be emptied", zap.Error(err))
-		}
+		err = m.purge(ctx, msg)
+	}
+	if err == nil {
+		m.current = nil
+	}
+	return err
+}
+
+func (m *mailLane) purge(ctx *actors.Context, p *purge) error {
+	if err := m.commit(ctx); err != nil {
+		return err
+	}
+	err := guarded(func() error {
+		_, err := m.mail.Purge(p.mailbox)
+		return err
+	})
+	if err != nil {
+		ctx.Log().Warn("a mailbox could not be emptied", zap.Error(err))
 	}
 	return nil
 }
@@ -95,8 +114,8 @@ func (m *mailLane) EndBatch(ctx *actors.Context) error {
 		return err
 	}
 	for i, r := range m.reads {
-		m.reads[i] = nil
 		m.answer(ctx, r)
+		m.reads[i] = nil
 	}
 	m.reads = m.reads[:0]
 	return nil
@@ -132,28 +151,17 @@ func (m *mailLane) Terminate(ctx *actors.Context, reason actors.Reason) {
 		_ = m.EndBatch(ctx) // the store is closed: nobody was told that anything is stored
 		return
 	}
-	for _, a := range m.batch.asked {
-		if a != nil {
-			_ = ctx.Answer(a.From, &Lost{a.Tag})
-		}
-	}
-	for _, a := range m.batch.gone {
-		_ = ctx.Answer(a.From, &Lost{a.Tag})
-	}
-	for _, r := range m.reads {
-		switch r := r.(type) {
-		case *load:
-			_ = ctx.Answer(r.from, &Lost{r.tag})
-		case *read:
-			_ = ctx.Answer(r.from, &Lost{r.tag})
-		}
-	}
+	m.loseAll(ctx)
 }
 
 func (m *mailLane) append(ctx *actors.Context, a *Append) error {
 	if err := a.Validate(); err != nil {
 		ctx.Log().Warn("a message can't be stored", zap.Error(err))
 		tell(ctx, []*Append{a}, Invalid)
+		return nil
+	}
+	if _, known := m.lost[a.Mailbox]; known {
+		m.lose(ctx, []*Append{a})
 		return nil
 	}
 	if !m.batch.fits(a) {
@@ -189,15 +197,19 @@ func (m *mailLane) commit(ctx *actors.Context) error {
 	}
 	b.settle()
 	c := &m.lanes.Counters
-	err := m.write(ctx, &b.Batch)
+	sure, err := m.write(ctx, &b.Batch)
 	if errors.Is(err, store.ErrFull) {
 		// What makes the store shrink goes on.
-		c.Full.Add(int64(len(b.asked)))
-		tell(ctx, b.asked, Full)
+		if sure {
+			c.Full.Add(int64(len(b.asked)))
+			tell(ctx, b.asked, Full)
+		} else {
+			m.lose(ctx, b.asked)
+		}
 		clear(b.asked)
 		clear(b.Appends)
 		b.asked, b.Appends = b.asked[:0], b.Appends[:0]
-		err = m.write(ctx, &b.Batch)
+		_, err = m.write(ctx, &b.Batch)
 	}
 	if err != nil {
 		return fmt.Errorf("lane: commit: %w", err)
@@ -210,38 +222,33 @@ func (m *mailLane) commit(ctx *actors.Context) error {
 	return nil
 }
 
-// write commits until the outcome is known. The error is one of those after which nothing was stored.
-func (m *mailLane) write(ctx *actors.Context, b *store.Batch) error {
+// write commits until the outcome is known. The error is one of those after which nothing was stored; sure is false where an
+// earlier try may have.
+func (m *mailLane) write(ctx *actors.Context, b *store.Batch) (sure bool, err error) {
 	items := len(b.Appends) + len(b.Acks)
 	if items == 0 {
-		return nil
+		return true, nil
 	}
+	sure = true
 	for pause := retryMin; ; pause = min(2*pause, retryMax) {
 		begin := time.Now()
-		err := m.try(b)
+		err = guarded(func() error {
+			_, err := m.mail.Commit(b)
+			return err
+		})
 		switch {
 		case err == nil:
 			m.lanes.Counters.Commits.Add(1)
 			m.lanes.opts.Observe(time.Since(begin).Seconds(), items)
-			return nil
+			return true, nil
 		case errors.Is(err, store.ErrFull), errors.Is(err, store.ErrClosed), errors.Is(err, store.ErrInvalid):
-			return err
+			return sure, err
 		}
+		sure = false // a panic of the engine says as little about the outcome as any other error
 		m.lanes.Counters.Retries.Add(1)
 		ctx.Log().Error("a commit has no known outcome and is repeated", zap.Error(err), zap.Int("items", items))
 		time.Sleep(pause)
 	}
-}
-
-// try commits once. A panic of the engine says as little about the outcome as any other error.
-func (m *mailLane) try(b *store.Batch) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("lane: the store panicked: %v\n%s", p, debug.Stack())
-		}
-	}()
-	_, err = m.mail.Commit(b)
-	return err
 }
 
 // answer reads for a mailbox.
@@ -250,13 +257,19 @@ func (m *mailLane) answer(ctx *actors.Context, request any) {
 	switch r := request.(type) {
 	case *load:
 		a := &Loaded{Tag: r.tag}
-		if a.Info, a.Err = m.lanes.engine.Directory().Rosters().Mailbox(background, r.mailbox); a.Err == nil {
-			a.Rows, a.Err = m.mail.Index(background, r.mailbox)
-		}
+		a.Err = guarded(func() (err error) {
+			if a.Info, err = m.lanes.engine.Directory().Rosters().Mailbox(background, r.mailbox); err == nil {
+				a.Rows, err = m.mail.Index(background, r.mailbox)
+			}
+			return err
+		})
 		_ = ctx.Answer(r.from, a)
 	case *read:
 		a := &Bodies{Tag: r.tag, IDs: r.ids}
-		a.Bodies, a.Err = m.mail.Read(background, r.mailbox, r.ids)
+		a.Err = guarded(func() (err error) {
+			a.Bodies, err = m.mail.Read(background, r.mailbox, r.ids)
+			return err
+		})
 		_ = ctx.Answer(r.from, a)
 	}
 }

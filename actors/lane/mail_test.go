@@ -231,14 +231,18 @@ func TestPurgeKeepsItsPlace(t *testing.T) {
 	})
 }
 
-// TestClosedStore: the lane crashes, and those whose requests it held are told that nothing is known about them.
+// TestClosedStore: the lane crashes, and those whose appends it held are told that nothing is known about them. A load hears the
+// reason.
 func TestClosedStore(t *testing.T) {
 	held(t, lane.Options{Mail: 1}, func(r *rig, ctx *actors.Context) {
 		must(r, r.lanes.Append(ctx, r.message(2)))
 		must(r, r.lanes.Load(ctx, romeo, 3))
 		must(r, r.e.Close())
 	}, func(r *rig) {
-		r.want("answers", r.results(), "1=lost 2=lost 3=lost ")
+		if l, ok := r.heard[len(r.heard)-1].(*lane.Loaded); !ok || !errors.Is(l.Err, store.ErrClosed) {
+			t.Errorf("heard last: %+v", r.heard[len(r.heard)-1])
+		}
+		r.want("answers", r.results(), "1=lost 2=lost ")
 	})
 }
 

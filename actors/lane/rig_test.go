@@ -26,6 +26,7 @@ type engine struct {
 	commits []string // "2+1": two appends and an acknowledgement
 	fail    []error  // what the next commits return, after committing
 	gate    chan struct{}
+	rotten  bool // reads and purges panic
 }
 
 type mail struct {
@@ -50,6 +51,27 @@ func (m mail) Commit(b *store.Batch) (store.Result, error) {
 		}
 	}
 	return res, err
+}
+
+func (m mail) Index(ctx context.Context, u ident.UserID) ([]store.Row, error) {
+	m.e.rot()
+	return m.Mail.Index(ctx, u)
+}
+
+func (m mail) Read(ctx context.Context, u ident.UserID, ids []ident.MessageID) ([][]byte, error) {
+	m.e.rot()
+	return m.Mail.Read(ctx, u, ids)
+}
+
+func (m mail) Purge(u ident.UserID) (int, error) {
+	m.e.rot()
+	return m.Mail.Purge(u)
+}
+
+func (e *engine) rot() {
+	if e.rotten {
+		panic("rotten")
+	}
 }
 
 // rig is a node with lanes and one actor that asks them.
