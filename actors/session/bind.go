@@ -40,7 +40,7 @@ func (st *state) bindIQ(fx *effects, r request) {
 			return
 		}
 		if code := codeOf(v, err); code != nodepb.Code_OK {
-			st.refuse(fx, r.e, errorOf(code))
+			st.refuse(fx, r.e, errorWith(code, "too many resources of this account are connected"))
 		} else {
 			st.become(fx, v.(*nodepb.Bound).GetResource())
 			st.attach(fx)

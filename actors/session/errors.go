@@ -28,6 +28,14 @@ func errorOf(code nodepb.Code) xmpp.StanzaError {
 	return e
 }
 
+// errorWith is errorOf where another bound than the mailbox's is reached, with what to say of it.
+func errorWith(code nodepb.Code, full string) xmpp.StanzaError {
+	if code == nodepb.Code_QUOTA {
+		return resourceConstraint(full)
+	}
+	return errorOf(code)
+}
+
 func resourceConstraint(text string) xmpp.StanzaError {
 	e := xmpp.ResourceConstraint
 	e.Text = text

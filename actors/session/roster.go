@@ -68,7 +68,7 @@ func (st *state) rosterSet(fx *effects, r request) {
 	req := &nodepb.SetRoster{Session: st.ref, Item: item}
 	fx.call(st.account(), req, accountTimeout, func(fx *effects, v any, err error) {
 		if code := codeOf(v, err); code != nodepb.Code_OK {
-			st.refuse(fx, r.e, errorOf(code))
+			st.refuse(fx, r.e, errorWith(code, "the roster is full"))
 			st.done(fx, r.n)
 			return
 		}

@@ -76,7 +76,7 @@ func TestRosterSetRefused(t *testing.T) {
 		}
 	}
 	for code, want := range map[nodepb.Code]string{
-		nodepb.Code_NOT_FOUND: "<item-not-found", nodepb.Code_QUOTA: "<resource-constraint", nodepb.Code_NO_SUCH_USER: "<service-unavailable",
+		nodepb.Code_NOT_FOUND: "<item-not-found", nodepb.Code_QUOTA: "the roster is full", nodepb.Code_NO_SUCH_USER: "<service-unavailable",
 	} {
 		r := boundRig(t)
 		r.give(rosterSetXML("<item jid='bob@example.org' subscription='remove'/>"))

@@ -123,7 +123,7 @@ func (st *state) stepped(fx *effects, s *subscription, code nodepb.Code, done *n
 // subscribed ends a subscription and starts the next one to that contact.
 func (st *state) subscribed(fx *effects, s *subscription, code nodepb.Code) {
 	if code != nodepb.Code_OK && !s.quiet {
-		st.errorReply(fx, "presence", s.id, s.contact, errorOf(code))
+		st.errorReply(fx, "presence", s.id, s.contact, errorWith(code, "the roster is full, or the contact's is"))
 	}
 	if s.n != 0 {
 		st.done(fx, s.n)

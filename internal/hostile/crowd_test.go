@@ -146,3 +146,25 @@ func TestTooFast(t *testing.T) {
 	}
 	friend.gets("at the end")
 }
+
+// TestTooManyResources: one account can't bind without end, and keeps what it has.
+func TestTooManyResources(t *testing.T) {
+	s := usual.get(t)
+	user := s.account(t)
+	first := s.available(t, user)
+	for range 100 {
+		a := s.loggedIn(t, user)
+		a.send("<iq type='set' id='b'><bind xmlns='" + nsBind + "'/></iq>")
+		answer := a.until("</iq>")
+		if strings.Contains(answer, "<jid>") {
+			continue
+		}
+		if !strings.Contains(answer, "<error type='wait'><resource-constraint ") || !strings.Contains(answer, "too many resources") {
+			t.Errorf("answered %s", answer)
+		}
+		first.send("<iq type='get' id='still' to='localhost'><ping xmlns='urn:xmpp:ping'/></iq>")
+		first.until("id='still'")
+		return
+	}
+	t.Error("a hundred resources of one account are bound")
+}

@@ -4,6 +4,7 @@ package hostile
 
 import (
 	"io"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -37,6 +38,47 @@ func TestNeverReads(t *testing.T) {
 	s.witness(t, name).gets(bodies...)
 	if grown := s.rss(t) - memory; grown > 64<<20 {
 		t.Errorf("the server has grown by %d MiB", grown>>20)
+	}
+}
+
+// TestFloodOfOneWhoDoesNotRead: strangers can't make the server keep what somebody doesn't read, and he loses no message by it.
+func TestFloodOfOneWhoDoesNotRead(t *testing.T) {
+	s := usual.get(t)
+	friend, user := s.witness(t, s.account(t)), s.account(t)
+	a := s.available(t, user)
+	if err := a.tcp.SetReadBuffer(4096); err != nil {
+		t.Fatal(err)
+	}
+	to, long := user+"@localhost", strings.Repeat("x", 30_000)
+	bodies := numbered("in the flood", 20, 0)
+	memory := s.rss(t)
+	for i, stanza := range []string{
+		"<presence to='" + to + "'><status>" + long + "</status></presence>",
+		"<message type='headline' to='" + to + "'><body>" + long + "</body></message>",
+		"<message type='headline' to='" + a.jid + "'><body>" + long + "</body></message>",
+		"<iq type='set' id='1' to='" + a.jid + "'><x xmlns='urn:x'>" + long + "</x></iq>",
+	} {
+		b := s.available(t, s.account(t))
+		for j := range 250 { // less than its rate allows at once
+			b.send(stanza)
+			if j%50 == 0 {
+				friend.says(to, bodies[i*5+j/50])
+			}
+		}
+		b.send("<iq type='get' id='last' to='localhost'><ping xmlns='urn:xmpp:ping'/></iq>")
+		b.until("id='last'")
+	}
+	if grown := s.rss(t) - memory; grown > 64<<20 {
+		t.Errorf("the server has grown by %d MiB", grown>>20)
+	}
+	friend.settles()
+	w := s.witness(t, user)
+	w.await("the messages of a friend", func() bool { return len(w.mu.bodies) >= len(bodies) })
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.mu.bodies = slices.DeleteFunc(w.mu.bodies, func(body string) bool { return body == long }) // a headline for whoever is there
+	if !slices.Equal(w.mu.bodies, bodies) {
+		t.Errorf("got %q", w.mu.bodies)
 	}
 }
 
