@@ -38,6 +38,7 @@ type pool struct {
 
 	mu   sync.Mutex
 	cond *sync.Cond
+	away map[*worker]struct{} // replaced, and not yet back from their handlers
 }
 
 // runQueue is one worker's list of actors with something to do.
@@ -90,7 +91,8 @@ func (w *worker) giveBack() {
 }
 
 func newPool(n int, log *zap.Logger, st *stats) *pool {
-	p := &pool{log: log, stats: st, queues: make([]runQueue, n), current: make([]atomic.Pointer[worker], n), stop: make(chan struct{})}
+	p := &pool{log: log, stats: st, queues: make([]runQueue, n), current: make([]atomic.Pointer[worker], n),
+		stop: make(chan struct{}), away: map[*worker]struct{}{}}
 	p.cond = sync.NewCond(&p.mu)
 	return p
 }
@@ -204,6 +206,9 @@ func (w *worker) run() {
 		if w.replaced.Load() {
 			w.giveBack()
 			p.spares.Add(-1)
+			p.mu.Lock()
+			delete(p.away, w)
+			p.mu.Unlock()
 			return
 		}
 		clear(w.batch[:n])
@@ -258,6 +263,9 @@ func (p *pool) watch() {
 			if began == 0 || now()-time.Duration(began) < stuckTime || p.spares.Load() >= maxSpares {
 				continue
 			}
+			p.mu.Lock()
+			p.away[w] = struct{}{}
+			p.mu.Unlock()
 			w.replaced.Store(true)
 			p.spares.Add(1)
 			p.stats.stuck.Add(1)
@@ -266,4 +274,19 @@ func (p *pool) watch() {
 			w.giveBack()
 		}
 	}
+}
+
+// busy names the actors whose handlers run.
+func (p *pool) busy() (refs []Ref) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for w := range p.away {
+		refs = append(refs, w.running.Load().ref)
+	}
+	for i := range p.current {
+		if w := p.current[i].Load(); w != nil && !w.replaced.Load() && w.began.Load() != 0 {
+			refs = append(refs, w.running.Load().ref)
+		}
+	}
+	return refs
 }

@@ -196,25 +196,34 @@ func (p *process) turn(w *worker) (again bool) {
 				return false
 			}
 			batched = false
-			p.run(endBatch{})
+			if p.handle(w, endBatch{}) {
+				break
+			}
 			continue
 		}
 		batched = p.kind.batches
-		if w != nil {
-			w.begin()
-		}
-		p.run(msg)
-		if w != nil && w.end(msg) {
-			break // the worker was replaced while this handler ran
+		if p.handle(w, msg) {
+			break
 		}
 		if n >= p.kind.batchLen || (n&7 == 0 && w != nil && now()-begin > turnTime) {
 			break
 		}
 	}
 	if batched {
-		p.run(endBatch{})
+		p.handle(w, endBatch{})
 	}
 	return true
+}
+
+// handle runs one message, and reports whether the worker was replaced while it ran.
+func (p *process) handle(w *worker, msg any) bool {
+	if w == nil {
+		p.run(msg)
+		return false
+	}
+	w.begin()
+	p.run(msg)
+	return w.end(msg)
 }
 
 type endBatch struct{}
@@ -223,6 +232,9 @@ type endBatch struct{}
 func (p *process) run(msg any) {
 	p.current = msg
 	if s, ok := msg.(systemMsg); ok {
+		if _, over := s.msg.(*actor.Stop); over {
+			p.forget() // what a killed one had under way; for the others nothing is left
+		}
 		p.inv.InvokeSystemMessage(s.msg)
 	} else {
 		p.inv.InvokeUserMessage(msg)
@@ -435,6 +447,9 @@ func (p *process) forget() {
 	}
 	for _, id := range p.ext.timers.values() {
 		p.sys.wheel.cancel(id)
+	}
+	for _, c := range p.ext.calls.values() {
+		p.sys.wheel.cancel(timerID(c.timer.Load()))
 	}
 	*p.ext = extras{nextID: p.ext.nextID} // an answer or timer of this life must not be taken for one of the next
 }

@@ -49,7 +49,7 @@ type System struct {
 	watches  watches
 	stats    stats
 	router   Router
-	alone    sync.WaitGroup // the goroutines of blocking actors
+	alone    loners
 
 	mu struct {
 		sync.RWMutex
@@ -118,8 +118,11 @@ func (s *System) Start() error {
 	return nil
 }
 
+// maxNamed is how many actors an error names.
+const maxNamed = 10
+
 // Stop ends the workers and the wheel and waits for them until ctx is over. The supervision tree is stopped before; what
-// hangs even so is left behind.
+// hangs even so is left behind, and named in the error.
 func (s *System) Stop(ctx context.Context) error {
 	s.wheel.halt()
 	s.pool.halt()
@@ -134,7 +137,12 @@ func (s *System) Stop(ctx context.Context) error {
 	case <-done:
 		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("actors: handlers that don't return are left behind: %w", ctx.Err())
+		left := append(s.pool.busy(), s.alone.busy()...)
+		more := ""
+		if n := len(left); n > maxNamed {
+			left, more = left[:maxNamed], fmt.Sprintf(" and %d more", n-maxNamed)
+		}
+		return fmt.Errorf("actors: handlers that don't return are left behind: %v%s: %w", left, more, ctx.Err())
 	}
 }
 
@@ -276,9 +284,42 @@ func (s *System) kindOf(spec Spec) (*kind, error) {
 	return k, nil
 }
 
+// loners are the goroutines of blocking actors.
+type loners struct {
+	sync.WaitGroup
+	mu struct {
+		sync.Mutex
+		running map[*process]int
+	}
+}
+
+// note books a goroutine of p that begins or ends. The next one may begin before the last has ended.
+func (l *loners) note(p *process, n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.mu.running == nil {
+		l.mu.running = map[*process]int{}
+	}
+	if l.mu.running[p] += n; l.mu.running[p] == 0 {
+		delete(l.mu.running, p)
+	}
+}
+
+// busy names the actors that have a goroutine.
+func (l *loners) busy() (refs []Ref) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for p := range l.mu.running {
+		refs = append(refs, p.ref)
+	}
+	return refs
+}
+
 // runAlone gives a blocking actor a goroutine until its queue is empty.
 func (s *System) runAlone(p *process) {
 	s.alone.Go(func() {
+		s.alone.note(p, 1)
+		defer s.alone.note(p, -1)
 		for p.turn(nil) {
 		}
 	})

@@ -1,0 +1,169 @@
+package actors
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// chore is a behaviour of one function.
+type chore func(*Context, any) error
+
+func (chore) Init(*Context, any) error                      { return nil }
+func (f chore) Handle(ctx *Context, msg any) error          { return f(ctx, msg) }
+func (f chore) HandleCall(*Context, From, any) (any, error) { return NoReply, nil }
+
+// ender ends each child that crashes.
+type ender struct{}
+
+func (ender) Exited(c *Child, reason Reason) {
+	if !reason.Ended() {
+		c.End(reason)
+	}
+}
+
+func newSystem(t *testing.T) *System {
+	s := NewSystem(Config{Workers: 2})
+	if err := s.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func start(t *testing.T, s *System, kind, id string, blocking bool, f chore) *Child {
+	t.Helper()
+	c, err := s.Spawn(Spec{Kind: kind, Blocking: blocking, New: func() Behaviour { return f }}, Ref{Kind: kind, ID: id}, nil, ender{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// TestNothingOfTheEndedIsLeft: neither names nor monitors nor timers, however an actor ends, be it within a handler that hangs.
+func TestNothingOfTheEndedIsLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSystem(t)
+		release := make(chan struct{})
+		open := sync.OnceFunc(func() { close(release) })
+		defer func() {
+			open()
+			if err := s.Stop(context.Background()); err != nil {
+				t.Error(err)
+			}
+		}()
+		watched := start(t, s, "watched", "a", false, func(*Context, any) error { return nil })
+		busy := func(ctx *Context, msg any) error {
+			switch msg {
+			case "work":
+				for range 20 {
+					ctx.Monitor(watched.Ref())
+					ctx.SendAfter(100*time.Hour, "never")
+					ctx.Call(watched.Ref(), "?", 100*time.Hour)
+				}
+			case "crash":
+				return errors.New("on purpose")
+			case "stop":
+				ctx.Stop(Normal)
+			case "hang":
+				<-release
+			}
+			return nil
+		}
+		var hung *Child
+		for i, end := range []func(c *Child){
+			func(c *Child) { _ = s.Cast(c.Ref(), "crash") },
+			func(c *Child) { _ = s.Cast(c.Ref(), "stop") },
+			func(c *Child) { synctest.Wait(); c.Stop(Shutdown) },
+			func(c *Child) { synctest.Wait(); c.End(Killed) },
+			func(c *Child) { _ = s.Cast(c.Ref(), "hang"); synctest.Wait(); hung = c; c.End(Killed) },
+		} {
+			c := start(t, s, "busy", fmt.Sprint(i), false, busy)
+			_ = s.Cast(c.Ref(), "work")
+			end(c)
+		}
+		synctest.Wait()
+		left := func(want int) {
+			t.Helper()
+			names, monitors := 0, 0
+			s.registry.each(func(*process) { names++ })
+			for i := range s.watches.shards {
+				for _, list := range s.watches.shards[i].m {
+					monitors += len(list)
+				}
+			}
+			s.wheel.mu.Lock()
+			timers := s.wheel.live
+			s.wheel.mu.Unlock()
+			if want == 1 {
+				timers /= 2 // a deadline for each call, too
+			}
+			if names != 1 || monitors != 20*want || timers != 20*want {
+				t.Fatalf("%d names, %d monitors, %d timers are left; want those of %d", names, monitors, timers, want)
+			}
+		}
+		left(1) // the one that hangs: its turn has them
+		if s.registry.find(hung.Ref()) != nil {
+			t.Fatal("what hangs keeps its name")
+		}
+		open()
+		synctest.Wait()
+		left(0)
+	})
+}
+
+// TestStopNamesWhatHangs: it returns when its time is over, and says which handlers it leaves behind: those on a worker, on a
+// replaced one, and on a goroutine of their own.
+func TestStopNamesWhatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSystem(t)
+		release := make(chan struct{})
+		hang := chore(func(*Context, any) error { <-release; return nil })
+		for i := range 5 {
+			_ = s.Cast(start(t, s, "stuck", fmt.Sprint(i), false, hang).Ref(), "hang")
+		}
+		_ = s.Cast(start(t, s, "alone", "a", true, hang).Ref(), "hang")
+		_ = s.Cast(start(t, s, "fine", "a", false, func(*Context, any) error { return nil }).Ref(), "work")
+		time.Sleep(time.Second)
+		_ = s.Cast(start(t, s, "stuck", "last", false, hang).Ref(), "hang")
+		synctest.Wait() // on a worker that isn't replaced yet
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		begin := time.Now()
+		err := s.Stop(ctx)
+		close(release)
+		if !errors.Is(err, context.DeadlineExceeded) || time.Since(begin) != time.Minute {
+			t.Fatalf("after %v: %v", time.Since(begin), err)
+		}
+		for _, ref := range []string{"stuck/0", "stuck/4", "alone/a", "stuck/last"} {
+			if !strings.Contains(err.Error(), ref) {
+				t.Errorf("%s is not named in: %v", ref, err)
+			}
+		}
+		if strings.Contains(err.Error(), "fine/") {
+			t.Errorf("one that has returned is named in: %v", err)
+		}
+	})
+}
+
+// TestStopNamesFew: of hundreds that hang an error names ten.
+func TestStopNamesFew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSystem(t)
+		release := make(chan struct{})
+		for i := range 37 {
+			_ = s.Cast(start(t, s, "alone", fmt.Sprint(i), true, func(*Context, any) error { <-release; return nil }).Ref(), "hang")
+		}
+		synctest.Wait()
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := s.Stop(ctx); err == nil || strings.Count(err.Error(), "alone/") != maxNamed || !strings.Contains(err.Error(), "27 more") {
+			t.Errorf("got %v", err)
+		}
+		close(release)
+	})
+}
