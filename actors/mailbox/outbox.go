@@ -123,7 +123,7 @@ func (o *Outbox) Outcome(now time.Time, m *nodepb.Outcome) Steps {
 	i := s.find(m.GetSeq())
 	switch code := m.GetCode(); {
 	case code == nodepb.Code_GAP:
-		o.gap(now, to, s, i)
+		o.gap(now, to, s, i, m.GetSeq() == 0)
 	case i < 0:
 	case code == nodepb.Code_LATER:
 		s.items[i].answered()
@@ -188,15 +188,16 @@ func (o *Outbox) Tick(now time.Time) Steps {
 	return o.steps
 }
 
-// gap takes that the addressee misses something. While that is being mended, what it still says about earlier casts is old.
-func (o *Outbox) gap(now time.Time, to actors.Ref, s *stream, i int) {
+// gap takes that the addressee misses something. While that is being mended, what it still says about earlier casts is old, but
+// for the word that it has crashed with all it had.
+func (o *Outbox) gap(now time.Time, to actors.Ref, s *stream, i int, crashed bool) {
 	if i >= 0 {
 		s.items[i].answered()
 	}
 	switch {
-	case !s.until.IsZero() || s.probing && i != 0:
-	case i == 0 && s.items[0].d.GetBase() == s.items[0].d.GetSeq():
-		// The first is never what comes too early, unless two actors answer to one Ref: no haste.
+	case !s.until.IsZero() || s.probing && i != 0 && !crashed:
+	case s.probing && crashed, i == 0 && s.items[0].d.GetBase() == s.items[0].d.GetSeq():
+		// It may crash again and again. And the first is never what comes too early, unless two actors answer to one Ref: no haste.
 		s.pause(now, 0)
 		s.probing = true
 		o.wake(s.until)

@@ -213,8 +213,8 @@ func TestOutboxCrash(t *testing.T) {
 	d := newDesk(t)
 	d.sendMany(4)
 	d.want(d.outcome(2, unknown), "1/1 ")
-	d.want(d.outcome(0, gap), "") // about all that was pending; it is being mended
-	d.want(d.outcome(1, ok), "2/2 3/2 4/2 1=OK ")
+	d.want(d.outcome(0, gap), "") // it has crashed once more: no haste
+	d.want(d.outcome(1, ok)+d.pass(laterMin), "1=OK 2/2 3/2 4/2 ")
 	d.want(d.outcome(2, unknown), "3/3 2=OUTCOME_UNKNOWN ")
 	d.want(d.outcome(3, ok)+d.outcome(4, ok), "4/4 3=OK 4=OK ")
 }
@@ -224,6 +224,17 @@ func TestOutboxGapWithoutNumber(t *testing.T) {
 	d.sendMany(2)
 	d.want(d.outcome(0, gap), "1/1 ")
 	d.want(d.outcome(1, ok), "2/2 1=OK ")
+}
+
+// TestOutboxSecondCrash: a crash with the message that was cast to mend the one before is heard too, without haste.
+func TestOutboxSecondCrash(t *testing.T) {
+	d := newDesk(t)
+	d.want(d.sendMany(3), "1/1 2/1 3/1 ")
+	d.want(d.outcome(0, gap), "1/1 ")
+	d.want(d.outcome(3, gap), "") // of the life before
+	d.want(d.outcome(0, gap), "")
+	d.want(d.pass(laterMin), "1/1 ")
+	d.want(d.outcome(1, ok), "2/2 3/2 1=OK ")
 }
 
 // TestOutboxGapForTheFirst happens only if two actors answer to one Ref: it must not become a storm.
