@@ -35,7 +35,10 @@ func ParseRef(s string) (Ref, error) {
 		return Ref{}, fmt.Errorf("actors: %q is no ref: want kind/id or kind/id@name@incarnation", s)
 	}
 	parts := strings.Split(rest, "@")
-	if n := len(parts); n >= 3 && isNumber(parts[n-1]) {
+	if n := len(parts); n >= 3 && parts[n-2] != "" && isNumber(parts[n-1]) {
+		if n == 3 && parts[0] == "" {
+			return Ref{}, fmt.Errorf("actors: %q is no ref: it has no id", s)
+		}
 		return Ref{kind, strings.Join(parts[:n-2], "@"), ident.NodeID(parts[n-2] + "@" + parts[n-1])}, nil
 	}
 	return Ref{Kind: kind, ID: rest}, nil
