@@ -419,7 +419,7 @@ func TestSilentConnections(t *testing.T) {
 		d := n.connect()
 		d.bind()
 		time.Sleep(DefaultIdlePing + time.Second)
-		d.want(d.got(), "<ping")
+		d.want(d.got(), "#info")
 		time.Sleep(DefaultPingTimeout + time.Second)
 		d.want(d.got(), "<connection-timeout", streamEnd)
 		if n.counters.Unanswered.Load() != 1 || n.counters.Live.Load() != 0 {

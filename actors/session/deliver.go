@@ -144,7 +144,9 @@ func (st *state) askWhenDue(fx *effects) {
 	}
 }
 
-// question asks the client for a sign of life, which also tells what it has: <r/>, or an XMPP ping (XEP-0199).
+// question asks the client for a sign of life, which also tells what it has: <r/>, or a request that every client must answer,
+// be it with an error (RFC 6120 section 8.2.3). It asks for disco#info and not for a ping (XEP-0199), since there are clients
+// in use that die of a ping and take what they have just read with them (go-sendxmpp 0.5.6).
 func (st *state) question(fx *effects) {
 	if st.sm.on {
 		fx.text("<r xmlns='" + nsSM + "'/>")
@@ -154,7 +156,7 @@ func (st *state) question(fx *effects) {
 	st.ask.wrote(fx.now, st.out.sent)
 	st.pings++
 	fx.out = open(fx.out, "iq", "get", st.pingID(), st.Domain, st.full)
-	fx.text("><ping xmlns='" + nsPing + "'/></iq>")
+	fx.text("><query xmlns='" + nsDiscoInfo + "'/></iq>")
 	st.out.skip()
 }
 

@@ -129,7 +129,7 @@ func TestRowsWithoutStreamManagement(t *testing.T) {
 	for _, typ := range []string{"result", "error"} {
 		r := boundRig(t)
 		got := r.push(row("r1", "one"), row("r2", "two"))
-		r.want(got, "<body>two</body>", "<iq type='get' id='ping-1' from='example.org' to='alice@example.org/phone'><ping xmlns='urn:xmpp:ping'/></iq>")
+		r.want(got, "<body>two</body>", "<iq type='get' id='ping-1' from='example.org' to='alice@example.org/phone'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>")
 		if got := r.push(row("r3", "three")); strings.Contains(got, "ping") {
 			t.Fatalf("a second ping: %s", got)
 		}
@@ -176,12 +176,12 @@ func TestSilentClientIsPinged(t *testing.T) {
 	if got := r.pass(DefaultIdlePing - time.Second); got != "" {
 		t.Fatalf("pinged early: %s", got)
 	}
-	r.want(r.pass(time.Second), "<ping")
+	r.want(r.pass(time.Second), "#info")
 	r.give("<iq type='result' id='ping-1'/>")
 	if got := r.pass(DefaultIdlePing - time.Second); got != "" {
 		t.Fatalf("pinged again too early: %s", got)
 	}
-	r.want(r.pass(DefaultPingTimeout+time.Second), "<ping", "<connection-timeout")
+	r.want(r.pass(DefaultPingTimeout+time.Second), "#info", "<connection-timeout")
 }
 
 func TestCleanCloseAcknowledges(t *testing.T) {
@@ -248,7 +248,7 @@ func TestManyRowsAreWrittenInChunks(t *testing.T) {
 	if n := strings.Count(got, "<message"); n != 100 {
 		t.Fatalf("%d messages were written", n)
 	}
-	if strings.Count(got, "<ping") != 1 || !strings.HasSuffix(got, "</iq>") {
+	if strings.Count(got, "#info") != 1 || !strings.HasSuffix(got, "</iq>") {
 		t.Fatal("the ping doesn't follow all rows")
 	}
 	if r.st.held != nil {
