@@ -25,7 +25,7 @@ func (n *Node) plan(secret []byte) supervision.SupervisorSpec {
 	accounts := account.Supervisor(n.sys, n.lanes)
 	sessions := session.Supervisor(n.sys, n.sessionConfig(secret))
 	return supervision.SupervisorSpec{
-		ID: "jackdaw",
+		ID: "jackdaw", Strategy: supervision.RestForOne,
 		Children: []supervision.ChildSpec{
 			supervision.Service("admin", adminStop, func() (supervision.Runner, error) { return n.newAdmin(), nil }),
 			supervision.Sup(supervision.SupervisorSpec{ID: "lanes", Children: n.lanes.Children()}),
