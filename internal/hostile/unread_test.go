@@ -138,7 +138,7 @@ func TestAnswersWithAnError(t *testing.T) {
 	a := s.available(t, user)
 	for i, body := range numbered("confirmed", 3, 0) {
 		friend.says(user+"@localhost", body)
-		_, id, _ := strings.Cut(a.until("<ping xmlns='urn:xmpp:ping'/></iq>"), " id='ping-")
+		_, id, _ := strings.Cut(a.until("<query xmlns='http://jabber.org/protocol/disco#info'/></iq>"), " id='ping-")
 		id, _, _ = strings.Cut(id, "'")
 		if i < 2 {
 			a.send("<iq type='error' to='localhost' id='ping-" + id + "'><error type='cancel'><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>")
