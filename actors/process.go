@@ -28,8 +28,8 @@ func (c *Child) Restart() { c.p.control(restartMsg{}) }
 func (c *Child) Stop(reason Reason) { c.p.control(stopMsg{reason}) }
 
 // End gives up on a crashed or hung actor: its name is free, its queue becomes dead letters. What a hung handler still does
-// is lost.
-func (c *Child) End(reason Reason) { c.p.end(reason) }
+// is lost, and the owner hears no more of it. It reports false if the actor had ended already.
+func (c *Child) End(reason Reason) bool { return c.p.end(reason) }
 
 // Control messages of the runtime itself.
 type (
@@ -419,10 +419,11 @@ func (p *process) leave(reason Reason, ph phase) {
 		p.terminate(t, reason)
 	}
 	p.forget()
-	if ph == ended {
-		p.end(reason)
-	} else {
+	switch {
+	case ph != ended:
 		p.sys.notify(p, reason)
+	case !p.end(reason):
+		return // its owner has lost patience meanwhile
 	}
 	p.owner.Exited(&Child{p}, reason)
 }
@@ -455,11 +456,11 @@ func (p *process) forget() {
 }
 
 // end takes the name away and turns the queue into dead letters.
-func (p *process) end(reason Reason) {
+func (p *process) end(reason Reason) bool {
 	p.q.mu.Lock()
 	if p.q.phase == ended {
 		p.q.mu.Unlock()
-		return
+		return false
 	}
 	p.q.phase = ended
 	var left []any
@@ -478,6 +479,7 @@ func (p *process) end(reason Reason) {
 	}
 	p.q.mu.Unlock()
 	p.gone(reason, left)
+	return true
 }
 
 // gone takes the name away after phase has become ended; left are the messages that nobody handles any more.

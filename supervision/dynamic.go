@@ -117,6 +117,10 @@ func (d *Dynamic) start(ref actors.Ref, args any) error {
 		return ErrStopped
 	}
 	p.live.Add(1)
+	if !p.open.Load() { // who ends the partition may not have seen this one
+		p.left()
+		return ErrStopped
+	}
 	child, err := d.sys.Spawn(d.spec.Child, ref, args, p)
 	if err != nil {
 		p.left()
@@ -154,7 +158,9 @@ func (p *partition) Exited(c *actors.Child, reason actors.Reason) {
 		if sup := p.sup.Load(); sup != nil && p.dyn.sys.Answer(*sup, crashed{c, reason}) == nil {
 			return
 		}
-		c.End(reason)
+		if !c.End(reason) {
+			return // its supervisor was faster
+		}
 	}
 	p.left()
 }
@@ -207,8 +213,9 @@ func (d *dynamic) crashed(ctx *actors.Context, m crashed) {
 	ctx.Log().Error("a child crashed", zap.String("supervisor", d.part.id), refField(m.child.Ref()),
 		zap.Stringer("reason", m.reason), zap.Int("restarts", len(d.restarts)), zap.Bool("restart", again))
 	if !again {
-		m.child.End(m.reason)
-		d.part.left()
+		if m.child.End(m.reason) {
+			d.part.left()
+		}
 		return
 	}
 	now := ctx.Now()
@@ -220,8 +227,9 @@ func (d *dynamic) crashed(ctx *actors.Context, m crashed) {
 	}
 	if d.restarts = append(keep, now); len(d.restarts) > spec.Intensity {
 		ctx.Log().Error("too many restarts; the supervisor ends", zap.String("supervisor", d.part.id), zap.Int("intensity", spec.Intensity), zap.Duration("period", spec.Period))
-		m.child.End(m.reason)
-		d.part.left()
+		if m.child.End(m.reason) {
+			d.part.left()
+		}
 		d.end(ctx, actors.Shutdown)
 		return
 	}
@@ -247,13 +255,14 @@ func (d *dynamic) end(ctx *actors.Context, reason actors.Reason) {
 func (d *dynamic) giveUp(ctx *actors.Context) {
 	n := 0
 	ctx.System().Children(d.part, func(c *actors.Child) {
-		c.End(actors.Killed)
-		n++
+		if c.End(actors.Killed) {
+			d.part.live.Add(-1)
+			n++
+		}
 	})
 	if n > 0 {
 		ctx.Log().Error("children did not stop in time and are left behind", zap.String("supervisor", d.part.id), zap.Int("children", n))
 	}
-	d.part.live.Store(0)
 	ctx.Stop(*d.ending)
 }
 
@@ -261,7 +270,10 @@ func (d *dynamic) giveUp(ctx *actors.Context) {
 func (d *dynamic) Terminate(ctx *actors.Context, reason actors.Reason) {
 	d.part.open.Store(false)
 	if d.ending == nil {
-		ctx.System().Children(d.part, func(c *actors.Child) { c.End(reason) })
-		d.part.live.Store(0)
+		ctx.System().Children(d.part, func(c *actors.Child) {
+			if c.End(reason) {
+				d.part.live.Add(-1)
+			}
+		})
 	}
 }

@@ -75,7 +75,13 @@ type kid struct {
 	child    *actors.Child // nil while there is none
 	up       bool
 	crashed  bool // the actor waits for Restart or End
+	gone     bool // the actor has ended by itself, and nothing has been decided about that
 	restarts int
+}
+
+// again reports whether that end is followed by a new start.
+func (k *kid) again(reason actors.Reason) bool {
+	return k.spec.Restart == Permanent || k.spec.Restart == Transient && !reason.IsNormal()
 }
 
 // step is one part of a plan: stop or start one child.
@@ -111,21 +117,11 @@ func (s *supervisor) Init(ctx *actors.Context, args any) error {
 	for _, c := range s.spec.Children {
 		s.kids = append(s.kids, &kid{spec: c})
 	}
-	s.planStart(0)
-	s.proceed(ctx)
-	return nil
-}
-
-func (s *supervisor) planStart(from int) {
-	for _, k := range s.kids[from:] {
+	for _, k := range s.kids {
 		s.plan = append(s.plan, step{k: k})
 	}
-}
-
-func (s *supervisor) planStop(from int) {
-	for i := len(s.kids) - 1; i >= from; i-- {
-		s.plan = append(s.plan, step{k: s.kids[i], stop: true})
-	}
+	s.proceed(ctx)
+	return nil
 }
 
 // Handle implements actors.Behaviour.
@@ -269,7 +265,8 @@ func (s *supervisor) startFailed(ctx *actors.Context, k *kid, err error) {
 
 func (s *supervisor) stopKid(ctx *actors.Context, k *kid) {
 	switch {
-	case k.child == nil:
+	case k.child == nil || k.gone:
+		k.child, k.gone = nil, false
 		s.done()
 	case k.crashed || k.spec.Shutdown == Brutal:
 		k.child.End(actors.Killed)
@@ -305,21 +302,23 @@ func (s *supervisor) abandon(ctx *actors.Context, m stopTimeout) {
 // exited takes note of a child's end.
 func (s *supervisor) exited(ctx *actors.Context, m childExited) {
 	k := m.k
-	if k.child == nil || k.child.Ref() != m.child.Ref() {
+	if k.child == nil || k.gone || *k.child != *m.child { // of one that was left behind
 		return
 	}
-	k.up, k.crashed = false, !m.reason.Ended()
+	k.up, k.gone, k.crashed = false, m.reason.Ended(), !m.reason.Ended()
 	switch {
 	case s.under(k, true):
 		if k.crashed {
 			k.child.End(m.reason)
 		}
-		k.child, k.crashed = nil, false
+		k.child, k.gone, k.crashed = nil, false, false
 		s.done()
 	case s.under(k, false) && !s.started:
 		s.startFailed(ctx, k, reasonErr(m.reason))
-	case s.under(k, false): // those after it wait: the new plan has them all
-		s.plan, s.waiting = nil, false
+	case s.under(k, false):
+		if s.done(); k.again(m.reason) {
+			s.plan = nil // those after it wait: the new plan has them all
+		}
 		s.decide(ctx, childExited{k, k.child, m.reason})
 	case s.waiting || len(s.plan) > 0:
 		s.deferred = append(s.deferred, childExited{k, k.child, m.reason})
@@ -338,13 +337,13 @@ func reasonErr(r actors.Reason) error {
 // decide is what OTP's supervisor does about a child that has ended by itself.
 func (s *supervisor) decide(ctx *actors.Context, m childExited) {
 	k := m.k
-	again := k.spec.Restart == Permanent || k.spec.Restart == Transient && !m.reason.IsNormal()
+	again := k.again(m.reason)
 	if !m.reason.IsNormal() {
 		ctx.Log().Error("a child crashed", zap.String("supervisor", s.spec.ID), zap.String("child", k.spec.ID),
 			zap.Stringer("reason", m.reason), zap.Int("restarts", len(s.restarts)), zap.Bool("restart", again))
 	}
-	if !k.crashed {
-		k.child = nil
+	if k.gone {
+		k.child, k.gone = nil, false
 	}
 	if !again {
 		if k.child != nil {
@@ -379,7 +378,11 @@ func (s *supervisor) decide(ctx *actors.Context, m childExited) {
 			s.plan = append(s.plan, step{k: s.kids[i], stop: true})
 		}
 	}
-	s.planStart(from)
+	for _, x := range s.kids[from:] {
+		if x.spec.Restart != Temporary { // one of these stays ended, though it was a sibling's fault
+			s.plan = append(s.plan, step{k: x})
+		}
+	}
 }
 
 // exhausted books one restart and reports whether it is one too many.
@@ -401,5 +404,7 @@ func (s *supervisor) end(reason actors.Reason) {
 	}
 	s.ending = &reason
 	s.plan, s.waiting, s.deferred = nil, false, nil
-	s.planStop(0)
+	for i := len(s.kids) - 1; i >= 0; i-- {
+		s.plan = append(s.plan, step{k: s.kids[i], stop: true})
+	}
 }

@@ -110,9 +110,12 @@ func (r *rig) want(lines string) {
 	}
 }
 
-func run(t *testing.T, f func(r *rig)) {
+func run(t *testing.T, f func(r *rig)) { runWith(t, actors.Config{}, f) }
+
+func runWith(t *testing.T, cfg actors.Config, f func(r *rig)) {
 	synctest.Test(t, func(t *testing.T) {
-		r := &rig{t: t, sys: actors.NewSystem(actors.Config{Workers: 2, Node: "n@1"}), j: &journal{}, hang: make(chan struct{})}
+		cfg.Workers, cfg.Node = 2, "n@1"
+		r := &rig{t: t, sys: actors.NewSystem(cfg), j: &journal{}, hang: make(chan struct{})}
 		if err := r.sys.Start(); err != nil {
 			t.Fatal(err)
 		}

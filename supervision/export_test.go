@@ -1,0 +1,6 @@
+package supervision
+
+import "github.com/jackdaw-im/jackdaw/actors"
+
+// StopSelf is what a supervisor is told when it shall end.
+func StopSelf(reason actors.Reason) any { return stopSelf{reason} }
