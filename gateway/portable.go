@@ -111,9 +111,10 @@ func (c *portableConn) fill(buf []byte, n *int) (full bool, err error) {
 	return true, nil
 }
 
-// pause waits as the handler asked, and asks it again afterwards.
+// pause waits as the handler asked, and asks it again afterwards. On a connection that this side has ended there is nothing to
+// wait for: who ended it wakes one pause, and several may follow, since what was read before is still handed over.
 func (c *portableConn) pause(p Pause) {
-	for p.UntilResume || p.For > 0 {
+	for (p.UntilResume || p.For > 0) && c.sock.lost() == nil {
 		var over <-chan time.Time
 		if !p.UntilResume {
 			over = time.After(p.For)

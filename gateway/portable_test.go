@@ -6,6 +6,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"testing/synctest"
 )
 
 // pipeHandler hands on what a transport says.
@@ -108,4 +109,31 @@ func TestBacklogIsBounded(t *testing.T) {
 	if err := <-h.closed; err != errSlow {
 		t.Fatalf("closed with %v", err)
 	}
+}
+
+// TestNoPauseAfterTheEnd: a reader that waits when its connection is ended goes on, and never waits again.
+func TestNoPauseAfterTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		mine, theirs := net.Pipe()
+		defer mine.Close()
+		h := &pipeHandler{got: make(chan string, 100)}
+		c := &portableConn{sock: newSocket(theirs), handler: h, resumed: make(chan struct{}, 1)}
+		c.sock.nonblocking(h.Writable, c.Resume)
+		waited := 0
+		go func() {
+			for range 3 { // a bubble in which this waits for ever fails
+				c.pause(Pause{UntilResume: true})
+				waited++
+			}
+		}()
+		synctest.Wait()
+		if waited != 0 {
+			t.Fatal("nobody waits")
+		}
+		_ = c.sock.Close() // the pipe's end has nothing to say
+		synctest.Wait()
+		if waited != 3 || len(h.got) != 0 {
+			t.Fatalf("waited %d times, received %d times", waited, len(h.got))
+		}
+	})
 }
