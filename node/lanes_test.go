@@ -28,7 +28,9 @@ func TestLanesGivenUp(t *testing.T) {
 	case <-time.After(10 * time.Second):
 		t.Fatal("the session lives on with mailboxes whose lanes are gone")
 	}
-	for deadline := time.Now().Add(10 * time.Second); n.Listening().C2STLS == addr; time.Sleep(10 * time.Millisecond) {
+	look := time.NewTicker(10 * time.Millisecond)
+	defer look.Stop()
+	for deadline := time.Now().Add(10 * time.Second); n.Listening().C2STLS == addr; <-look.C {
 		if time.Now().After(deadline) {
 			t.Fatal("the gateway doesn't come back")
 		}

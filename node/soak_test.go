@@ -216,16 +216,17 @@ func TestSoak(t *testing.T) {
 		p.cfg.TLS.InsecureSkipVerify = true // it is its own, made by the node
 		players.Go(func() { p.play(ctx) })
 	}
+	beat := time.NewTicker(10 * time.Millisecond)
+	defer beat.Stop()
 	began := time.Now()
 	for i := 0; time.Since(began) < 3*time.Second; i++ {
-		time.Sleep(10 * time.Millisecond)
+		<-beat.C
 		c.crash(n.sys, users, i%60 == 30 && i < 180) // as many lanes as their supervisor bears
 	}
 	c.over.Store(true)
 	var sent int
 	var unacked, missing []string
-	for ctx.Err() == nil {
-		time.Sleep(50 * time.Millisecond)
+	for ; ctx.Err() == nil; <-beat.C {
 		if sent, unacked, missing = l.open(); sent == soakUsers*soakPeers*soakEach && len(unacked)+len(missing) == 0 {
 			break
 		}

@@ -25,17 +25,20 @@ func (n *Node) plan(secret []byte) supervision.SupervisorSpec {
 	accounts := account.Supervisor(n.sys, n.lanes)
 	sessions := session.Supervisor(n.sys, n.sessionConfig(secret))
 	return supervision.SupervisorSpec{
-		ID: "jackdaw", Strategy: supervision.RestForOne,
+		ID: "jackdaw",
 		Children: []supervision.ChildSpec{
 			supervision.Service("admin", adminStop, func() (supervision.Runner, error) { return n.newAdmin(), nil }),
-			supervision.Sup(supervision.SupervisorSpec{ID: "lanes", Children: n.lanes.Children()}),
-			mailboxes.Child(),
-			accounts.Child(),
-			supervision.Sup(supervision.SupervisorSpec{ID: "services", Children: []supervision.ChildSpec{
-				echo.Spec(n.cfg.Domain), // the worked example of a behaviour
+			// When one of these is given up, those below it, which may wait for what it had, begin anew with it.
+			supervision.Sup(supervision.SupervisorSpec{ID: "messaging", Strategy: supervision.RestForOne, Children: []supervision.ChildSpec{
+				supervision.Sup(supervision.SupervisorSpec{ID: "lanes", Children: n.lanes.Children()}),
+				mailboxes.Child(),
+				accounts.Child(),
+				supervision.Sup(supervision.SupervisorSpec{ID: "services", Children: []supervision.ChildSpec{
+					echo.Spec(n.cfg.Domain), // the worked example of a behaviour
+				}}),
+				sessions.Child(),
+				supervision.Service("gateway", gatewayStop, func() (supervision.Runner, error) { return n.newGateway(sessions), nil }),
 			}}),
-			sessions.Child(),
-			supervision.Service("gateway", gatewayStop, func() (supervision.Runner, error) { return n.newGateway(sessions), nil }),
 		},
 	}
 }

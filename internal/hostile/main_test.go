@@ -30,7 +30,7 @@ const (
 	// accounts is how many there are on one server; every test takes some for itself.
 	accounts = 160
 	// patience is how long anything that has to happen may take. Tests that pass hardly wait.
-	patience = 8 * time.Second
+	patience = 50 * time.Second
 	// pollEvery is how often a condition is looked at that can't wake its waiter.
 	pollEvery = 10 * time.Millisecond
 )

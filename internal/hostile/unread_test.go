@@ -25,9 +25,8 @@ func TestNeverReads(t *testing.T) {
 	slow, memory := s.metric(t, "jackdaw_connections_slow_total"), s.rss(t)
 	ask := strings.Repeat("<iq type='get' id='"+strings.Repeat("x", 2000)+"' to='localhost'><ping xmlns='urn:xmpp:ping'/></iq>", 20)
 	a.deadline()
-	for i := range 100_000 {
+	for range 100_000 {
 		if _, err := io.WriteString(a.conn, ask); err != nil {
-			t.Log(i, err)
 			break
 		}
 	}
@@ -138,7 +137,7 @@ func TestAnswersWithAnError(t *testing.T) {
 	a := s.available(t, user)
 	for i, body := range numbered("confirmed", 3, 0) {
 		friend.says(user+"@localhost", body)
-		_, id, _ := strings.Cut(a.until("<query xmlns='http://jabber.org/protocol/disco#info'/></iq>"), " id='ping-")
+		_, id, _ := strings.Cut(a.until("</iq>"), " id='ping-")
 		id, _, _ = strings.Cut(id, "'")
 		if i < 2 {
 			a.send("<iq type='error' to='localhost' id='ping-" + id + "'><error type='cancel'><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>")

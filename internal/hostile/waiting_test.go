@@ -106,9 +106,10 @@ func TestSilentClients(t *testing.T) {
 	}
 }
 
-// TestNothingBroke: all of this has crashed nothing, and nothing that an outsider does is worth a warning.
+// TestNothingBroke: all of this has left no connection behind and crashed nothing, and nothing that an outsider does is worth a warning.
 func TestNothingBroke(t *testing.T) {
 	for _, s := range []*server{usual.get(t), strict.get(t)} {
+		eventually(t, "no connection left", func() bool { return s.metric(t, "jackdaw_connections") == 0 })
 		if n := s.metric(t, "jackdaw_restarts_total"); n != 0 {
 			t.Errorf("%d actors crashed", n)
 		}
