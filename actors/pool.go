@@ -14,6 +14,7 @@ import (
 const (
 	turnTime  = time.Millisecond      // after which an actor makes room for the next
 	stuckTime = 10 * time.Millisecond // after which a handler's worker is replaced
+	longTime  = time.Second           // after which a handler is reported
 	maxSpares = 1024                  // replaced workers at a time
 )
 
@@ -38,7 +39,7 @@ type pool struct {
 
 	mu   sync.Mutex
 	cond *sync.Cond
-	away map[*worker]struct{} // replaced, and not yet back from their handlers
+	away map[*worker]bool // replaced, and not yet back from their handlers; true once reported
 }
 
 // runQueue is one worker's list of actors with something to do.
@@ -92,7 +93,7 @@ func (w *worker) giveBack() {
 
 func newPool(n int, log *zap.Logger, st *stats) *pool {
 	p := &pool{log: log, stats: st, queues: make([]runQueue, n), current: make([]atomic.Pointer[worker], n),
-		stop: make(chan struct{}), away: map[*worker]struct{}{}}
+		stop: make(chan struct{}), away: map[*worker]bool{}}
 	p.cond = sync.NewCond(&p.mu)
 	return p
 }
@@ -238,8 +239,12 @@ func (w *worker) end(msg any) bool {
 	if !w.replaced.Load() {
 		return false
 	}
-	w.pool.log.Warn("a long handler has returned", refField(w.running.Load().ref),
-		zap.String("message", fmt.Sprintf("%T", msg)), zap.Duration("took", now()-began))
+	took, level := now()-began, zap.DebugLevel
+	if took >= longTime {
+		level = zap.WarnLevel
+	}
+	w.pool.log.Log(level, "a long handler has returned", refField(w.running.Load().ref),
+		zap.String("message", fmt.Sprintf("%T", msg)), zap.Duration("took", took))
 	return true
 }
 
@@ -257,6 +262,7 @@ func (p *pool) watch() {
 		if p.idle.Load() > 0 && p.runnable() > 0 {
 			p.wake()
 		}
+		p.report()
 		for i := range p.current {
 			w := p.current[i].Load()
 			began := w.began.Load()
@@ -264,14 +270,27 @@ func (p *pool) watch() {
 				continue
 			}
 			p.mu.Lock()
-			p.away[w] = struct{}{}
+			p.away[w] = false
 			p.mu.Unlock()
 			w.replaced.Store(true)
 			p.spares.Add(1)
 			p.stats.stuck.Add(1)
-			p.log.Warn("a handler runs for long; a spare worker takes over", refField(w.running.Load().ref))
+			p.log.Debug("a handler runs for long; a spare worker takes over", refField(w.running.Load().ref))
 			p.hire(i)
 			w.giveBack()
+		}
+	}
+}
+
+// report names, once each, the actors whose handlers don't return. A machine that is busy elsewhere makes any handler late; that
+// is counted and not worth a line.
+func (p *pool) report() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for w, told := range p.away {
+		if began := time.Duration(w.began.Load()); !told && began != 0 && now()-began >= longTime {
+			p.away[w] = true
+			p.log.Warn("a handler doesn't return", refField(w.running.Load().ref))
 		}
 	}
 }

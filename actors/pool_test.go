@@ -6,6 +6,10 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/jackdaw-im/jackdaw/actors"
 )
@@ -104,6 +108,33 @@ func TestBlockingActors(t *testing.T) {
 		synctest.Wait()
 		if fmt.Sprint(got) != "[0 1 2]" {
 			t.Fatalf("got %v", got)
+		}
+	})
+}
+
+// TestOnlyLongHandlersAreReported: those of a second, once when they don't return and once when they do.
+func TestOnlyLongHandlersAreReported(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		core, logs := observer.New(zap.WarnLevel)
+		s := system(t, actors.Config{Workers: 1, Logger: zap.New(core)})
+		defer stop(t, s)
+		c := spawn(t, s, "a", &restarter{}, &probe{handle: func(_ *actors.Context, m any) error {
+			time.Sleep(m.(time.Duration))
+			return nil
+		}})
+		_ = s.Cast(c.Ref(), 500*time.Millisecond)
+		advance(time.Second)
+		if logs.Len() != 0 || s.Snapshot().Stuck != 1 {
+			t.Fatalf("half a second: %v, %d counted", logs.All(), s.Snapshot().Stuck)
+		}
+		_ = s.Cast(c.Ref(), 5*time.Second)
+		advance(4 * time.Second)
+		if got := logs.TakeAll(); len(got) != 1 || got[0].ContextMap()["actor"] != "probe/a" {
+			t.Fatalf("while it runs: %v", got)
+		}
+		advance(4 * time.Second)
+		if got := logs.TakeAll(); len(got) != 1 || got[0].ContextMap()["message"] != "time.Duration" || got[0].ContextMap()["took"] != 5*time.Second {
+			t.Fatalf("after it: %v", got)
 		}
 	})
 }
