@@ -201,6 +201,40 @@ func TestEndsWhileAnotherStops(t *testing.T) {
 	}
 }
 
+// TestCrashWhileAnotherStops: in a group that is started again anyway, that was its restart.
+func TestCrashWhileAnotherStops(t *testing.T) {
+	run(t, func(r *rig) {
+		r.start(supervision.SupervisorSpec{ID: "sup", Strategy: supervision.OneForAll, Children: []supervision.ChildSpec{r.worker("a"), r.worker("b"), r.slow("c", time.Second)}})
+		r.want("+a +b +c")
+		r.cast("b", "crash")
+		r.cast("a", "crash")
+		r.want("-b -a")
+		time.Sleep(5 * time.Second)
+		r.want("-c +a +b +c")
+	})
+}
+
+// TestTimeoutOfAnEarlierStop: a child that is being stopped has its own time, though that of its predecessor's stop ends meanwhile.
+func TestTimeoutOfAnEarlierStop(t *testing.T) {
+	run(t, func(r *rig) {
+		takes := time.Second
+		b := r.slow("b", 0)
+		b.Shutdown = 3 * time.Second
+		b.Spec.New = func() actors.Behaviour { return &slow{child{id: "b", j: r.j}, takes} }
+		r.start(supervision.SupervisorSpec{ID: "sup", Strategy: supervision.OneForAll, Children: []supervision.ChildSpec{r.worker("a"), b}})
+		r.want("+a +b")
+		takes = 2500 * time.Millisecond // the second's
+		r.cast("a", "crash")
+		time.Sleep(2 * time.Second)
+		r.want("-a -b +a +b")
+		r.cast("a", "crash")
+		time.Sleep(1500 * time.Millisecond) // the first one's time is over
+		r.want("-a")
+		time.Sleep(1100 * time.Millisecond)
+		r.want("-b +a +b")
+	})
+}
+
 // TestStopWhileItStarts: what hangs in Init is left behind as one that hangs elsewhere; what has not been started isn't.
 func TestStopWhileItStarts(t *testing.T) {
 	run(t, func(r *rig) {

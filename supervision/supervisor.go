@@ -100,6 +100,7 @@ type supervisor struct {
 	waiting   bool // the first step of the plan is under way
 	started   bool
 	ending    *actors.Reason
+	told      bool // partitions have been, of the end
 	deferred  []childExited
 	restarts  []time.Time
 }
@@ -273,7 +274,9 @@ func (s *supervisor) stopKid(ctx *actors.Context, k *kid) {
 		k.child, k.up, k.crashed = nil, false, false
 		s.done()
 	default:
-		if k.spec.Type != Worker {
+		if k.spec.Type == dynamicType && s.ending != nil {
+			s.endPartitions(ctx)
+		} else if k.spec.Type != Worker {
 			_ = ctx.Answer(k.child.Ref(), stopSelf{actors.Shutdown})
 		} else {
 			k.child.Stop(actors.Shutdown)
@@ -283,6 +286,20 @@ func (s *supervisor) stopKid(ctx *actors.Context, k *kid) {
 				d = DefaultShutdown
 			}
 			ctx.SendAfter(d, stopTimeout{k, k.child})
+		}
+	}
+}
+
+// endPartitions tells the partitions of a dynamic supervisor to stop, all at the same time: they don't need each other, and their
+// children's Shutdown is that of all together.
+func (s *supervisor) endPartitions(ctx *actors.Context) {
+	if s.told {
+		return
+	}
+	s.told = true
+	for _, k := range s.kids {
+		if k.child != nil && !k.crashed && !k.gone {
+			_ = ctx.Answer(k.child.Ref(), stopSelf{actors.Shutdown})
 		}
 	}
 }
