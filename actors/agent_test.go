@@ -3,6 +3,7 @@ package actors_test
 import (
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -29,12 +30,22 @@ type (
 
 func crash(*actors.Context) error { return errOnPurpose }
 
-func (a *agent) Init(*actors.Context, any) error { a.lives++; return nil }
+// stage orders what a test does before it lets time pass before the turns that timers begin then: time alone doesn't.
+var stage sync.Mutex
+
+func onStage() {
+	stage.Lock()
+	defer stage.Unlock()
+}
+
+func (a *agent) Init(*actors.Context, any) error { onStage(); a.lives++; return nil }
 
 func (a *agent) Handle(ctx *actors.Context, msg any) error {
+	onStage()
+	if f, ok := msg.(do); ok {
+		return f(ctx)
+	}
 	switch m := msg.(type) {
-	case do:
-		return m(ctx)
 	case actors.Down:
 		a.got = append(a.got, fmt.Sprintf("down %s %v", m.Target.ID, m.Reason))
 	case actors.Reply:
@@ -46,13 +57,14 @@ func (a *agent) Handle(ctx *actors.Context, msg any) error {
 }
 
 func (a *agent) HandleCall(ctx *actors.Context, from actors.From, req any) (any, error) {
+	onStage()
 	if f, ok := req.(ask); ok {
 		return f(ctx, from)
 	}
 	return req, nil
 }
 
-func (a *agent) Terminate(_ *actors.Context, r actors.Reason) { a.ends = append(a.ends, r) }
+func (a *agent) Terminate(_ *actors.Context, r actors.Reason) { onStage(); a.ends = append(a.ends, r) }
 
 // newAgent starts one; change, if given, alters its spec.
 func newAgent(t testing.TB, s *actors.System, id string, own actors.Owner, change ...func(*actors.Spec)) *agent {

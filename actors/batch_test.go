@@ -18,6 +18,7 @@ type gatherer struct {
 }
 
 func (g *gatherer) Handle(ctx *actors.Context, msg any) error {
+	onStage()
 	if f, ok := msg.(do); ok {
 		return f(ctx)
 	}
@@ -25,9 +26,10 @@ func (g *gatherer) Handle(ctx *actors.Context, msg any) error {
 	return nil
 }
 
-func (g *gatherer) Terminate(*actors.Context, actors.Reason) { g.log.WriteString("x") }
+func (g *gatherer) Terminate(*actors.Context, actors.Reason) { onStage(); g.log.WriteString("x") }
 
 func (g *gatherer) EndBatch(ctx *actors.Context) error {
+	onStage()
 	g.log.WriteString("|")
 	if g.end != nil {
 		return g.end(ctx)

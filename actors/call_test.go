@@ -61,7 +61,7 @@ func TestCallOutcomes(t *testing.T) {
 				asked = newAgent(t, s, "asked too", &restarter{restart: true})
 				asker := newAgent(t, s, "asker", &restarter{})
 				asker.do(func(ctx *actors.Context) { ctx.Call(asked.ref(), c.req, time.Minute) })
-				time.Sleep(2 * time.Minute)
+				advance(2 * time.Minute)
 				asker.wants(t, fmt.Sprintf("[reply 1 %v %v]", c.value, c.err))
 				if n := s.Snapshot().LateReplies; n != 0 {
 					t.Fatalf("%d late replies", n)
@@ -134,9 +134,9 @@ func TestDeadline(t *testing.T) {
 			ctx.Call(asked.ref(), never, 3*time.Second)
 			ctx.Call(asked.ref(), never, time.Second)
 		})
-		time.Sleep(1100 * time.Millisecond)
+		advance(1100 * time.Millisecond)
 		asker.wants(t, "[reply 2 <nil> actors: no answer in time]")
-		time.Sleep(2 * time.Second)
+		advance(2 * time.Second)
 		asker.wants(t, "[reply 1 <nil> actors: no answer in time]")
 		asked.do(func(ctx *actors.Context) {
 			for _, f := range from {
@@ -184,7 +184,7 @@ func TestAnswersAgainstDeadlines(t *testing.T) {
 				}), time.Second)
 			}
 		})
-		time.Sleep(3 * time.Second)
+		advance(3 * time.Second)
 		synctest.Wait()
 		seen, late := map[string]bool{}, int64(0)
 		for _, m := range asker.got {
@@ -220,7 +220,7 @@ func TestCallsOfAnEarlierLife(t *testing.T) {
 		asker.do(func(ctx *actors.Context) { second = ctx.Call(asked.ref(), "again", time.Minute) })
 		asker.wants(t, fmt.Sprintf("[reply %d again <nil>]", second))
 		asked.do(func(ctx *actors.Context) { ctx.Reply(from, "for the dead", nil) })
-		time.Sleep(2 * time.Second)
+		advance(2 * time.Second)
 		asker.wants(t, "[]")
 		if first == second || asker.lives != 2 {
 			t.Fatalf("calls %d and %d, %d lives", first, second, asker.lives)

@@ -36,7 +36,7 @@ func TestOneDownPerMonitor(t *testing.T) {
 				watcher.do(func(ctx *actors.Context) { first, second = ctx.Monitor(target.ref()), ctx.Monitor(target.ref()) })
 				c.end(target)
 				watcher.wants(t, fmt.Sprintf("[down t %s down t %s]", c.want, c.want))
-				time.Sleep(time.Minute)
+				advance(time.Minute)
 				if watcher.wants(t, "[]"); first == second {
 					t.Fatal("two monitors have one name")
 				}

@@ -18,6 +18,7 @@ type sleeper struct {
 }
 
 func (p *sleeper) MayPassivate(ctx *actors.Context) bool {
+	onStage()
 	p.asked++
 	return p.may == nil || p.may(ctx)
 }

@@ -139,8 +139,13 @@ func TestCrashKeepsTheQueue(t *testing.T) {
 
 func TestEndMakesDeadLetters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex // the sender's own are on its goroutine
 		var dead []any
-		s := system(t, actors.Config{Workers: 1, DeadLetter: func(_ actors.Ref, m any) { dead = append(dead, m) }})
+		s := system(t, actors.Config{Workers: 1, DeadLetter: func(_ actors.Ref, m any) {
+			mu.Lock()
+			defer mu.Unlock()
+			dead = append(dead, m)
+		}})
 		p := &probe{handle: func(*actors.Context, any) error { return errors.New("no") }}
 		c := spawn(t, s, "a", &restarter{}, p)
 		for i := range 5 {
@@ -235,6 +240,7 @@ const stuckTimes = 3 * time.Second
 
 // advance lets d pass in the bubble and everything settle.
 func advance(d time.Duration) {
+	onStage()
 	time.Sleep(d)
 	synctest.Wait()
 }
