@@ -203,38 +203,6 @@ func TestMonitorTimerAndAsyncCall(t *testing.T) {
 	})
 }
 
-func BenchmarkPairs1000(b *testing.B) {
-	s := system(b, actors.Config{})
-	defer stop(b, s)
-	var wg sync.WaitGroup
-	const pairs = 1000
-	refs := make([]actors.Ref, 0, 2*pairs)
-	n := b.N/pairs/2 + 1
-	for i := range 2 * pairs {
-		left := n
-		p := &probe{handle: func(ctx *actors.Context, m any) error {
-			if left--; left >= 0 {
-				return ctx.Cast(m.(actors.Ref), ctx.Self())
-			}
-			wg.Done()
-			return nil
-		}}
-		_ = i
-		c, err := s.Spawn(actors.Spec{Kind: fmt.Sprint("p", i), New: func() actors.Behaviour { return p }}, actors.Ref{Kind: "p", ID: fmt.Sprint(i)}, nil, &restarter{})
-		if err != nil {
-			b.Fatal(err)
-		}
-		refs = append(refs, c.Ref())
-	}
-	wg.Add(pairs)
-	b.ResetTimer()
-	b.ReportAllocs()
-	for i := 0; i < 2*pairs; i += 2 {
-		_ = s.Cast(refs[i], refs[i+1])
-	}
-	wg.Wait()
-}
-
 // stuckTimes is enough for the watch to find a hundred stuck handlers, one worker after the other.
 const stuckTimes = 3 * time.Second
 
