@@ -25,7 +25,8 @@ func (n *Node) connectionCounts() telemetry.Connections {
 func (n *Node) sessionCounts() telemetry.Sessions {
 	c := &n.sessions
 	return telemetry.Sessions{
-		Live: c.Live.Load(), Logins: c.Logins.Load(), LoginsFailed: c.LoginsFailed.Load(), Resumed: c.Resumed.Load(),
+		Live: c.Live.Load(), Logins: c.Logins.Load(), LoginsFailed: c.LoginsFailed.Load(), LoginsSlowed: c.LoginsSlowed.Load(),
+		PlainChecks: c.PlainChecks.Load(), Resumed: c.Resumed.Load(),
 		MessagesIn: c.MessagesIn.Load(), MessagesOut: c.MessagesOut.Load(), Refused: c.Refused.Load(), Dropped: c.Dropped.Load(),
 		Unanswered: c.Unanswered.Load(), StreamErrors: c.StreamErrors.Load(),
 	}

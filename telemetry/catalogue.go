@@ -55,6 +55,10 @@ func sessionMetrics() []metric {
 					give(float64(c.LoginsFailed), "failed")
 				}
 			}},
+		{name: "jackdaw_logins_slowed_total", kind: counter, help: "Logins held back: after wrong passwords, or because too many use PLAIN at a time.",
+			read: ofSessions(func(c *Sessions) int64 { return c.LoginsSlowed })},
+		{name: "jackdaw_plain_checks_total", kind: counter, help: "Passwords checked with SASL PLAIN, which takes a millisecond of a core each.",
+			read: ofSessions(func(c *Sessions) int64 { return c.PlainChecks })},
 		{name: "jackdaw_resumptions_total", kind: counter, help: "Streams resumed after the connection was lost (XEP-0198).",
 			read: ofSessions(func(c *Sessions) int64 { return c.Resumed })},
 		{name: "jackdaw_messages_total", kind: counter, labels: []string{"direction"}, help: "Messages: in from clients, out to clients.",

@@ -37,6 +37,8 @@ type Sessions struct {
 	Live         int64 // now, those waiting to be resumed included
 	Logins       int64
 	LoginsFailed int64
+	LoginsSlowed int64 // answers held back
+	PlainChecks  int64 // passwords checked with PLAIN
 	Resumed      int64
 	MessagesIn   int64
 	MessagesOut  int64

@@ -47,7 +47,7 @@ func full() Sources {
 				StanzasIn: 9, BytesIn: 10, BytesOut: 11, StreamErrors: 12}
 		},
 		Sessions: func() Sessions {
-			return Sessions{Live: 21, Logins: 22, LoginsFailed: 23, Resumed: 24, MessagesIn: 25, MessagesOut: 26, Refused: 27, Dropped: 28, Unanswered: 29, StreamErrors: 30}
+			return Sessions{Live: 21, Logins: 22, LoginsFailed: 23, LoginsSlowed: 31, PlainChecks: 32, Resumed: 24, MessagesIn: 25, MessagesOut: 26, Refused: 27, Dropped: 28, Unanswered: 29, StreamErrors: 30}
 		},
 		Mailboxes: func() Mailboxes {
 			return Mailboxes{Taken: 61, Duplicates: 62, Refused: 63, Dropped: 64, Later: 65, Gaps: 66, Pushed: 67, Acked: 68, Missed: 69, Expired: 70, Unreadable: 71}
@@ -87,6 +87,8 @@ func TestEveryMetric(t *testing.T) {
 		`jackdaw_sessions`:                                    "21",
 		`jackdaw_logins_total{result="ok"}`:                   "22",
 		`jackdaw_logins_total{result="failed"}`:               "23",
+		"jackdaw_logins_slowed_total":                          "31",
+		"jackdaw_plain_checks_total":                           "32",
 		`jackdaw_resumptions_total`:                           "24",
 		`jackdaw_messages_total{direction="in"}`:              "25",
 		`jackdaw_messages_total{direction="out"}`:             "26",

@@ -20,6 +20,7 @@ const storeTime = 5 * time.Second
 // actor runs the effects of one state. It decides nothing.
 type actor struct {
 	lanes  Lanes
+	all    *throttles // of the node
 	st     *state
 	fx     effects
 	asked  actors.CallID // what the store was asked last
@@ -36,6 +37,7 @@ type wake struct{}
 // Init implements actors.Behaviour: the account is read. The Ref's id is the user.
 func (a *actor) Init(ctx *actors.Context, _ any) error {
 	a.st = newState(ident.UserID(ctx.Self().ID))
+	a.st.throttle = a.all.load(a.st.user)
 	a.st.load(a.begin(ctx))
 	a.run(ctx)
 	return nil
@@ -74,7 +76,7 @@ func (a *actor) HandleCall(ctx *actors.Context, from actors.From, req any) (any,
 }
 
 // MayPassivate implements actors.Passivator.
-func (a *actor) MayPassivate(ctx *actors.Context) bool { return a.st.mayRest(ctx.Now()) }
+func (a *actor) MayPassivate(*actors.Context) bool { return a.st.mayRest() }
 
 // Terminate implements actors.Terminator: nobody waits in vain.
 func (a *actor) Terminate(ctx *actors.Context, reason actors.Reason) {
@@ -113,6 +115,9 @@ func (a *actor) run(ctx *actors.Context) {
 	}
 	if f := a.fx.store; f != nil {
 		a.asked = a.lanes.Directory(ctx, a.st.user, storeTime, f)
+	}
+	if a.fx.throttled {
+		a.all.save(a.st.user, a.st.throttle)
 	}
 	a.fx = effects{}
 	a.arm(ctx)

@@ -55,6 +55,7 @@ func (st *state) handle(fx *effects, m message) {
 		fx.answer(m, st.credentials(fx.now))
 	case *nodepb.LoginResult:
 		st.throttle.result(req.GetOk(), fx.now)
+		fx.throttled = true
 	case *nodepb.Bind:
 		st.handleBind(fx, m, req)
 	case *nodepb.Unbind:
@@ -258,8 +259,8 @@ func (st *state) nextTick() (next time.Time) {
 }
 
 // mayRest reports whether the account can be read again from the store without loss.
-func (st *state) mayRest(now time.Time) bool {
-	return !st.loading && st.work == nil && len(st.sessions) == 0 && !st.throttle.matters(now)
+func (st *state) mayRest() bool {
+	return !st.loading && st.work == nil && len(st.sessions) == 0
 }
 
 // abandon answers everybody who waits, because the actor ends.

@@ -199,22 +199,19 @@ func TestCodesOfErrors(t *testing.T) {
 
 func TestMayRest(t *testing.T) {
 	b := newBench(t)
-	if !b.st.mayRest(t0) {
+	if !b.st.mayRest() {
 		t.Fatal("an idle account stays")
 	}
 	b.ask(setItem("a@x"))
-	if b.st.mayRest(t0) {
+	if b.st.mayRest() {
 		t.Fatal("it rests with a change under way")
 	}
 	b.answer(uint64(1), nil)
-	for range freeFailures {
-		b.st.throttle.result(false, t0)
-	}
-	if b.st.mayRest(t0) || !b.st.mayRest(t0.Add(throttleSpell+time.Second)) {
-		t.Fatal("the throttle doesn't matter")
+	if !b.st.mayRest() {
+		t.Fatal("an account with nothing to do stays")
 	}
 	bound(t, b.st, "1", "balcony")
-	if b.st.mayRest(t0.Add(time.Hour)) {
+	if b.st.mayRest() {
 		t.Fatal("it rests with a session")
 	}
 }

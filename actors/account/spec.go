@@ -11,7 +11,7 @@ import (
 
 const (
 	// IdleTime is after how long without a message an account without sessions is passivated.
-	IdleTime = 5 * time.Minute
+	IdleTime = 30 * time.Second
 	// queueLen bounds the messages that wait for one account: the presence of all its contacts at once.
 	queueLen = 20_000
 )
@@ -26,11 +26,12 @@ type Lanes interface {
 // Supervisor returns the supervisor of a node's accounts, for its tree. An account starts with the first message to its
 // Ref.
 func Supervisor(sys *actors.System, lanes Lanes) *supervision.Dynamic {
+	all := newThrottles()
 	return supervision.NewDynamic(sys, supervision.DynamicSpec{
 		ID: "accounts",
 		Child: actors.Spec{
 			Kind:        Kind,
-			New:         func() actors.Behaviour { return &actor{lanes: lanes} },
+			New:         func() actors.Behaviour { return &actor{lanes: lanes, all: all} },
 			QueueLen:    queueLen,
 			IdleTimeout: IdleTime,
 		},

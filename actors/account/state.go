@@ -89,6 +89,8 @@ type effects struct {
 	watch   []actors.Ref // sessions to monitor
 	// store is run on the directory lane; its result comes to stored.
 	store func(store.Engine) (any, error)
+	// throttled says that the throttle has changed, and is to be remembered.
+	throttled bool
 }
 
 func (fx *effects) cast(c ...cast) { fx.casts = append(fx.casts, c...) }

@@ -1,6 +1,12 @@
 package account
 
-import "time"
+import (
+	"hash/maphash"
+	"sync"
+	"time"
+
+	"github.com/jackdaw-im/jackdaw/ident"
+)
 
 // A wrong password costs nothing the first few times, then each further one holds the answer back twice as long. The
 // count is forgotten after a good login or a quiet spell. It is kept by name, known or unknown, so that the answers for
@@ -54,5 +60,29 @@ func (t *throttle) wait(now time.Time) time.Duration {
 	return d
 }
 
-// matters reports whether the count is worth keeping the account in memory for.
-func (t *throttle) matters(now time.Time) bool { return t.wait(now) > 0 }
+// throttles remembers the throttles of all names in a room of fixed size, while their accounts sleep: a made-up name must cost no
+// more than a real one, and a million of them no more than one. Names that fall on one place share its count; what that
+// costs them is a later answer to a wrong password. Safe for concurrent use.
+type throttles struct {
+	seed  maphash.Seed
+	mu    sync.Mutex
+	slots [1 << 15]throttle
+}
+
+func newThrottles() *throttles { return &throttles{seed: maphash.MakeSeed()} }
+
+func (t *throttles) slot(user ident.UserID) *throttle {
+	return &t.slots[maphash.String(t.seed, string(user))%uint64(len(t.slots))]
+}
+
+func (t *throttles) load(user ident.UserID) throttle {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return *t.slot(user)
+}
+
+func (t *throttles) save(user ident.UserID, v throttle) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	*t.slot(user) = v
+}

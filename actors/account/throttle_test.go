@@ -1,8 +1,11 @@
 package account
 
 import (
+	"fmt"
 	"testing"
 	"time"
+
+	"github.com/jackdaw-im/jackdaw/ident"
 )
 
 func TestThrottle(t *testing.T) {
@@ -14,11 +17,8 @@ func TestThrottle(t *testing.T) {
 		}
 		th.failed(now)
 	}
-	if !th.matters(now) {
-		t.Fatal("a slowed account may be forgotten")
-	}
 	later := now.Add(throttleSpell + time.Second)
-	if th.wait(later) != 0 || th.matters(later) {
+	if th.wait(later) != 0 {
 		t.Fatal("the failures are not forgotten after a quiet spell")
 	}
 	th.failed(later)
@@ -30,5 +30,22 @@ func TestThrottle(t *testing.T) {
 	th.succeeded()
 	if th.wait(later) != 0 {
 		t.Fatal("a good login doesn't clear the failures")
+	}
+}
+
+func TestThrottlesOfSleepers(t *testing.T) {
+	now := time.Unix(1_000_000, 0)
+	all := newThrottles()
+	for i := range 100_000 { // more names than there is room for
+		user := ident.UserID(fmt.Sprint(i, "@example.org"))
+		th := all.load(user)
+		th.failed(now)
+		all.save(user, th)
+		if got := all.load(user); got != th || got.failures == 0 {
+			t.Fatalf("%s: %+v, kept as %+v", user, th, got)
+		}
+	}
+	if all.load("0@example.org").failures == 0 {
+		t.Fatal("the first name is forgotten")
 	}
 }
