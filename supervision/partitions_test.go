@@ -136,7 +136,7 @@ type lingering struct{ ended *atomic.Int64 }
 func (*lingering) Init(*actors.Context, any) error   { return nil }
 func (*lingering) Handle(*actors.Context, any) error { return nil }
 func (l *lingering) Terminate(*actors.Context, actors.Reason) {
-	time.Sleep(time.Second)
+	<-time.After(time.Second)
 	l.ended.Add(1)
 }
 

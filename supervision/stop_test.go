@@ -19,8 +19,10 @@ import (
 
 // observed is run with a system whose log can be read.
 func observed(t *testing.T, f func(r *rig, logs *observer.ObservedLogs)) {
-	core, logs := observer.New(zapcore.InfoLevel)
-	runWith(t, actors.Config{Logger: zap.New(core)}, func(r *rig) { f(r, logs) })
+	synctest.Test(t, func(t *testing.T) {
+		core, logs := observer.New(zapcore.InfoLevel)
+		within(t, actors.Config{Logger: zap.New(core)}, func(r *rig) { f(r, logs) })
+	})
 }
 
 // slow is a worker whose end takes as long as its arguments say.
@@ -39,7 +41,7 @@ type slow struct {
 }
 
 func (s *slow) Terminate(ctx *actors.Context, reason actors.Reason) {
-	time.Sleep(s.takes)
+	<-time.After(s.takes)
 	s.child.Terminate(ctx, reason)
 }
 

@@ -110,28 +110,30 @@ func (r *rig) want(lines string) {
 	}
 }
 
-func run(t *testing.T, f func(r *rig)) { runWith(t, actors.Config{}, f) }
+// run runs a test in fake time.
+func run(t *testing.T, f func(r *rig)) {
+	synctest.Test(t, func(t *testing.T) { within(t, actors.Config{}, f) })
+}
 
-func runWith(t *testing.T, cfg actors.Config, f func(r *rig)) {
-	synctest.Test(t, func(t *testing.T) {
-		cfg.Workers, cfg.Node = 2, "n@1"
-		r := &rig{t: t, sys: actors.NewSystem(cfg), j: &journal{}, hang: make(chan struct{})}
-		if err := r.sys.Start(); err != nil {
-			t.Fatal(err)
-		}
-		defer func() { // after a failure too: the bubble waits for every goroutine
-			if r.root != nil {
-				if err := r.root.Stop(context.Background()); err != nil {
-					t.Error(err)
-				}
-			}
-			close(r.hang)
-			if err := r.sys.Stop(context.Background()); err != nil {
+// within runs it with a system.
+func within(t *testing.T, cfg actors.Config, f func(r *rig)) {
+	cfg.Workers, cfg.Node = 2, "n@1"
+	r := &rig{t: t, sys: actors.NewSystem(cfg), j: &journal{}, hang: make(chan struct{})}
+	if err := r.sys.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { // after a failure too: the bubble waits for every goroutine
+		if r.root != nil {
+			if err := r.root.Stop(context.Background()); err != nil {
 				t.Error(err)
 			}
-		}()
-		f(r)
-	})
+		}
+		close(r.hang)
+		if err := r.sys.Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+	}()
+	f(r)
 }
 
 func TestStrategies(t *testing.T) {
