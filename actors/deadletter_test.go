@@ -176,3 +176,23 @@ func TestBoundsAreExact(t *testing.T) {
 		})
 	}
 }
+
+// TestNilIsNoMessage: it is refused, and stops nobody from hearing what comes after it.
+func TestNilIsNoMessage(t *testing.T) {
+	bubble(t, actors.Config{}, func(t *testing.T, s *actors.System) {
+		a := newAgent(t, s, "a", &restarter{}, func(s *actors.Spec) { s.Blocking = true })
+		g := make(gate)
+		_ = a.cast(g.wait)
+		for i := range 3 {
+			if s.Cast(a.ref(), nil) == nil || s.Answer(a.ref(), nil) == nil {
+				t.Error("nil is taken")
+			}
+			_ = s.Cast(a.ref(), i)
+		}
+		if v, err := s.Call(t.Context(), actors.Ref{Kind: "agent", ID: "nobody"}, nil); v != nil || !errors.Is(err, actors.ErrNoProc) {
+			t.Errorf("a call is a message, whatever it asks: %v, %v", v, err)
+		}
+		close(g)
+		a.wants(t, "[0 1 2]")
+	})
+}

@@ -2,6 +2,7 @@ package actors
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"runtime"
@@ -156,7 +157,12 @@ func (s *System) Answer(to Ref, msg any) error { return s.send(to, msg, true) }
 // maxFinds is how many actors of one name, each of which ends before it can be given a message, a sender looks for.
 const maxFinds = 64
 
+var errNoMessage = errors.New("actors: nil is no message")
+
 func (s *System) send(to Ref, msg any, answer bool) error {
+	if msg == nil { // which is what an empty queue gives
+		return errNoMessage
+	}
 	if s.router != nil && to.Node != s.cfg.Node {
 		if taken, err := s.router.Route(to, msg); taken {
 			return err

@@ -26,7 +26,9 @@ type DynamicSpec struct {
 	// ID names it among its siblings.
 	ID string
 	// Child makes each of them.
-	Child   actors.Spec
+	Child actors.Spec
+	// Restart says whether one that crashes is started again. One that ends in order is gone, whatever this says: OTP's permanent
+	// children would come back, but here an idle entity ends to be started by its next message.
 	Restart Restart
 	// Shutdown is how long they may all take to stop; 0 is DefaultShutdown.
 	Shutdown time.Duration

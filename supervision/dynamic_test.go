@@ -29,6 +29,9 @@ func TestDynamicRestartsAndForgets(t *testing.T) {
 		live    int64
 	}{
 		{supervision.Permanent, "crash", "-x +x", 1},
+		{supervision.Permanent, "stop", "-x", 0},
+		{supervision.Transient, "crash", "-x +x", 1},
+		{supervision.Transient, "stop", "-x", 0},
 		{supervision.Temporary, "crash", "-x", 0},
 		{supervision.Temporary, "stop", "-x", 0},
 	} {
