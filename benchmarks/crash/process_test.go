@@ -10,8 +10,8 @@ import (
 	"github.com/jackdaw-im/jackdaw/internal/testnode"
 )
 
-// roundsFlag is for longer runs: go test -run TestKill9 -rounds=20 ./benchmarks/crash
-var roundsFlag = flag.Int("rounds", 3, "crashes of the real server in TestKill9")
+// roundsFlag is for shorter or longer runs: go test -run TestKill9 -rounds=3 ./benchmarks/crash
+var roundsFlag = flag.Int("rounds", 20, "crashes of the real server in TestKill9")
 
 // TestKill9 crashes the real binary. The race detector would look at this process only, which the other tests let it do.
 func TestKill9(t *testing.T) {
