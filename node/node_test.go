@@ -152,6 +152,7 @@ func TestTreeIsAsPrinted(t *testing.T) {
 	}
 	const want = `jackdaw (supervisor)
   admin (permanent)
+  memory (permanent)
   messaging (supervisor)
     lanes (supervisor)
       mail-0 (permanent)

@@ -7,7 +7,6 @@ import (
 	"net"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -22,10 +21,6 @@ import (
 
 // drainTime is how long a server that was told to end may take. It leaves room below the ten seconds that those who run it give it.
 const drainTime = 9 * time.Second
-
-// gcPercent is how much garbage, in percent of what lives, is let pile up. Idle connections live long and make none, so that
-// Go's default of 100 would nearly double their memory; below 75 the collector's work begins to show (docs/BENCHMARKS.md).
-const gcPercent = 75
 
 func newServe(c *console) *cobra.Command {
 	cmd := &cobra.Command{
@@ -62,9 +57,6 @@ has, and is gone within ten seconds. SIGHUP reads the certificate again.`,
 
 // serve runs a server until a signal ends it, or it ends by itself.
 func serve(c *console, cfg *config.Config, log *zap.Logger) error {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
-	}
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	defer signal.Stop(signals)
