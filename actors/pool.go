@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/jackdaw-im/jackdaw/telemetry"
 )
 
 // Times of the pool.
@@ -244,7 +246,7 @@ func (w *worker) end(msg any) bool {
 		level = zap.WarnLevel
 	}
 	w.pool.log.Log(level, "a long handler has returned", refField(w.running.Load().ref),
-		zap.String("message", fmt.Sprintf("%T", msg)), zap.Duration("took", took))
+		zap.String(telemetry.KeyMessage, fmt.Sprintf("%T", msg)), zap.Duration(telemetry.KeyTook, took))
 	return true
 }
 

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/jackdaw-im/jackdaw/telemetry"
 )
 
 // Owner is what started an actor and hears of its end: a supervisor. Exited is called on the actor's own turn and must not
@@ -432,7 +434,7 @@ func (p *process) leave(reason Reason, ph phase) {
 func (p *process) terminate(t Terminator, reason Reason) {
 	defer func() {
 		if v := recover(); v != nil {
-			p.sys.log.Warn("an actor crashed while it terminated", refField(p.ref), anyField("panic", v))
+			p.sys.log.Warn("an actor crashed while it terminated", refField(p.ref), anyField(telemetry.KeyPanic, v))
 		}
 	}()
 	t.Terminate(&p.ctx, reason)

@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 
 	"go.uber.org/zap"
+
+	"github.com/jackdaw-im/jackdaw/telemetry"
 )
 
 // markLow is the shortest queue worth noting; marks are at powers of two from there.
@@ -103,5 +105,5 @@ func (s *System) Snapshot() Snapshot {
 	return snap
 }
 
-func refField(r Ref) zap.Field             { return zap.Stringer("actor", r) }
+func refField(r Ref) zap.Field             { return zap.Stringer(telemetry.KeyActor, r) }
 func anyField(key string, v any) zap.Field { return zap.Any(key, v) }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/jackdaw-im/jackdaw/actors"
 	"github.com/jackdaw-im/jackdaw/actors/session"
+	"github.com/jackdaw-im/jackdaw/telemetry"
 )
 
 // Config says what a gateway listens on and what it allows. Zero fields get the defaults below.
@@ -240,7 +241,7 @@ func (s *Server) accept(ln net.Listener, direct bool) {
 		case errors.Is(err, net.ErrClosed):
 			return
 		default:
-			s.log.Warn("can't accept a connection", zap.Error(err), zap.Duration("pause", pause))
+			s.log.Warn("can't accept a connection", zap.Error(err), zap.Duration(telemetry.KeyPause, pause))
 			select {
 			case <-time.After(pause):
 			case <-s.ctx.Done():
@@ -266,7 +267,7 @@ func (s *Server) welcome(conn net.Conn, direct bool) {
 	if err != nil {
 		s.count.Open.Add(-1)
 		_ = conn.Close()
-		s.log.Debug("a connection ended before its stream", zap.Stringer("remote", conn.RemoteAddr()), zap.Error(err))
+		s.log.Debug("a connection ended before its stream", zap.Stringer(telemetry.KeyRemote, conn.RemoteAddr()), zap.Error(err))
 	}
 }
 

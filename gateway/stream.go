@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackdaw-im/jackdaw/actors"
 	"github.com/jackdaw-im/jackdaw/actors/session"
+	"github.com/jackdaw-im/jackdaw/telemetry"
 	"github.com/jackdaw-im/jackdaw/xmpp"
 )
 
@@ -255,7 +256,7 @@ func (st *stream) end(c session.Closed) {
 // cast sends to the session. One that is gone has closed this connection, or its end does so here.
 func (st *stream) cast(msg any) {
 	if err := st.srv.cfg.Cast(st.session, msg); err != nil {
-		st.srv.log.Debug("a session is gone before its connection", zap.Stringer("session", st.session), zap.Error(err))
+		st.srv.log.Debug("a session is gone before its connection", zap.Stringer(telemetry.KeySession, st.session), zap.Error(err))
 		if !st.closing() { // else it ends once all is written
 			_ = st.conn.Close()
 		}

@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/jackdaw-im/jackdaw/actors"
+	"github.com/jackdaw-im/jackdaw/telemetry"
 )
 
 // Defaults of DynamicSpec. Intensity and period are of one partition, which may have a hundred thousand children.
@@ -212,8 +213,8 @@ func (d *dynamic) Handle(ctx *actors.Context, msg any) error {
 func (d *dynamic) crashed(ctx *actors.Context, m crashed) {
 	spec := &d.part.dyn.spec
 	again := spec.Restart != Temporary && d.ending == nil
-	ctx.Log().Error("a child crashed", zap.String("supervisor", d.part.id), refField(m.child.Ref()),
-		zap.Stringer("reason", m.reason), zap.Int("restarts", len(d.restarts)), zap.Bool("restart", again))
+	ctx.Log().Error("a child crashed", zap.String(telemetry.KeySupervisor, d.part.id), refField(m.child.Ref()),
+		zap.Stringer(telemetry.KeyReason, m.reason), zap.Int(telemetry.KeyRestarts, len(d.restarts)), zap.Bool(telemetry.KeyRestart, again))
 	if !again {
 		if m.child.End(m.reason) {
 			d.part.left()
@@ -228,7 +229,7 @@ func (d *dynamic) crashed(ctx *actors.Context, m crashed) {
 		}
 	}
 	if d.restarts = append(keep, now); len(d.restarts) > spec.Intensity {
-		ctx.Log().Error("too many restarts; the supervisor ends", zap.String("supervisor", d.part.id), zap.Int("intensity", spec.Intensity), zap.Duration("period", spec.Period))
+		ctx.Log().Error("too many restarts; the supervisor ends", zap.String(telemetry.KeySupervisor, d.part.id), zap.Int(telemetry.KeyIntensity, spec.Intensity), zap.Duration(telemetry.KeyPeriod, spec.Period))
 		if m.child.End(m.reason) {
 			d.part.left()
 		}
@@ -263,7 +264,7 @@ func (d *dynamic) giveUp(ctx *actors.Context) {
 		}
 	})
 	if n > 0 {
-		ctx.Log().Error("children did not stop in time and are left behind", zap.String("supervisor", d.part.id), zap.Int("children", n))
+		ctx.Log().Error("children did not stop in time and are left behind", zap.String(telemetry.KeySupervisor, d.part.id), zap.Int(telemetry.KeyChildren, n))
 	}
 	ctx.Stop(*d.ending)
 }

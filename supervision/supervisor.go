@@ -7,9 +7,10 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/jackdaw-im/jackdaw/actors"
+	"github.com/jackdaw-im/jackdaw/telemetry"
 )
 
-func refField(r actors.Ref) zap.Field { return zap.Stringer("actor", r) }
+func refField(r actors.Ref) zap.Field { return zap.Stringer(telemetry.KeyActor, r) }
 func errField(err error) zap.Field    { return zap.Error(err) }
 
 // supArgs is what a supervisor starts with. up hears of its start; it is set by whoever starts it.
@@ -259,7 +260,7 @@ func withID(spec SupervisorSpec, id string) SupervisorSpec {
 // fails has used up what restarting can do.
 func (s *supervisor) startFailed(ctx *actors.Context, k *kid, err error) {
 	if s.started { // before, the error goes up to whoever starts the tree, and is told there
-		ctx.Log().Error("a child can't be started", zap.String("supervisor", s.spec.ID), zap.String("child", k.spec.ID), zap.Error(err))
+		ctx.Log().Error("a child can't be started", zap.String(telemetry.KeySupervisor, s.spec.ID), zap.String(telemetry.KeyChild, k.spec.ID), zap.Error(err))
 	}
 	s.end(actors.Crashed(&StartError{s.spec.ID, k.spec.ID, err}))
 }
@@ -309,8 +310,8 @@ func (s *supervisor) abandon(ctx *actors.Context, m stopTimeout) {
 	if m.k.child != m.child || !s.under(m.k, true) {
 		return
 	}
-	ctx.Log().Error("a child did not stop in time and is left behind", zap.String("supervisor", s.spec.ID),
-		zap.String("child", m.k.spec.ID), refField(m.child.Ref()))
+	ctx.Log().Error("a child did not stop in time and is left behind", zap.String(telemetry.KeySupervisor, s.spec.ID),
+		zap.String(telemetry.KeyChild, m.k.spec.ID), refField(m.child.Ref()))
 	m.child.End(actors.Killed)
 	m.k.child, m.k.up = nil, false
 	s.done()
@@ -356,8 +357,8 @@ func (s *supervisor) decide(ctx *actors.Context, m childExited) {
 	k := m.k
 	again := k.again(m.reason)
 	if !m.reason.IsNormal() {
-		ctx.Log().Error("a child crashed", zap.String("supervisor", s.spec.ID), zap.String("child", k.spec.ID),
-			zap.Stringer("reason", m.reason), zap.Int("restarts", len(s.restarts)), zap.Bool("restart", again))
+		ctx.Log().Error("a child crashed", zap.String(telemetry.KeySupervisor, s.spec.ID), zap.String(telemetry.KeyChild, k.spec.ID),
+			zap.Stringer(telemetry.KeyReason, m.reason), zap.Int(telemetry.KeyRestarts, len(s.restarts)), zap.Bool(telemetry.KeyRestart, again))
 	}
 	if k.gone {
 		k.child, k.gone = nil, false
@@ -370,8 +371,8 @@ func (s *supervisor) decide(ctx *actors.Context, m childExited) {
 		return
 	}
 	if s.exhausted(ctx.Now()) {
-		ctx.Log().Error("too many restarts; the supervisor ends", zap.String("supervisor", s.spec.ID),
-			zap.Int("intensity", s.spec.Intensity), zap.Duration("period", s.spec.Period))
+		ctx.Log().Error("too many restarts; the supervisor ends", zap.String(telemetry.KeySupervisor, s.spec.ID),
+			zap.Int(telemetry.KeyIntensity, s.spec.Intensity), zap.Duration(telemetry.KeyPeriod, s.spec.Period))
 		s.end(actors.Shutdown)
 		return
 	}

@@ -1,26 +1,27 @@
 package telemetry
 
 // The keys of log entries. A message is constant, in lower case, and never holds what users wrote; what varies stands under one of
-// these, so that a search for a key finds every entry about it.
+// these, so that a search for a key finds every entry about it. What went wrong is zap.Error's, under "error".
 const (
 	KeyActor       = "actor"       // kind/id of the actor it is about
 	KeyAddress     = "address"     // HOST:PORT that the server listens on
 	KeyChild       = "child"       // id of a child of a supervisor
 	KeyChildren    = "children"    // how many of them
 	KeyDuration    = "duration"    // how long it took or will take
-	KeyError       = "error"       // what went wrong
 	KeyExitCode    = "exit_code"   // of this process
 	KeyFile        = "file"        // a path
 	KeyFingerprint = "fingerprint" // SHA-256 of a certificate
 	KeyFolder      = "folder"      // the data folder
 	KeyFree        = "free_bytes"  // of the data folder's disk
 	KeyIntensity   = "intensity"   // restarts that a supervisor bears
+	KeyItems       = "items"       // messages and acknowledgements in a commit
 	KeyMessage     = "message"     // type of a message between actors, never its content
+	KeyPanic       = "panic"       // what an actor panicked with
 	KeyPause       = "pause"       // how long something waits before it goes on
 	KeyPeriod      = "period"      // of the intensity
 	KeyReason      = "reason"      // why something ended or is refused
 	KeyRemote      = "remote"      // a client's network address
-	KeyRestart     = "restart"     // restart type of a child
+	KeyRestart     = "restart"     // whether a child is started again
 	KeyRestarts    = "restarts"    // in the period
 	KeySession     = "session"     // id of a session actor
 	KeySignal      = "signal"      // that the process got
@@ -29,5 +30,4 @@ const (
 	KeyTook        = "took"        // how long a handler ran
 	KeyUser        = "user"        // bare address of a user, in the log of administration only
 	KeyUsers       = "users"       // how many of them
-	KeyVersion     = "version"     // of this program
 )

@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackdaw-im/jackdaw/actors"
 	"github.com/jackdaw-im/jackdaw/store"
+	"github.com/jackdaw-im/jackdaw/telemetry"
 )
 
 // The pause before a commit of unknown outcome is repeated: it doubles from one to the other.
@@ -246,7 +247,7 @@ func (m *mailLane) write(ctx *actors.Context, b *store.Batch) (sure bool, err er
 		}
 		sure = false // a panic of the engine says as little about the outcome as any other error
 		m.lanes.Counters.Retries.Add(1)
-		ctx.Log().Error("a commit has no known outcome and is repeated", zap.Error(err), zap.Int("items", items))
+		ctx.Log().Error("a commit has no known outcome and is repeated", zap.Error(err), zap.Int(telemetry.KeyItems, items))
 		time.Sleep(pause)
 	}
 }

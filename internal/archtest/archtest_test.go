@@ -43,6 +43,7 @@ func rules(levels Levels, root fs.FS) []rule {
 		{"goroutines", Goroutines},
 		{"clocks", Clocks},
 		{"sleeps", Sleeps},
+		{"log keys", LogKeys},
 		{"names", Names},
 		{"unfinished", Unfinished},
 		{"five files", Shape},

@@ -116,6 +116,18 @@ func TestSleeps(t *testing.T) {
 	})
 }
 
+func TestLogKeys(t *testing.T) {
+	src := func(file, field string) []string {
+		return []string{file, "package a\n\nimport \"go.uber.org/zap\"\n\nfunc f(log *zap.Logger) { log.Info(\"done\", " + field + ") }\n"}
+	}
+	hunt(t, LogKeys, []planted{
+		{"telemetry's", src("a/a.go", "zap.Int(telemetry.KeyUsers, 1)"), nil},
+		{"written out", src("a/a.go", `zap.Int("users", 1)`), []string{`a/a.go:5: [log keys] the key "users" is written out: who searches`}},
+		{"an error's", src("a/a.go", "zap.Error(nil)"), nil},
+		{"in a test", src("a/a_test.go", `zap.Int("users", 1)`), nil},
+	})
+}
+
 func TestNames(t *testing.T) {
 	hunt(t, Names, []planted{
 		{"good", []string{"store/a.go", "package store\n\nfunc (t T) init() {}\n"}, nil},

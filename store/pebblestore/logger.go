@@ -5,6 +5,8 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"go.uber.org/zap"
+
+	"github.com/jackdaw-im/jackdaw/telemetry"
 )
 
 // logger passes Pebble's words on. A Fatalf ends the process; it returns only if Options.Exit does, in tests.
@@ -13,13 +15,13 @@ type logger struct{ e *Engine }
 // Infof implements pebble.Logger.
 func (l logger) Infof(format string, args ...any) {
 	if l.e.o.Logger.Core().Enabled(zap.DebugLevel) {
-		l.e.o.Logger.Debug("pebble", zap.String("text", fmt.Sprintf(format, args...)))
+		l.e.o.Logger.Debug("pebble", zap.String(telemetry.KeyText, fmt.Sprintf(format, args...)))
 	}
 }
 
 // Errorf implements pebble.Logger.
 func (l logger) Errorf(format string, args ...any) {
-	l.e.o.Logger.Warn("pebble", zap.String("text", fmt.Sprintf(format, args...)))
+	l.e.o.Logger.Warn("pebble", zap.String(telemetry.KeyText, fmt.Sprintf(format, args...)))
 }
 
 // Fatalf implements pebble.Logger.
@@ -30,18 +32,18 @@ func (e *Engine) events() *pebble.EventListener {
 	return &pebble.EventListener{
 		BackgroundError: e.space.backgroundError,
 		DataCorruption: func(i pebble.DataCorruptionInfo) {
-			e.o.Logger.Error("stored data is damaged", zap.String("file", i.Path), zap.Error(i.Details))
+			e.o.Logger.Error("stored data is damaged", zap.String(telemetry.KeyFile, i.Path), zap.Error(i.Details))
 		},
 		WriteStallBegin: func(i pebble.WriteStallBeginInfo) {
 			e.space.stallBegan(e.o.Now())
-			e.o.Logger.Warn("store makes writers wait", zap.String("reason", i.Reason))
+			e.o.Logger.Warn("store makes writers wait", zap.String(telemetry.KeyReason, i.Reason))
 		},
 		WriteStallEnd: func() {
 			e.space.stallEnded()
 			e.o.Logger.Info("store writes go on")
 		},
 		DiskSlow: func(i pebble.DiskSlowInfo) {
-			e.o.Logger.Warn("disk is slow", zap.String("file", i.Path), zap.Duration("duration", i.Duration))
+			e.o.Logger.Warn("disk is slow", zap.String(telemetry.KeyFile, i.Path), zap.Duration(telemetry.KeyDuration, i.Duration))
 		},
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/jackdaw-im/jackdaw/store"
+	"github.com/jackdaw-im/jackdaw/telemetry"
 )
 
 // space knows how much room the disk has and what is refused for lack of it. Only the watch goroutine looks; callers read
@@ -71,9 +72,9 @@ func (s *space) look() {
 	}
 	switch {
 	case was == none && now != none:
-		s.e.o.Logger.Error("store refuses new messages: disk nearly full", zap.String("folder", s.e.dir), zap.Uint64("free_bytes", free))
+		s.e.o.Logger.Error("store refuses new messages: disk nearly full", zap.String(telemetry.KeyFolder, s.e.dir), zap.Uint64(telemetry.KeyFree, free))
 	case was != none && now == none:
-		s.e.o.Logger.Info("store takes messages again", zap.String("folder", s.e.dir), zap.Uint64("free_bytes", free))
+		s.e.o.Logger.Info("store takes messages again", zap.String(telemetry.KeyFolder, s.e.dir), zap.Uint64(telemetry.KeyFree, free))
 	}
 	if now == none {
 		s.fillBallast(free)
@@ -127,7 +128,7 @@ func (s *space) diskFull() {
 	}
 	s.ballast.stands = false
 	err := s.e.o.FS.Remove(s.path)
-	s.e.o.Logger.Error("disk full: ballast deleted to gain time", zap.String("folder", s.e.dir), zap.Error(err))
+	s.e.o.Logger.Error("disk full: ballast deleted to gain time", zap.String(telemetry.KeyFolder, s.e.dir), zap.Error(err))
 }
 
 // fillBallast makes the ballast file if it is not there and there is ample room for it.
@@ -143,7 +144,7 @@ func (s *space) fillBallast(free uint64) {
 		return
 	}
 	if err := writeBallast(s.e.o.FS, s.path, size); err != nil {
-		s.e.o.Logger.Warn("no ballast file", zap.String("folder", s.e.dir), zap.Error(err))
+		s.e.o.Logger.Warn("no ballast file", zap.String(telemetry.KeyFolder, s.e.dir), zap.Error(err))
 		return
 	}
 	s.ballast.stands = true
@@ -200,7 +201,7 @@ func (s *space) backgroundError(err error) {
 	s.trouble.last = err
 	if now := s.e.o.Now(); now.Sub(s.trouble.logged) >= time.Second {
 		s.trouble.logged = now
-		s.e.o.Logger.Warn("store work in the background failed and is tried again", zap.String("folder", s.e.dir), zap.Error(err))
+		s.e.o.Logger.Warn("store work in the background failed and is tried again", zap.String(telemetry.KeyFolder, s.e.dir), zap.Error(err))
 	}
 }
 
@@ -219,7 +220,7 @@ func (s *space) fail(reason string) {
 	s.trouble.Lock()
 	s.trouble.failed = reason
 	s.trouble.Unlock()
-	s.e.o.Logger.Error("store can't go on: process ends", zap.String("folder", s.e.dir), zap.String("reason", reason), zap.Int("exit_code", ExitCode))
+	s.e.o.Logger.Error("store can't go on: process ends", zap.String(telemetry.KeyFolder, s.e.dir), zap.String(telemetry.KeyReason, reason), zap.Int(telemetry.KeyExitCode, ExitCode))
 	_ = s.e.o.Logger.Sync() // the process ends whether or not it works
 	s.e.o.Exit(ExitCode)
 }
