@@ -3,6 +3,8 @@ package gateway
 import (
 	"net"
 	"time"
+
+	"github.com/jackdaw-im/jackdaw/actors/session"
 )
 
 // Transport carries connections whose handshake is done. There is one implementation today, with a parked goroutine per
@@ -56,8 +58,8 @@ type Conn interface {
 // is kept is bounded by maxTail and one write.
 const (
 	maxTail      = 256 << 10
-	highMark     = 64 << 10
-	lowMark      = 16 << 10
+	highMark     = session.HighMark
+	lowMark      = session.LowMark
 	maxTailAge   = 30 * time.Second
 	closeTimeout = 2 * time.Second
 )
