@@ -44,7 +44,7 @@ type Sessions struct {
 	MessagesOut  int64
 	Refused      int64 // messages answered with an error
 	Dropped      int64 // stanzas dropped as the RFCs demand
-	Unanswered   int64 // connections closed for an unanswered ping
+	Unanswered   int64 // connections closed for an unanswered question
 	StreamErrors int64 // streams that the server ended with an error
 }
 

@@ -110,9 +110,9 @@ type Config struct {
 	Software, Version string
 	// ResumeTime is how long a session outlives its socket; 0 means DefaultResumeTime, below 0 none at all.
 	ResumeTime time.Duration
-	// IdlePing is the silence after which a client is pinged; 0 means DefaultIdlePing.
+	// IdlePing is the silence after which a client is asked whether it is there; 0 means DefaultIdlePing.
 	IdlePing time.Duration
-	// PingTimeout is how long an answer to a ping or <r/> may take before the connection is closed; 0 means
+	// PingTimeout is how long an answer to that question may take before the connection is closed; 0 means
 	// DefaultPingTimeout.
 	PingTimeout time.Duration
 	// Counters may be nil.
@@ -138,6 +138,6 @@ type Counters struct {
 	MessagesOut  atomic.Int64 // messages written to clients
 	Refused      atomic.Int64 // messages answered with an error
 	Dropped      atomic.Int64 // stanzas dropped as the RFCs demand
-	Unanswered   atomic.Int64 // connections closed for an unanswered ping
+	Unanswered   atomic.Int64 // connections closed for an unanswered question
 	StreamErrors atomic.Int64 // streams ended with an error
 }

@@ -160,10 +160,10 @@ func (st *state) question(fx *effects) {
 	st.out.skip()
 }
 
-// pingID is the id of the open ping.
+// pingID is the id of the open request.
 func (st *state) pingID() string { return "ping-" + number(st.pings) }
 
-// pong takes a result or an error that the client sent to the server or to its own account: if it answers the open ping,
+// pong takes a result or an error that the client sent to the server or to its own account: if it answers the open request,
 // the client has everything written before that.
 func (st *state) pong(fx *effects, id string) {
 	if st.ask.opened.IsZero() || st.pings == 0 || id != st.pingID() {

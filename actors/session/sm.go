@@ -68,15 +68,15 @@ func (c *counters) covered(h uint32, out *outgoing) (uint64, bool) {
 	return 0, false
 }
 
-// asking paces the questions by which the server finds out what the client has: <r/> with stream management, an XMPP ping
-// without. At most one is open at a time.
+// asking paces the questions by which the server finds out what the client has: <r/> with stream management, a
+// request without (state.question). At most one is open at a time.
 type asking struct {
 	opened time.Time // when the open question was written; zero: none is open
 	last   time.Time // when the last question was written
 	upTo   uint64    // the number of the last stanza before the last question
 }
 
-// askEvery is the least time between two pings, and between two <r/> about the same stanzas.
+// askEvery is the least time between two requests, and between two <r/> about the same stanzas.
 const askEvery = time.Second
 
 // keptUnasked is how many stanzas other than rows are kept for a resumption before the client is asked about them.

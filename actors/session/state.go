@@ -68,7 +68,7 @@ type state struct {
 	out   outgoing
 	sm    counters
 	ask   asking
-	pings uint64 // number of the last ping
+	pings uint64 // number of the last request that asks what the client has
 
 	epoch      uint64 // of the attachment
 	rewritten  uint64 // rows up to this number were written before the present attachment
