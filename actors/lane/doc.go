@@ -1,8 +1,9 @@
 // Package lane is the way to the store: nobody else calls the engine.
 //
 // Mail lanes take appends, acknowledgements and reads of mailboxes as casts and answer them as messages. A lane gathers what
-// queued up while it made its last commit, and commits that at once: no timer, and a batch is as big as the load makes it. A
-// mailbox always has the same lane, so what it asks for happens in the order in which it asked.
+// queued up while it made its last commit, and commits that at once: a batch is as big as the load makes it. Only a small one
+// waits a little for more, and acknowledgements alone wait for company. A mailbox always has the same lane, so what it asks for
+// happens in the order in which it asked.
 //
 // Directory lanes run closures on accounts, rosters and devices, as calls of an account. A walker looks for expired rows at a
 // slow pace and tells their mailboxes.
