@@ -74,10 +74,12 @@ func run(args []string, c *console) int {
 	return exitFailure
 }
 
-// complain writes an error. One that is several has a line for each.
+// complain writes an error. One that is several has a line for each; cobra's suggestions come with empty ones.
 func complain(to io.Writer, err error) {
 	for _, line := range strings.Split(err.Error(), "\n") {
-		_, _ = fmt.Fprintf(to, "jackdaw: %s\n", line)
+		if line = strings.TrimSpace(line); line != "" {
+			_, _ = fmt.Fprintf(to, "jackdaw: %s\n", line)
+		}
 	}
 }
 
