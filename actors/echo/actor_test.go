@@ -169,26 +169,6 @@ func TestEchoGivesUp(t *testing.T) {
 	})
 }
 
-func TestEchoIsBounded(t *testing.T) {
-	run(t, func(r *rig) {
-		r.codes = slices.Repeat([]nodepb.Code{nodepb.Code_CODE_UNSPECIFIED}, maxUnderway)
-		for i := range uint64(maxUnderway) {
-			if err := r.sys.Cast(Ref(), message(i+1, i+1, "<body>x</body>")); err != nil {
-				t.Fatal(err)
-			}
-			if i%1000 == 0 {
-				synctest.Wait()
-			}
-		}
-		synctest.Wait()
-		r.mu.Lock()
-		r.heard = nil
-		r.mu.Unlock()
-		r.send(maxUnderway+1, maxUnderway+1, "one too many")
-		r.want(fmt.Sprint(maxUnderway+1, " LATER"))
-	})
-}
-
 func TestEchoLivesAgain(t *testing.T) {
 	run(t, func(r *rig) {
 		r.codes = []nodepb.Code{nodepb.Code_CODE_UNSPECIFIED}

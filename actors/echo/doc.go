@@ -14,14 +14,13 @@
 //
 //  1. A session casts *nodepb.Deliver, as it would to a user's mailbox, since its Config maps echo@DOMAIN to Ref. It keeps the
 //     message and casts it again until it hears an Outcome.
-//  2. So the same message may come twice, or too early when one before it was lost on the way. The numbers in it tell which
-//     (senders.take, state.go): a resend is answered again but not echoed again, what comes too early is answered GAP.
+//  2. So the same message may come twice, or too early when one before it was lost on the way. mailbox.Endpoint looks at the
+//     numbers in it (Take): a resend is answered again but not echoed again, what comes too early is answered GAP, and with
+//     too much under way the session hears LATER: nothing queues up without bound.
 //  3. The answer is made by a pure function (answer, state.go): no clock, no actor, easy to test. Chat states and receipts have
 //     no text and get no echo. Errors never get one: two programs that answer each other's errors never stop.
-//  4. Now the echo is itself a sender. Its mailbox.Outbox numbers the answer and keeps it until the user's mailbox has it for
-//     good; the actor only casts what the outbox says, tells it of casts that were refused and of the time, and passes on the
-//     mailbox's Outcomes.
-//  5. With too much in the outbox the session hears LATER: nothing queues up without bound.
+//  4. Now the echo is itself a sender. The endpoint numbers the answer (Send) and keeps it until the user's mailbox has it for
+//     good. It hears mailboxes' outcomes and its own timer through Handle.
 //
 // A crash loses the answers under way, and nothing that a user has sent: the sessions still keep what was not answered OK.
 package echo

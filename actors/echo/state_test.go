@@ -21,49 +21,6 @@ func message(seq, base uint64, payload string) *nodepb.Deliver {
 	}
 }
 
-func TestTake(t *testing.T) {
-	type step struct {
-		after     time.Duration
-		seq, base uint64
-		code      nodepb.Code
-		isNew     bool
-	}
-	const ok, gap = nodepb.Code_OK, nodepb.Code_GAP
-	for _, c := range []struct {
-		name  string
-		steps []step
-	}{
-		{"in order", []step{{0, 1, 1, ok, true}, {0, 2, 1, ok, true}, {0, 3, 2, ok, true}}},
-		{"sent again", []step{{0, 1, 1, ok, true}, {0, 2, 1, ok, true}, {0, 1, 1, ok, false}, {0, 2, 1, ok, false}, {0, 3, 1, ok, true}}},
-		{"one was lost", []step{{0, 1, 1, ok, true}, {0, 3, 1, gap, false}, {0, 2, 2, ok, true}, {0, 3, 2, ok, true}}},
-		{"a stranger in the middle", []step{{0, 8, 7, gap, false}, {0, 7, 7, ok, true}, {0, 8, 7, ok, true}}},
-		{"some were given up", []step{{0, 1, 1, ok, true}, {0, 5, 5, ok, true}}},
-		{"remembered for a while", []step{{0, 1, 1, ok, true}, {rememberTime + time.Second, 1, 1, ok, false}, {time.Second, 2, 2, ok, true}}},
-		{"and then forgotten", []step{{0, 1, 1, ok, true}, {rememberTime + time.Second, 2, 2, ok, true},
-			{rememberTime + time.Second, 3, 3, ok, true}, {2*rememberTime + 2*time.Second, 9, 8, gap, false}}},
-	} {
-		var s senders
-		now := t0
-		for i, st := range c.steps {
-			now = now.Add(st.after)
-			if code, isNew := s.take(message(st.seq, st.base, ""), now); code != st.code || isNew != st.isNew {
-				t.Errorf("%s, step %d: %v and new %v, want %v and %v", c.name, i, code, isNew, st.code, st.isNew)
-			}
-		}
-	}
-}
-
-func TestSendersAreKeptApart(t *testing.T) {
-	var s senders
-	for _, id := range []string{"a", "b"} {
-		d := message(4, 4, "")
-		d.SenderRef = (actors.Ref{Kind: "session", ID: id}).Proto()
-		if _, isNew := s.take(d, t0); !isNew {
-			t.Errorf("%s isn't known by its own number", id)
-		}
-	}
-}
-
 func TestAnswer(t *testing.T) {
 	for _, c := range []struct {
 		name, payload string
