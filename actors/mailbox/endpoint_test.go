@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -41,12 +42,26 @@ func (p *parrot) Handle(ctx *actors.Context, msg any) error {
 }
 
 // listener notes what it hears.
-type listener struct{ heard *[]any }
+type listener struct {
+	mu    sync.Mutex
+	heard []any
+}
 
 func (l *listener) Init(*actors.Context, any) error { return nil }
 func (l *listener) Handle(_ *actors.Context, msg any) error {
-	*l.heard = append(*l.heard, msg)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.heard = append(l.heard, msg)
 	return nil
+}
+
+func (l *listener) take() []any {
+	synctest.Wait()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	heard := l.heard
+	l.heard = nil
+	return heard
 }
 
 // service runs a parrot, one sender, and a mailbox that only listens.
@@ -62,13 +77,13 @@ func service(t *testing.T, test func(p *parrot, send func(seq, base uint64), out
 			}
 		}()
 		p := &parrot{}
-		var toSender, toMailbox []any
+		var toSender, toMailbox listener
 		kind := func(kind string, b actors.Behaviour) actors.Spec {
 			return actors.Spec{Kind: kind, New: func() actors.Behaviour { return b }}
 		}
 		root, err := supervision.StartRoot(sys, supervision.SupervisorSpec{ID: "root", Children: []supervision.ChildSpec{
-			supervision.Actor("parrot", kind("parrot", p), nil), supervision.Actor("sender", kind("sender", &listener{&toSender}), nil),
-			supervision.Actor(romeo, kind(Kind, &listener{&toMailbox}), nil),
+			supervision.Actor("parrot", kind("parrot", p), nil), supervision.Actor("sender", kind("sender", &toSender), nil),
+			supervision.Actor(romeo, kind(Kind, &toMailbox), nil),
 		}})
 		if err != nil {
 			t.Fatal(err)
@@ -86,19 +101,15 @@ func service(t *testing.T, test func(p *parrot, send func(seq, base uint64), out
 			}
 			synctest.Wait()
 		}, func() string {
-			synctest.Wait()
 			var all []string
-			for _, m := range toSender {
+			for _, m := range toSender.take() {
 				all = append(all, fmt.Sprint(m.(*nodepb.Outcome).GetSeq(), "=", m.(*nodepb.Outcome).GetCode()))
 			}
-			toSender = nil
 			return strings.Join(all, " ")
 		}, func() (all []*nodepb.Deliver) {
-			synctest.Wait()
-			for _, m := range toMailbox {
+			for _, m := range toMailbox.take() {
 				all = append(all, m.(*nodepb.Deliver))
 			}
-			toMailbox = nil
 			return all
 		}, sys)
 	})
