@@ -36,9 +36,12 @@ func inMemory() (*Folder, *memstore.Engine) {
 func openSocket(t *testing.T, users Users) (*Socket, string) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "s.sock")
-	s := NewSocket(SocketConfig{Path: path, Users: users, Logger: zap.NewNop(), Status: func() Status {
-		return Status{Domain: "localhost", Version: "v1", Started: time.UnixMicro(1), NotReady: "starting"}
-	}})
+	s := NewSocket(SocketConfig{
+		Path: path, Users: users, Logger: zap.NewNop(), Reserved: func(u ident.UserID) bool { return u == "echo@localhost" },
+		Status: func() Status {
+			return Status{Domain: "localhost", Version: "v1", Started: time.UnixMicro(1), NotReady: "starting"}
+		},
+	})
 	if err := s.Start(); err != nil {
 		t.Fatal(err)
 	}

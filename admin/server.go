@@ -6,6 +6,8 @@ import (
 	"net/http"
 
 	"go.uber.org/zap"
+
+	"github.com/jackdaw-im/jackdaw/ident"
 )
 
 // Config says what a Server offers, and who does it.
@@ -18,7 +20,9 @@ type Config struct {
 	Users Users
 	// Status and Ready must not block. Ready says why the server isn't ready, nil that it is.
 	Status func() Status
-	Ready  func() error
+	// Reserved reports whether an address belongs to a service; nil: none does.
+	Reserved func(ident.UserID) bool
+	Ready    func() error
 	// Metrics answers scrapes.
 	Metrics http.Handler
 	// Logger may be nil.
@@ -38,7 +42,7 @@ func New(cfg Config) *Server {
 		s.http = NewHTTP(HTTPConfig{Addr: cfg.Addr, Ready: cfg.Ready, Metrics: cfg.Metrics, Logger: cfg.Logger})
 	}
 	if cfg.Socket != "" {
-		s.socket = NewSocket(SocketConfig{Path: cfg.Socket, Users: cfg.Users, Status: cfg.Status, Logger: cfg.Logger})
+		s.socket = NewSocket(SocketConfig{Path: cfg.Socket, Users: cfg.Users, Status: cfg.Status, Reserved: cfg.Reserved, Logger: cfg.Logger})
 	}
 	return s
 }

@@ -35,6 +35,8 @@ type SocketConfig struct {
 	Users Users
 	// Status must not block.
 	Status func() Status
+	// Reserved reports whether an address belongs to a service, so that no user may have it; nil: none does.
+	Reserved func(ident.UserID) bool
 	// Logger hears who was created and removed; nil is silence.
 	Logger *zap.Logger
 }
@@ -218,6 +220,8 @@ func (s *Socket) check(u *adminpb.User) error {
 		return fmt.Errorf("%w: %s is not normalised", ErrInvalid, u.GetUser())
 	case id.Domain() != domain:
 		return fmt.Errorf("%w: %s could not log in here, because this server serves %s", ErrInvalid, id, domain)
+	case s.cfg.Reserved != nil && s.cfg.Reserved(id):
+		return fmt.Errorf("%w: messages for %s go to a service of this server and would never reach a user", ErrInvalid, id)
 	case len(u.GetSha1().GetStoredKey()) == 0 || len(u.GetSha256().GetStoredKey()) == 0:
 		return fmt.Errorf("%w: %s has no password", ErrInvalid, id)
 	}

@@ -43,6 +43,9 @@ func TestRefusedUsers(t *testing.T) {
 	if page, err := c.List(t.Context(), "", 10); len(page) != 0 || err != nil {
 		t.Errorf("there are %v, %v", page, err)
 	}
+	if err := c.Create(t.Context(), cheap("echo@localhost")); !errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), "service") {
+		t.Errorf("a service's address: %v", err)
+	}
 	if err := c.Create(t.Context(), cheap("a@example.org")); !strings.Contains(err.Error(), "this server serves localhost") {
 		t.Errorf("the reason isn't told: %v", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"github.com/jackdaw-im/jackdaw/actors/session"
 	"github.com/jackdaw-im/jackdaw/admin"
 	"github.com/jackdaw-im/jackdaw/gateway"
+	"github.com/jackdaw-im/jackdaw/ident"
 	"github.com/jackdaw-im/jackdaw/supervision"
 	"github.com/jackdaw-im/jackdaw/telemetry"
 )
@@ -29,8 +30,10 @@ func (n *Node) newGateway(sessions *supervision.Dynamic) *gateway.Server {
 
 // newAdmin makes the socket in the data folder, and the listener for health, metrics and profiles.
 func (n *Node) newAdmin() *admin.Server {
+	services := n.services()
 	s := admin.New(admin.Config{
-		Addr: n.cfg.Admin, Socket: n.cfg.SocketFile(),
+		Reserved: func(user ident.UserID) bool { _, taken := services[user]; return taken },
+		Addr:     n.cfg.Admin, Socket: n.cfg.SocketFile(),
 		Users:  n.Users(),
 		Status: n.status, Ready: n.Ready, Metrics: telemetry.NewRegistry(n.sources()).Handler(), Logger: n.log,
 	})
