@@ -2,7 +2,11 @@ package admin
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -14,7 +18,10 @@ import (
 )
 
 // Folder manages the users of a server that isn't running, directly in its data folder. No server can start while it is open.
-type Folder struct{ engine store.Engine }
+type Folder struct {
+	engine store.Engine
+	domain string // that the folder's server has served; empty: none has run yet
+}
 
 // OpenFolder opens the data folder of a configuration, and makes it if there is none. Errors a caller may branch on: store.ErrLocked,
 // store.ErrNewer, store.ErrCorrupt.
@@ -26,13 +33,30 @@ func OpenFolder(cfg *config.Config, log *zap.Logger) (*Folder, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Folder{engine}, nil
+	f := &Folder{engine: engine}
+	text, err := os.ReadFile(cfg.DomainFile())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, errors.Join(fmt.Errorf("admin: %w", err), engine.Close())
+	}
+	f.domain = strings.TrimSpace(string(text))
+	return f, nil
 }
 
 func (f *Folder) accounts() store.Accounts { return f.engine.Directory().Accounts() }
 
+// check refuses a user who could never log in at the folder's server.
+func (f *Folder) check(u User) error {
+	if f.domain == "" || u.ID.Domain() == f.domain {
+		return nil
+	}
+	return otherDomain(u.ID, f.domain)
+}
+
 // Create implements Users.
 func (f *Folder) Create(_ context.Context, u User) error {
+	if err := f.check(u); err != nil {
+		return err
+	}
 	a := u.account(time.Now())
 	return fromStore(f.accounts().Create(&a))
 }
@@ -60,6 +84,11 @@ func (f *Folder) List(ctx context.Context, after ident.UserID, limit int) ([]Ent
 
 // Import implements Users.
 func (f *Folder) Import(ctx context.Context, users []User) (int, error) {
+	for _, u := range users {
+		if err := f.check(u); err != nil {
+			return 0, err
+		}
+	}
 	return put(ctx, f.accounts(), users, time.Now())
 }
 

@@ -19,10 +19,10 @@ import (
 // Access is a way to the users of one data folder. Close ends it.
 type Access struct {
 	Users
-	// Domain is where users without one belong: the running server's, or the configured one.
+	// Domain is where users without one belong: the running server's, the one it served last, or the configured one.
 	Domain string
-	// Running says that a server runs and does the work.
-	Running bool
+	// Certain says that users of other domains can't log in: the server runs, or has run, with this one.
+	Certain bool
 
 	close func() error
 }
@@ -70,7 +70,7 @@ func open(ctx context.Context, cfg *config.Config, log *zap.Logger) (*Access, er
 	client, err := Dial(ctx, cfg.SocketFile())
 	switch {
 	case err == nil:
-		return &Access{Users: client, Domain: client.Status().Domain, Running: true, close: client.Close}, nil
+		return &Access{Users: client, Domain: client.Status().Domain, Certain: true, close: client.Close}, nil
 	case errors.Is(err, os.ErrPermission):
 		return nil, fmt.Errorf("admin: no permission for the socket of the running server: become the user who runs it (%w)", err)
 	case !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ECONNREFUSED):
@@ -80,5 +80,9 @@ func open(ctx context.Context, cfg *config.Config, log *zap.Logger) (*Access, er
 	if err != nil {
 		return nil, err
 	}
-	return &Access{Users: folder, Domain: cfg.Domain, close: folder.Close}, nil
+	domain := folder.domain
+	if domain == "" {
+		domain = cfg.Domain
+	}
+	return &Access{Users: folder, Domain: domain, Certain: folder.domain != "", close: folder.Close}, nil
 }

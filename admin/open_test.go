@@ -25,7 +25,7 @@ func TestOpenWithoutServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if a.Running || a.Domain != "localhost" {
+	if a.Certain || a.Domain != "localhost" {
 		t.Errorf("%+v", a)
 	}
 	if err := a.Create(t.Context(), cheap("a@localhost")); err != nil {
@@ -66,7 +66,7 @@ func TestOpenWithServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !a.Running || a.Domain != "example.org" {
+	if !a.Certain || a.Domain != "example.org" {
 		t.Errorf("%+v", a)
 	}
 	if err := a.Create(t.Context(), cheap("a@example.org")); err != nil {
@@ -80,5 +80,41 @@ func TestOpenWithServer(t *testing.T) {
 	}
 	if page, err := users.List(t.Context(), "", 10); len(page) != 1 || err != nil {
 		t.Errorf("%v, %v", page, err)
+	}
+}
+
+// TestOpenAfterServer: once a server has run, the folder knows which users could log in there.
+func TestOpenAfterServer(t *testing.T) {
+	cfg := configFor(t)
+	a, err := Open(t.Context(), cfg, true, zap.NewNop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Create(t.Context(), cheap("before@localhost")); err != nil {
+		t.Error(err)
+	}
+	if err := errors.Join(a.Close(), os.WriteFile(cfg.DomainFile(), []byte("example.org\n"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if a, err = Open(t.Context(), cfg, false, zap.NewNop()); err != nil {
+		t.Fatal(err)
+	}
+	if !a.Certain || a.Domain != "example.org" {
+		t.Errorf("%+v", a)
+	}
+	if err := a.Create(t.Context(), cheap("a@localhost")); !errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), "example.org") {
+		t.Errorf("a user of another domain: %v", err)
+	}
+	if _, err := a.Import(t.Context(), []User{cheap("b@example.org"), cheap("c@localhost")}); !errors.Is(err, ErrInvalid) {
+		t.Errorf("an import of another domain: %v", err)
+	}
+	if err := a.Remove(t.Context(), "before@localhost"); err != nil {
+		t.Errorf("what is there can be removed: %v", err)
+	}
+	if page, err := a.List(t.Context(), "", 10); len(page) != 0 || err != nil {
+		t.Errorf("%v, %v", page, err)
+	}
+	if err := a.Close(); err != nil {
+		t.Error(err)
 	}
 }

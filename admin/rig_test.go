@@ -29,7 +29,7 @@ func cheap(id string) User {
 
 func inMemory() (*Folder, *memstore.Engine) {
 	engine := memstore.New(memstore.Options{})
-	return &Folder{engine}, engine
+	return &Folder{engine: engine}, engine
 }
 
 // open starts a socket of users at localhost and returns it with its path.

@@ -219,7 +219,7 @@ func (s *Socket) check(u *adminpb.User) error {
 	case string(id) != u.GetUser():
 		return fmt.Errorf("%w: %s is not normalised", ErrInvalid, u.GetUser())
 	case id.Domain() != domain:
-		return fmt.Errorf("%w: %s could not log in here, because this server serves %s", ErrInvalid, id, domain)
+		return otherDomain(id, domain)
 	case s.cfg.Reserved != nil && s.cfg.Reserved(id):
 		return fmt.Errorf("%w: messages for %s go to a service of this server and would never reach a user", ErrInvalid, id)
 	case len(u.GetSha1().GetStoredKey()) == 0 || len(u.GetSha256().GetStoredKey()) == 0:

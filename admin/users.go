@@ -127,6 +127,11 @@ func ParseUser(text, domain string) (ident.UserID, error) {
 	return jid.Bare(), nil
 }
 
+// otherDomain refuses a user at a domain that the server doesn't serve.
+func otherDomain(id ident.UserID, domain string) error {
+	return fmt.Errorf("%w: %s could not log in here, because this server serves %s", ErrInvalid, id, domain)
+}
+
 // NewUser makes the keys of a password. It takes about two milliseconds of a core, on purpose.
 func NewUser(id ident.UserID, password string) (User, error) {
 	sha1, sha256, err := sasl.NewCredentials(password)

@@ -82,5 +82,8 @@ func Default() *Config {
 // StoreURL names the embedded store of the data folder, as pebblestore.Open takes it.
 func (c *Config) StoreURL() string { return "pebble:" + filepath.Join(c.Data, "store") }
 
+// DomainFile holds the domain that the data folder's server served last, for who works on the folder while none runs.
+func (c *Config) DomainFile() string { return filepath.Join(c.Data, "domain") }
+
 // SocketFile is where a running server takes administration.
 func (c *Config) SocketFile() string { return filepath.Join(c.Data, "jackdaw.sock") }

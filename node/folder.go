@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/jackdaw-im/jackdaw/config"
@@ -28,6 +29,17 @@ func loadCertificate(cfg *config.Config, now time.Time) (*gateway.Certificate, e
 		return gateway.LoadCertificate(cfg.Certificate, cfg.Key)
 	}
 	return gateway.EnsureCertificate(filepath.Join(cfg.Data, certFile), filepath.Join(cfg.Data, keyFile), cfg.Domain, now)
+}
+
+// rememberDomain leaves word of the served domain, for who adds users while no server runs.
+func rememberDomain(cfg *config.Config) error {
+	if old, err := os.ReadFile(cfg.DomainFile()); err == nil && strings.TrimSpace(string(old)) == cfg.Domain {
+		return nil
+	}
+	if err := os.WriteFile(cfg.DomainFile(), []byte(cfg.Domain+"\n"), 0o600); err != nil {
+		return fmt.Errorf("node: writing down the served domain: %w", err)
+	}
+	return nil
 }
 
 // loadSecret reads the secret that keys the fake salts of unknown users, and makes it first if it isn't there. It must

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/jackdaw-im/jackdaw/config"
 )
 
 func TestSecretOutlivesRestarts(t *testing.T) {
@@ -33,5 +35,19 @@ func TestBrokenSecretIsNamed(t *testing.T) {
 	}
 	if _, err := loadSecret(filepath.Join(dir, "nowhere")); err == nil {
 		t.Fatal("a secret was made in a folder that isn't there")
+	}
+}
+
+func TestDomainIsRemembered(t *testing.T) {
+	cfg := config.Default()
+	cfg.Data = t.TempDir()
+	for _, domain := range []string{"one.example", "one.example", "two.example"} {
+		cfg.Domain = domain
+		if err := rememberDomain(cfg); err != nil {
+			t.Fatal(err)
+		}
+		if text, err := os.ReadFile(cfg.DomainFile()); err != nil || string(text) != domain+"\n" {
+			t.Fatalf("%q, %v", text, err)
+		}
 	}
 }

@@ -98,6 +98,9 @@ func OpenOn(cfg *config.Config, log *zap.Logger, engine store.Engine) (*Node, er
 	}
 	served := *cfg
 	served.Domain = domain.Domain
+	if err := rememberDomain(&served); err != nil {
+		return nil, err
+	}
 	now := time.Now()
 	cert, err := loadCertificate(cfg, now)
 	if err != nil {

@@ -67,7 +67,7 @@ func importUsers(ctx context.Context, c *console, a *admin.Access, from io.Reade
 			_, _ = fmt.Fprintf(c.err, "%d users, %.0f/s\n", i.Done(), float64(i.Done())/time.Since(start).Seconds())
 		},
 	}
-	if a.Running {
+	if a.Certain {
 		im.Domain = a.Domain
 	}
 	done, err := im.Run(ctx, from)

@@ -25,7 +25,7 @@ func newUser(c *console) *cobra.Command {
 the work, and at once; if none runs, the folder is changed directly.
 
 Name the folder with --data if the server was given one. A name without @domain is taken to
-be at the domain that the running server serves, or else at that of --domain.`,
+be at the domain that the server serves, or served last; before its first start at --domain.`,
 		Example: `  jackdaw user add juliet@localhost
   jackdaw user list --data /var/lib/jackdaw`,
 		Args: cobra.NoArgs,
