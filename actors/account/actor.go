@@ -106,6 +106,11 @@ func (a *actor) run(ctx *actors.Context) {
 	for _, c := range a.fx.casts {
 		if !c.ordered() {
 			_ = ctx.Answer(c.to, c.msg) // never refused while its addressee lives
+		} else if _, change := c.msg.(*nodepb.Subscription); change {
+			// In its place among the presence that goes there, if there is room; out of it rather than not at all.
+			if errors.Is(ctx.Cast(c.to, c.msg), actors.ErrOverloaded) {
+				_ = ctx.Answer(c.to, c.msg)
+			}
 		} else if err := ctx.Cast(c.to, c.msg); errors.Is(err, actors.ErrOverloaded) && !c.lossy() {
 			_ = ctx.Answer(c.to, unable)
 		}

@@ -54,7 +54,7 @@ type cast struct {
 // ordered reports whether the message keeps its place among the others to its addressee: what clients see does.
 func (c cast) ordered() bool {
 	switch c.msg.(type) {
-	case *nodepb.Presence, *nodepb.RosterPush:
+	case *nodepb.Presence, *nodepb.RosterPush, *nodepb.Subscription:
 		return true
 	}
 	return false
