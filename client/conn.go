@@ -31,7 +31,8 @@ type Conn struct {
 		conn    net.Conn
 		out     []byte // collected, not written
 		corked  bool   // Run will write out
-		closing bool   // the stream's end was sent
+		running bool   // Run handles what was read
+		closing bool   // Close was called, or the server has ended the stream
 		ended   bool
 		sm      management
 		waiting map[string]chan<- *xmpp.Element // requests without an answer
@@ -111,19 +112,29 @@ func (c *Conn) Resumption() (r Resumption, ok bool) {
 }
 
 // Close ends the stream in order: what was handled is acknowledged, the end is sent, and Run returns nil when the server has ended
-// the stream as well, at the latest after 10 s. Close doesn't wait for that; Done tells.
+// the stream as well, at the latest after 10 s. Close doesn't wait for that; Done tells. The end of a stream that is closed while Run
+// is in a callback is sent when the callback has returned, so that its stanza is acknowledged, too.
 func (c *Conn) Close() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.mu.closing || c.mu.ended {
 		return nil
 	}
+	c.mu.closing = true
+	if c.mu.running {
+		return nil // Run sends the end
+	}
+	c.endLocked()
+	return c.flushLocked()
+}
+
+// endLocked collects the end of the stream.
+func (c *Conn) endLocked() {
 	if c.mu.sm.on && c.mu.sm.told != c.mu.sm.handled {
 		c.mu.out = appendAck(c.mu.out, c.mu.sm.answer())
 	}
-	c.mu.closing = true
+	c.mu.out = append(c.mu.out, "</stream:stream>"...)
 	_ = c.mu.conn.SetReadDeadline(time.Now().Add(closeTime)) // a connection that is gone ends Run anyway
-	return c.writeLocked([]byte("</stream:stream>"))
 }
 
 // Cut closes the socket at once, as a lost network does. The stream can still be resumed.
@@ -161,9 +172,9 @@ func (c *Conn) Run() error {
 
 func (c *Conn) run() error {
 	for {
-		c.cork()
+		c.begin()
 		err := c.handleBuffered()
-		if flushErr := c.uncork(); err == nil {
+		if flushErr := c.finish(); err == nil {
 			err = flushErr
 		}
 		if errors.Is(err, errStreamEnd) {
@@ -250,10 +261,23 @@ func (c *Conn) stanza(e *xmpp.Element) {
 	}
 }
 
-func (c *Conn) cork() {
+// begin opens Run's batch.
+func (c *Conn) begin() {
 	c.mu.Lock()
 	c.mu.corked = true
+	c.mu.running = !c.mu.closing // a stream is ended once
 	c.mu.Unlock()
+}
+
+// finish writes Run's batch, and the end if the stream was closed meanwhile.
+func (c *Conn) finish() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.mu.running && c.mu.closing {
+		c.endLocked()
+	}
+	c.mu.corked, c.mu.running = false, false
+	return c.flushLocked()
 }
 
 func (c *Conn) uncork() error {
