@@ -48,7 +48,7 @@ func (a *agent) Handle(ctx *actors.Context, msg any) error {
 	switch m := msg.(type) {
 	case actors.Down:
 		a.got = append(a.got, fmt.Sprintf("down %s %v", m.Target.ID, m.Reason))
-	case actors.Reply:
+	case *actors.Reply:
 		a.got = append(a.got, fmt.Sprintf("reply %d %v %v", m.ID, m.Value, m.Err))
 	default:
 		a.got = append(a.got, msg)

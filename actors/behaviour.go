@@ -51,7 +51,7 @@ type From struct {
 // CallID names an asynchronous call of this actor.
 type CallID uint64
 
-// Reply is the answer to Context.Call, as a message.
+// Reply is the answer to Context.Call; it comes as the message *Reply, which belongs to whoever gets it.
 type Reply struct {
 	ID    CallID
 	Value any

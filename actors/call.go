@@ -60,7 +60,7 @@ func (p *process) handleReply(r reply) {
 		return // an earlier life's call
 	}
 	p.ext.calls.remove(r.call.id)
-	if err := p.beh.Handle(&p.ctx, Reply{r.call.id, r.v, r.err}); err != nil {
+	if err := p.beh.Handle(&p.ctx, &Reply{r.call.id, r.v, r.err}); err != nil {
 		p.crash(err)
 	}
 }

@@ -184,7 +184,7 @@ func TestMonitorTimerAndAsyncCall(t *testing.T) {
 				switch m := m.(type) {
 				case actors.Down:
 					heard = append(heard, m.Target.ID+" "+m.Reason.String())
-				case actors.Reply:
+				case *actors.Reply:
 					heard = append(heard, fmt.Sprint(m.Err, " after ", time.Since(start).Round(time.Second)))
 				default:
 					heard = append(heard, fmt.Sprint(m, " after ", time.Since(start).Round(time.Second)))

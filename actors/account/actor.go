@@ -47,7 +47,7 @@ func (a *actor) Init(ctx *actors.Context, _ any) error {
 func (a *actor) Handle(ctx *actors.Context, msg any) error {
 	fx := a.begin(ctx)
 	switch m := msg.(type) {
-	case actors.Reply:
+	case *actors.Reply:
 		if m.ID == a.asked {
 			a.st.stored(fx, m.Value, m.Err)
 		}

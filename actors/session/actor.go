@@ -59,7 +59,7 @@ func (a *actor) Handle(ctx *actors.Context, msg any) error {
 		st.rosterPush(fx, m)
 	case *nodepb.EndSession:
 		st.endSession(fx, m)
-	case actors.Reply:
+	case *actors.Reply:
 		if done := a.calls[m.ID]; done != nil {
 			if delete(a.calls, m.ID); len(a.calls) == 0 {
 				a.calls = nil
