@@ -113,8 +113,14 @@ func Clocks(t *Tree) []Finding {
 	return found
 }
 
+// notActors are the packages below actors that are no actor, with what they are.
+var notActors = []place{{"actors/sys", true, "what can be done to any actor from outside"}}
+
 // domainActor reports whether a package is an actor of ours, as opposed to what actors are or a test kit.
-func domainActor(pkg string) bool { return strings.HasPrefix(pkg, "actors/") && !support(pkg) }
+func domainActor(pkg string) bool {
+	return strings.HasPrefix(pkg, "actors/") && !support(pkg) &&
+		!slices.ContainsFunc(notActors, func(p place) bool { return p.covers(pkg) })
+}
 
 // Sleeps checks that tests don't sleep, except in the fake time of synctest: in a function given to synctest.Test, or to a function
 // of the package's tests that gives it to synctest.Test, and in one that calls synctest.Wait, which can be called nowhere else.
