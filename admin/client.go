@@ -12,7 +12,7 @@ import (
 	"github.com/jackdaw-im/jackdaw/proto/adminpb"
 )
 
-// Client manages the users of a running server through its socket. One request runs at a time; more wait.
+// Client manages the users of a running server through its socket, and looks into it. One request runs at a time; more wait.
 type Client struct {
 	status Status
 	mu     struct {
@@ -46,29 +46,48 @@ func Dial(ctx context.Context, socket string) (*Client, error) {
 	return c, nil
 }
 
-// Status is how the server was when the connection began.
+// Status is how the server was when the connection began; of an actor, see ActorStatus.
 func (c *Client) Status() Status { return c.status }
 
-// ask sends one request and waits for its answer.
+// ask sends a request that has one response, and waits for it.
 func (c *Client) ask(ctx context.Context, req *adminpb.Request) (*adminpb.Response, error) {
+	var answer *adminpb.Response
+	err := c.exchange(ctx, req, func(resp *adminpb.Response) error {
+		answer = resp
+		return nil
+	})
+	return answer, err
+}
+
+// exchange sends one request and calls f for each response. Its error is a refusal, ctx's, f's, or that of the connection; after the
+// last three the connection is of no more use.
+func (c *Client) exchange(ctx context.Context, req *adminpb.Request, f func(*adminpb.Response) error) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	stop := context.AfterFunc(ctx, func() { _ = c.mu.conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
-	var resp adminpb.Response
 	err := writeMessage(c.mu.conn, req)
-	if err == nil {
-		err = readMessage(c.mu.r, &resp)
+	for more := err == nil; more; {
+		resp := &adminpb.Response{}
+		if err = readMessage(c.mu.r, resp); err != nil {
+			break
+		}
+		if resp.GetFailure() != nil {
+			return fromFailure(resp.GetFailure())
+		}
+		if err := f(resp); err != nil {
+			_ = c.mu.conn.Close() // the server hears by it that nobody listens
+			return err
+		}
+		more = resp.GetMore()
 	}
 	switch {
 	case err != nil && ctx.Err() != nil:
-		return nil, fmt.Errorf("admin: %w", ctx.Err())
+		return fmt.Errorf("admin: %w", ctx.Err())
 	case err != nil:
-		return nil, fmt.Errorf("%w (the connection to the server ended: %w)", ErrUnknown, err)
-	case resp.GetFailure() != nil:
-		return nil, fromFailure(resp.GetFailure())
+		return fmt.Errorf("%w (the connection to the server ended: %w)", ErrUnknown, err)
 	}
-	return &resp, nil
+	return nil
 }
 
 // Create implements Users.

@@ -5,6 +5,10 @@
 // actors, so that sessions and caches hear of it. [Client] asks a running server for it, through its socket. [Folder] does it to the
 // store of a server that isn't running. [Open] picks one of the last two; the command line needs no more than that.
 //
+// [Inspector] and [Overview] look into a running server: at single actors, at the supervision tree, at its load. Package node
+// implements them, and Client, so that the command line asks a server as if it were part of it. What they tell are messages of
+// package adminpb.
+//
 // An import is the one thing that doesn't go through the account actors: Live puts whole batches into the store, which is one flush
 // for some hundred users, and then tells each account to read itself again. An account that is asleep has nothing to forget, and one
 // that is awake changes at once.

@@ -72,7 +72,7 @@ func open(ctx context.Context, cfg *config.Config, log *zap.Logger) (*Access, er
 	case err == nil:
 		return &Access{Users: client, Domain: client.Status().Domain, Certain: true, close: client.Close}, nil
 	case errors.Is(err, os.ErrPermission):
-		return nil, fmt.Errorf("admin: no permission for the socket of the running server: become the user who runs it (%w)", err)
+		return nil, noPermission(err)
 	case !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ECONNREFUSED):
 		return nil, err
 	}

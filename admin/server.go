@@ -18,6 +18,9 @@ type Config struct {
 	Socket string
 	// Users are those of this server.
 	Users Users
+	// Inspector and Overview look into this server; nil refuses what needs it.
+	Inspector Inspector
+	Overview  Overview
 	// Status and Ready must not block. Ready says why the server isn't ready, nil that it is.
 	Status func() Status
 	// Reserved reports whether an address belongs to a service; nil: none does.
@@ -42,7 +45,10 @@ func New(cfg Config) *Server {
 		s.http = NewHTTP(HTTPConfig{Addr: cfg.Addr, Ready: cfg.Ready, Metrics: cfg.Metrics, Logger: cfg.Logger})
 	}
 	if cfg.Socket != "" {
-		s.socket = NewSocket(SocketConfig{Path: cfg.Socket, Users: cfg.Users, Status: cfg.Status, Reserved: cfg.Reserved, Logger: cfg.Logger})
+		s.socket = NewSocket(SocketConfig{
+			Path: cfg.Socket, Users: cfg.Users, Inspector: cfg.Inspector, Overview: cfg.Overview,
+			Status: cfg.Status, Reserved: cfg.Reserved, Logger: cfg.Logger,
+		})
 	}
 	return s
 }

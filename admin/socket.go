@@ -35,9 +35,12 @@ type SocketConfig struct {
 	Users Users
 	// Status must not block.
 	Status func() Status
+	// Inspector and Overview look into this server; nil refuses what needs it.
+	Inspector Inspector
+	Overview  Overview
 	// Reserved reports whether an address belongs to a service, so that no user may have it; nil: none does.
 	Reserved func(ident.UserID) bool
-	// Logger hears who was created and removed; nil is silence.
+	// Logger hears who was created and removed, and which actors were looked into; nil is silence.
 	Logger *zap.Logger
 }
 
@@ -164,16 +167,29 @@ func (s *Socket) serve(conn net.Conn) {
 			}
 			return
 		}
-		if err := writeMessage(conn, s.answer(&req)); err != nil {
+		if err := s.respond(conn, r, &req); err != nil {
 			return
 		}
 	}
 }
 
-// answer does what a request asks for.
+// respond answers one request. An error is that of the connection.
+func (s *Socket) respond(conn net.Conn, r *bufio.Reader, req *adminpb.Request) error {
+	send := func(resp *adminpb.Response) error { return writeMessage(conn, resp) }
+	switch k := req.GetKind().(type) {
+	case *adminpb.Request_TraceActor:
+		return s.streamed(conn, r, func(ctx context.Context) error { return s.trace(ctx, k.TraceActor, send) })
+	case *adminpb.Request_WriteDump:
+		if k.WriteDump.GetSend() {
+			return s.streamed(conn, r, func(ctx context.Context) error { return s.sendDump(ctx, send) })
+		}
+	}
+	return send(s.answer(req))
+}
+
+// answer does what a request with one answer asks for.
 func (s *Socket) answer(req *adminpb.Request) *adminpb.Response {
 	users, ctx := s.cfg.Users, s.ctx
-	done := &adminpb.Response{Kind: &adminpb.Response_Done{Done: &adminpb.Done{}}}
 	var err error
 	switch k := req.GetKind().(type) {
 	case *adminpb.Request_GetStatus:
@@ -191,6 +207,9 @@ func (s *Socket) answer(req *adminpb.Request) *adminpb.Response {
 	case *adminpb.Request_ImportUsers:
 		return s.importUsers(k.ImportUsers)
 	default:
+		if resp := s.look(req); resp != nil {
+			return resp
+		}
 		err = fmt.Errorf("%w: the server doesn't know this request, perhaps because it is an older version than the command", ErrInvalid)
 	}
 	if err != nil {

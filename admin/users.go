@@ -42,12 +42,14 @@ type Entry struct {
 	Disabled bool // may not log in; messages are still queued
 }
 
-// The refusals of Users.
+// The refusals of Users, Inspector and Overview.
 var (
 	// ErrExists refuses to make a user that there is.
 	ErrExists = errors.New("admin: the user exists already")
 	// ErrNoUser says that there is no such user.
 	ErrNoUser = errors.New("admin: there is no such user")
+	// ErrNoActor says that no such actor is alive.
+	ErrNoActor = errors.New("admin: no such actor is alive")
 	// ErrFull refuses to store more while the disk is nearly full.
 	ErrFull = errors.New("admin: the disk is nearly full; make room, and try again")
 	// ErrBusy says that the server has too much to do, and did nothing of what was asked.
@@ -65,6 +67,7 @@ var outcomes = []struct {
 }{
 	{nodepb.Code_ALREADY_EXISTS, ErrExists},
 	{nodepb.Code_NO_SUCH_USER, ErrNoUser},
+	{nodepb.Code_NOT_FOUND, ErrNoActor},
 	{nodepb.Code_STORE_FULL, ErrFull},
 	{nodepb.Code_LATER, ErrBusy},
 	{nodepb.Code_OUTCOME_UNKNOWN, ErrUnknown},

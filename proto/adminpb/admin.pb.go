@@ -5,7 +5,8 @@
 // source: adminpb/admin.proto
 
 // Administration of a running server, over the socket in its data folder. A connection carries any number of Requests, one
-// after the other, each answered by one Response; either is preceded by its length as a varint. Fields are only ever added.
+// after the other. Each is answered by one Response, or by several of which all but the last have `more` set; each message is
+// preceded by its length as a varint. A client that closes the connection ends the answer. Fields are only ever added.
 
 package adminpb
 
@@ -36,6 +37,15 @@ type Request struct {
 	//	*Request_RemoveUser
 	//	*Request_ListUsers
 	//	*Request_ImportUsers
+	//	*Request_GetState
+	//	*Request_ReplaceState
+	//	*Request_SuspendActor
+	//	*Request_ResumeActor
+	//	*Request_GetActorStatus
+	//	*Request_TraceActor
+	//	*Request_GetTree
+	//	*Request_GetTop
+	//	*Request_WriteDump
 	Kind          isRequest_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -132,6 +142,87 @@ func (x *Request) GetImportUsers() *ImportUsers {
 	return nil
 }
 
+func (x *Request) GetGetState() *GetState {
+	if x != nil {
+		if x, ok := x.Kind.(*Request_GetState); ok {
+			return x.GetState
+		}
+	}
+	return nil
+}
+
+func (x *Request) GetReplaceState() *ReplaceState {
+	if x != nil {
+		if x, ok := x.Kind.(*Request_ReplaceState); ok {
+			return x.ReplaceState
+		}
+	}
+	return nil
+}
+
+func (x *Request) GetSuspendActor() *SuspendActor {
+	if x != nil {
+		if x, ok := x.Kind.(*Request_SuspendActor); ok {
+			return x.SuspendActor
+		}
+	}
+	return nil
+}
+
+func (x *Request) GetResumeActor() *ResumeActor {
+	if x != nil {
+		if x, ok := x.Kind.(*Request_ResumeActor); ok {
+			return x.ResumeActor
+		}
+	}
+	return nil
+}
+
+func (x *Request) GetGetActorStatus() *GetActorStatus {
+	if x != nil {
+		if x, ok := x.Kind.(*Request_GetActorStatus); ok {
+			return x.GetActorStatus
+		}
+	}
+	return nil
+}
+
+func (x *Request) GetTraceActor() *TraceActor {
+	if x != nil {
+		if x, ok := x.Kind.(*Request_TraceActor); ok {
+			return x.TraceActor
+		}
+	}
+	return nil
+}
+
+func (x *Request) GetGetTree() *GetTree {
+	if x != nil {
+		if x, ok := x.Kind.(*Request_GetTree); ok {
+			return x.GetTree
+		}
+	}
+	return nil
+}
+
+func (x *Request) GetGetTop() *GetTop {
+	if x != nil {
+		if x, ok := x.Kind.(*Request_GetTop); ok {
+			return x.GetTop
+		}
+	}
+	return nil
+}
+
+func (x *Request) GetWriteDump() *WriteDump {
+	if x != nil {
+		if x, ok := x.Kind.(*Request_WriteDump); ok {
+			return x.WriteDump
+		}
+	}
+	return nil
+}
+
 type isRequest_Kind interface {
 	isRequest_Kind()
 }
@@ -160,6 +251,42 @@ type Request_ImportUsers struct {
 	ImportUsers *ImportUsers `protobuf:"bytes,6,opt,name=import_users,json=importUsers,proto3,oneof"`
 }
 
+type Request_GetState struct {
+	GetState *GetState `protobuf:"bytes,7,opt,name=get_state,json=getState,proto3,oneof"`
+}
+
+type Request_ReplaceState struct {
+	ReplaceState *ReplaceState `protobuf:"bytes,8,opt,name=replace_state,json=replaceState,proto3,oneof"`
+}
+
+type Request_SuspendActor struct {
+	SuspendActor *SuspendActor `protobuf:"bytes,9,opt,name=suspend_actor,json=suspendActor,proto3,oneof"`
+}
+
+type Request_ResumeActor struct {
+	ResumeActor *ResumeActor `protobuf:"bytes,10,opt,name=resume_actor,json=resumeActor,proto3,oneof"`
+}
+
+type Request_GetActorStatus struct {
+	GetActorStatus *GetActorStatus `protobuf:"bytes,11,opt,name=get_actor_status,json=getActorStatus,proto3,oneof"`
+}
+
+type Request_TraceActor struct {
+	TraceActor *TraceActor `protobuf:"bytes,12,opt,name=trace_actor,json=traceActor,proto3,oneof"`
+}
+
+type Request_GetTree struct {
+	GetTree *GetTree `protobuf:"bytes,13,opt,name=get_tree,json=getTree,proto3,oneof"`
+}
+
+type Request_GetTop struct {
+	GetTop *GetTop `protobuf:"bytes,14,opt,name=get_top,json=getTop,proto3,oneof"`
+}
+
+type Request_WriteDump struct {
+	WriteDump *WriteDump `protobuf:"bytes,15,opt,name=write_dump,json=writeDump,proto3,oneof"`
+}
+
 func (*Request_GetStatus) isRequest_Kind() {}
 
 func (*Request_CreateUser) isRequest_Kind() {}
@@ -172,6 +299,24 @@ func (*Request_ListUsers) isRequest_Kind() {}
 
 func (*Request_ImportUsers) isRequest_Kind() {}
 
+func (*Request_GetState) isRequest_Kind() {}
+
+func (*Request_ReplaceState) isRequest_Kind() {}
+
+func (*Request_SuspendActor) isRequest_Kind() {}
+
+func (*Request_ResumeActor) isRequest_Kind() {}
+
+func (*Request_GetActorStatus) isRequest_Kind() {}
+
+func (*Request_TraceActor) isRequest_Kind() {}
+
+func (*Request_GetTree) isRequest_Kind() {}
+
+func (*Request_GetTop) isRequest_Kind() {}
+
+func (*Request_WriteDump) isRequest_Kind() {}
+
 // Response is the one envelope of what is answered. Without a failure the kind fits that of the Request.
 type Response struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -183,7 +328,16 @@ type Response struct {
 	//	*Response_Done
 	//	*Response_Users
 	//	*Response_Imported
-	Kind          isResponse_Kind `protobuf_oneof:"kind"`
+	//	*Response_State
+	//	*Response_ActorStatus
+	//	*Response_TraceEvent
+	//	*Response_Tree
+	//	*Response_Top
+	//	*Response_Dumped
+	//	*Response_DumpPart
+	Kind isResponse_Kind `protobuf_oneof:"kind"`
+	// more is set if another Response to the same Request follows.
+	More          bool `protobuf:"varint,6,opt,name=more,proto3" json:"more,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -268,6 +422,76 @@ func (x *Response) GetImported() *Imported {
 	return nil
 }
 
+func (x *Response) GetState() *State {
+	if x != nil {
+		if x, ok := x.Kind.(*Response_State); ok {
+			return x.State
+		}
+	}
+	return nil
+}
+
+func (x *Response) GetActorStatus() *ActorStatus {
+	if x != nil {
+		if x, ok := x.Kind.(*Response_ActorStatus); ok {
+			return x.ActorStatus
+		}
+	}
+	return nil
+}
+
+func (x *Response) GetTraceEvent() *TraceEvent {
+	if x != nil {
+		if x, ok := x.Kind.(*Response_TraceEvent); ok {
+			return x.TraceEvent
+		}
+	}
+	return nil
+}
+
+func (x *Response) GetTree() *TreeNode {
+	if x != nil {
+		if x, ok := x.Kind.(*Response_Tree); ok {
+			return x.Tree
+		}
+	}
+	return nil
+}
+
+func (x *Response) GetTop() *Top {
+	if x != nil {
+		if x, ok := x.Kind.(*Response_Top); ok {
+			return x.Top
+		}
+	}
+	return nil
+}
+
+func (x *Response) GetDumped() *Dumped {
+	if x != nil {
+		if x, ok := x.Kind.(*Response_Dumped); ok {
+			return x.Dumped
+		}
+	}
+	return nil
+}
+
+func (x *Response) GetDumpPart() *DumpPart {
+	if x != nil {
+		if x, ok := x.Kind.(*Response_DumpPart); ok {
+			return x.DumpPart
+		}
+	}
+	return nil
+}
+
+func (x *Response) GetMore() bool {
+	if x != nil {
+		return x.More
+	}
+	return false
+}
+
 type isResponse_Kind interface {
 	isResponse_Kind()
 }
@@ -288,6 +512,34 @@ type Response_Imported struct {
 	Imported *Imported `protobuf:"bytes,5,opt,name=imported,proto3,oneof"`
 }
 
+type Response_State struct {
+	State *State `protobuf:"bytes,7,opt,name=state,proto3,oneof"`
+}
+
+type Response_ActorStatus struct {
+	ActorStatus *ActorStatus `protobuf:"bytes,8,opt,name=actor_status,json=actorStatus,proto3,oneof"`
+}
+
+type Response_TraceEvent struct {
+	TraceEvent *TraceEvent `protobuf:"bytes,9,opt,name=trace_event,json=traceEvent,proto3,oneof"`
+}
+
+type Response_Tree struct {
+	Tree *TreeNode `protobuf:"bytes,10,opt,name=tree,proto3,oneof"`
+}
+
+type Response_Top struct {
+	Top *Top `protobuf:"bytes,11,opt,name=top,proto3,oneof"`
+}
+
+type Response_Dumped struct {
+	Dumped *Dumped `protobuf:"bytes,12,opt,name=dumped,proto3,oneof"`
+}
+
+type Response_DumpPart struct {
+	DumpPart *DumpPart `protobuf:"bytes,13,opt,name=dump_part,json=dumpPart,proto3,oneof"`
+}
+
 func (*Response_Status) isResponse_Kind() {}
 
 func (*Response_Done) isResponse_Kind() {}
@@ -295,6 +547,20 @@ func (*Response_Done) isResponse_Kind() {}
 func (*Response_Users) isResponse_Kind() {}
 
 func (*Response_Imported) isResponse_Kind() {}
+
+func (*Response_State) isResponse_Kind() {}
+
+func (*Response_ActorStatus) isResponse_Kind() {}
+
+func (*Response_TraceEvent) isResponse_Kind() {}
+
+func (*Response_Tree) isResponse_Kind() {}
+
+func (*Response_Top) isResponse_Kind() {}
+
+func (*Response_Dumped) isResponse_Kind() {}
+
+func (*Response_DumpPart) isResponse_Kind() {}
 
 // Failure says why a request was not carried out.
 type Failure struct {
@@ -350,7 +616,7 @@ func (x *Failure) GetText() string {
 	return ""
 }
 
-// Done answers what has nothing to tell but that it is committed.
+// Done answers what has nothing to tell but that it has happened, durably where it is about users.
 type Done struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -951,7 +1217,7 @@ var File_adminpb_admin_proto protoreflect.FileDescriptor
 
 const file_adminpb_admin_proto_rawDesc = "" +
 	"\n" +
-	"\x13adminpb/admin.proto\x12\x10jackdaw.admin.v1\x1a\x14nodepb/account.proto\x1a\x10nodepb/ref.proto\"\x97\x03\n" +
+	"\x13adminpb/admin.proto\x12\x10jackdaw.admin.v1\x1a\x15adminpb/inspect.proto\x1a\x14nodepb/account.proto\x1a\x10nodepb/ref.proto\"\xde\a\n" +
 	"\aRequest\x12<\n" +
 	"\n" +
 	"get_status\x18\x01 \x01(\v2\x1b.jackdaw.admin.v1.GetStatusH\x00R\tgetStatus\x12?\n" +
@@ -962,14 +1228,36 @@ const file_adminpb_admin_proto_rawDesc = "" +
 	"removeUser\x12<\n" +
 	"\n" +
 	"list_users\x18\x05 \x01(\v2\x1b.jackdaw.admin.v1.ListUsersH\x00R\tlistUsers\x12B\n" +
-	"\fimport_users\x18\x06 \x01(\v2\x1d.jackdaw.admin.v1.ImportUsersH\x00R\vimportUsersB\x06\n" +
-	"\x04kind\"\x94\x02\n" +
+	"\fimport_users\x18\x06 \x01(\v2\x1d.jackdaw.admin.v1.ImportUsersH\x00R\vimportUsers\x129\n" +
+	"\tget_state\x18\a \x01(\v2\x1a.jackdaw.admin.v1.GetStateH\x00R\bgetState\x12E\n" +
+	"\rreplace_state\x18\b \x01(\v2\x1e.jackdaw.admin.v1.ReplaceStateH\x00R\freplaceState\x12E\n" +
+	"\rsuspend_actor\x18\t \x01(\v2\x1e.jackdaw.admin.v1.SuspendActorH\x00R\fsuspendActor\x12B\n" +
+	"\fresume_actor\x18\n" +
+	" \x01(\v2\x1d.jackdaw.admin.v1.ResumeActorH\x00R\vresumeActor\x12L\n" +
+	"\x10get_actor_status\x18\v \x01(\v2 .jackdaw.admin.v1.GetActorStatusH\x00R\x0egetActorStatus\x12?\n" +
+	"\vtrace_actor\x18\f \x01(\v2\x1c.jackdaw.admin.v1.TraceActorH\x00R\n" +
+	"traceActor\x126\n" +
+	"\bget_tree\x18\r \x01(\v2\x19.jackdaw.admin.v1.GetTreeH\x00R\agetTree\x123\n" +
+	"\aget_top\x18\x0e \x01(\v2\x18.jackdaw.admin.v1.GetTopH\x00R\x06getTop\x12<\n" +
+	"\n" +
+	"write_dump\x18\x0f \x01(\v2\x1b.jackdaw.admin.v1.WriteDumpH\x00R\twriteDumpB\x06\n" +
+	"\x04kind\"\xaa\x05\n" +
 	"\bResponse\x123\n" +
 	"\afailure\x18\x01 \x01(\v2\x19.jackdaw.admin.v1.FailureR\afailure\x122\n" +
 	"\x06status\x18\x02 \x01(\v2\x18.jackdaw.admin.v1.StatusH\x00R\x06status\x12,\n" +
 	"\x04done\x18\x03 \x01(\v2\x16.jackdaw.admin.v1.DoneH\x00R\x04done\x12/\n" +
 	"\x05users\x18\x04 \x01(\v2\x17.jackdaw.admin.v1.UsersH\x00R\x05users\x128\n" +
-	"\bimported\x18\x05 \x01(\v2\x1a.jackdaw.admin.v1.ImportedH\x00R\bimportedB\x06\n" +
+	"\bimported\x18\x05 \x01(\v2\x1a.jackdaw.admin.v1.ImportedH\x00R\bimported\x12/\n" +
+	"\x05state\x18\a \x01(\v2\x17.jackdaw.admin.v1.StateH\x00R\x05state\x12B\n" +
+	"\factor_status\x18\b \x01(\v2\x1d.jackdaw.admin.v1.ActorStatusH\x00R\vactorStatus\x12?\n" +
+	"\vtrace_event\x18\t \x01(\v2\x1c.jackdaw.admin.v1.TraceEventH\x00R\n" +
+	"traceEvent\x120\n" +
+	"\x04tree\x18\n" +
+	" \x01(\v2\x1a.jackdaw.admin.v1.TreeNodeH\x00R\x04tree\x12)\n" +
+	"\x03top\x18\v \x01(\v2\x15.jackdaw.admin.v1.TopH\x00R\x03top\x122\n" +
+	"\x06dumped\x18\f \x01(\v2\x18.jackdaw.admin.v1.DumpedH\x00R\x06dumped\x129\n" +
+	"\tdump_part\x18\r \x01(\v2\x1a.jackdaw.admin.v1.DumpPartH\x00R\bdumpPart\x12\x12\n" +
+	"\x04more\x18\x06 \x01(\bR\x04moreB\x06\n" +
 	"\x04kind\"H\n" +
 	"\aFailure\x12)\n" +
 	"\x04code\x18\x01 \x01(\x0e2\x15.jackdaw.node.v1.CodeR\x04code\x12\x12\n" +
@@ -1021,23 +1309,39 @@ func file_adminpb_admin_proto_rawDescGZIP() []byte {
 
 var file_adminpb_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_adminpb_admin_proto_goTypes = []any{
-	(*Request)(nil),      // 0: jackdaw.admin.v1.Request
-	(*Response)(nil),     // 1: jackdaw.admin.v1.Response
-	(*Failure)(nil),      // 2: jackdaw.admin.v1.Failure
-	(*Done)(nil),         // 3: jackdaw.admin.v1.Done
-	(*GetStatus)(nil),    // 4: jackdaw.admin.v1.GetStatus
-	(*Status)(nil),       // 5: jackdaw.admin.v1.Status
-	(*User)(nil),         // 6: jackdaw.admin.v1.User
-	(*CreateUser)(nil),   // 7: jackdaw.admin.v1.CreateUser
-	(*SetPassword)(nil),  // 8: jackdaw.admin.v1.SetPassword
-	(*RemoveUser)(nil),   // 9: jackdaw.admin.v1.RemoveUser
-	(*ListUsers)(nil),    // 10: jackdaw.admin.v1.ListUsers
-	(*Users)(nil),        // 11: jackdaw.admin.v1.Users
-	(*UserEntry)(nil),    // 12: jackdaw.admin.v1.UserEntry
-	(*ImportUsers)(nil),  // 13: jackdaw.admin.v1.ImportUsers
-	(*Imported)(nil),     // 14: jackdaw.admin.v1.Imported
-	(nodepb.Code)(0),     // 15: jackdaw.node.v1.Code
-	(*nodepb.Scram)(nil), // 16: jackdaw.node.v1.Scram
+	(*Request)(nil),        // 0: jackdaw.admin.v1.Request
+	(*Response)(nil),       // 1: jackdaw.admin.v1.Response
+	(*Failure)(nil),        // 2: jackdaw.admin.v1.Failure
+	(*Done)(nil),           // 3: jackdaw.admin.v1.Done
+	(*GetStatus)(nil),      // 4: jackdaw.admin.v1.GetStatus
+	(*Status)(nil),         // 5: jackdaw.admin.v1.Status
+	(*User)(nil),           // 6: jackdaw.admin.v1.User
+	(*CreateUser)(nil),     // 7: jackdaw.admin.v1.CreateUser
+	(*SetPassword)(nil),    // 8: jackdaw.admin.v1.SetPassword
+	(*RemoveUser)(nil),     // 9: jackdaw.admin.v1.RemoveUser
+	(*ListUsers)(nil),      // 10: jackdaw.admin.v1.ListUsers
+	(*Users)(nil),          // 11: jackdaw.admin.v1.Users
+	(*UserEntry)(nil),      // 12: jackdaw.admin.v1.UserEntry
+	(*ImportUsers)(nil),    // 13: jackdaw.admin.v1.ImportUsers
+	(*Imported)(nil),       // 14: jackdaw.admin.v1.Imported
+	(*GetState)(nil),       // 15: jackdaw.admin.v1.GetState
+	(*ReplaceState)(nil),   // 16: jackdaw.admin.v1.ReplaceState
+	(*SuspendActor)(nil),   // 17: jackdaw.admin.v1.SuspendActor
+	(*ResumeActor)(nil),    // 18: jackdaw.admin.v1.ResumeActor
+	(*GetActorStatus)(nil), // 19: jackdaw.admin.v1.GetActorStatus
+	(*TraceActor)(nil),     // 20: jackdaw.admin.v1.TraceActor
+	(*GetTree)(nil),        // 21: jackdaw.admin.v1.GetTree
+	(*GetTop)(nil),         // 22: jackdaw.admin.v1.GetTop
+	(*WriteDump)(nil),      // 23: jackdaw.admin.v1.WriteDump
+	(*State)(nil),          // 24: jackdaw.admin.v1.State
+	(*ActorStatus)(nil),    // 25: jackdaw.admin.v1.ActorStatus
+	(*TraceEvent)(nil),     // 26: jackdaw.admin.v1.TraceEvent
+	(*TreeNode)(nil),       // 27: jackdaw.admin.v1.TreeNode
+	(*Top)(nil),            // 28: jackdaw.admin.v1.Top
+	(*Dumped)(nil),         // 29: jackdaw.admin.v1.Dumped
+	(*DumpPart)(nil),       // 30: jackdaw.admin.v1.DumpPart
+	(nodepb.Code)(0),       // 31: jackdaw.node.v1.Code
+	(*nodepb.Scram)(nil),   // 32: jackdaw.node.v1.Scram
 }
 var file_adminpb_admin_proto_depIdxs = []int32{
 	4,  // 0: jackdaw.admin.v1.Request.get_status:type_name -> jackdaw.admin.v1.GetStatus
@@ -1046,23 +1350,39 @@ var file_adminpb_admin_proto_depIdxs = []int32{
 	9,  // 3: jackdaw.admin.v1.Request.remove_user:type_name -> jackdaw.admin.v1.RemoveUser
 	10, // 4: jackdaw.admin.v1.Request.list_users:type_name -> jackdaw.admin.v1.ListUsers
 	13, // 5: jackdaw.admin.v1.Request.import_users:type_name -> jackdaw.admin.v1.ImportUsers
-	2,  // 6: jackdaw.admin.v1.Response.failure:type_name -> jackdaw.admin.v1.Failure
-	5,  // 7: jackdaw.admin.v1.Response.status:type_name -> jackdaw.admin.v1.Status
-	3,  // 8: jackdaw.admin.v1.Response.done:type_name -> jackdaw.admin.v1.Done
-	11, // 9: jackdaw.admin.v1.Response.users:type_name -> jackdaw.admin.v1.Users
-	14, // 10: jackdaw.admin.v1.Response.imported:type_name -> jackdaw.admin.v1.Imported
-	15, // 11: jackdaw.admin.v1.Failure.code:type_name -> jackdaw.node.v1.Code
-	16, // 12: jackdaw.admin.v1.User.sha1:type_name -> jackdaw.node.v1.Scram
-	16, // 13: jackdaw.admin.v1.User.sha256:type_name -> jackdaw.node.v1.Scram
-	6,  // 14: jackdaw.admin.v1.CreateUser.user:type_name -> jackdaw.admin.v1.User
-	6,  // 15: jackdaw.admin.v1.SetPassword.user:type_name -> jackdaw.admin.v1.User
-	12, // 16: jackdaw.admin.v1.Users.users:type_name -> jackdaw.admin.v1.UserEntry
-	6,  // 17: jackdaw.admin.v1.ImportUsers.users:type_name -> jackdaw.admin.v1.User
-	18, // [18:18] is the sub-list for method output_type
-	18, // [18:18] is the sub-list for method input_type
-	18, // [18:18] is the sub-list for extension type_name
-	18, // [18:18] is the sub-list for extension extendee
-	0,  // [0:18] is the sub-list for field type_name
+	15, // 6: jackdaw.admin.v1.Request.get_state:type_name -> jackdaw.admin.v1.GetState
+	16, // 7: jackdaw.admin.v1.Request.replace_state:type_name -> jackdaw.admin.v1.ReplaceState
+	17, // 8: jackdaw.admin.v1.Request.suspend_actor:type_name -> jackdaw.admin.v1.SuspendActor
+	18, // 9: jackdaw.admin.v1.Request.resume_actor:type_name -> jackdaw.admin.v1.ResumeActor
+	19, // 10: jackdaw.admin.v1.Request.get_actor_status:type_name -> jackdaw.admin.v1.GetActorStatus
+	20, // 11: jackdaw.admin.v1.Request.trace_actor:type_name -> jackdaw.admin.v1.TraceActor
+	21, // 12: jackdaw.admin.v1.Request.get_tree:type_name -> jackdaw.admin.v1.GetTree
+	22, // 13: jackdaw.admin.v1.Request.get_top:type_name -> jackdaw.admin.v1.GetTop
+	23, // 14: jackdaw.admin.v1.Request.write_dump:type_name -> jackdaw.admin.v1.WriteDump
+	2,  // 15: jackdaw.admin.v1.Response.failure:type_name -> jackdaw.admin.v1.Failure
+	5,  // 16: jackdaw.admin.v1.Response.status:type_name -> jackdaw.admin.v1.Status
+	3,  // 17: jackdaw.admin.v1.Response.done:type_name -> jackdaw.admin.v1.Done
+	11, // 18: jackdaw.admin.v1.Response.users:type_name -> jackdaw.admin.v1.Users
+	14, // 19: jackdaw.admin.v1.Response.imported:type_name -> jackdaw.admin.v1.Imported
+	24, // 20: jackdaw.admin.v1.Response.state:type_name -> jackdaw.admin.v1.State
+	25, // 21: jackdaw.admin.v1.Response.actor_status:type_name -> jackdaw.admin.v1.ActorStatus
+	26, // 22: jackdaw.admin.v1.Response.trace_event:type_name -> jackdaw.admin.v1.TraceEvent
+	27, // 23: jackdaw.admin.v1.Response.tree:type_name -> jackdaw.admin.v1.TreeNode
+	28, // 24: jackdaw.admin.v1.Response.top:type_name -> jackdaw.admin.v1.Top
+	29, // 25: jackdaw.admin.v1.Response.dumped:type_name -> jackdaw.admin.v1.Dumped
+	30, // 26: jackdaw.admin.v1.Response.dump_part:type_name -> jackdaw.admin.v1.DumpPart
+	31, // 27: jackdaw.admin.v1.Failure.code:type_name -> jackdaw.node.v1.Code
+	32, // 28: jackdaw.admin.v1.User.sha1:type_name -> jackdaw.node.v1.Scram
+	32, // 29: jackdaw.admin.v1.User.sha256:type_name -> jackdaw.node.v1.Scram
+	6,  // 30: jackdaw.admin.v1.CreateUser.user:type_name -> jackdaw.admin.v1.User
+	6,  // 31: jackdaw.admin.v1.SetPassword.user:type_name -> jackdaw.admin.v1.User
+	12, // 32: jackdaw.admin.v1.Users.users:type_name -> jackdaw.admin.v1.UserEntry
+	6,  // 33: jackdaw.admin.v1.ImportUsers.users:type_name -> jackdaw.admin.v1.User
+	34, // [34:34] is the sub-list for method output_type
+	34, // [34:34] is the sub-list for method input_type
+	34, // [34:34] is the sub-list for extension type_name
+	34, // [34:34] is the sub-list for extension extendee
+	0,  // [0:34] is the sub-list for field type_name
 }
 
 func init() { file_adminpb_admin_proto_init() }
@@ -1070,6 +1390,7 @@ func file_adminpb_admin_proto_init() {
 	if File_adminpb_admin_proto != nil {
 		return
 	}
+	file_adminpb_inspect_proto_init()
 	file_adminpb_admin_proto_msgTypes[0].OneofWrappers = []any{
 		(*Request_GetStatus)(nil),
 		(*Request_CreateUser)(nil),
@@ -1077,12 +1398,28 @@ func file_adminpb_admin_proto_init() {
 		(*Request_RemoveUser)(nil),
 		(*Request_ListUsers)(nil),
 		(*Request_ImportUsers)(nil),
+		(*Request_GetState)(nil),
+		(*Request_ReplaceState)(nil),
+		(*Request_SuspendActor)(nil),
+		(*Request_ResumeActor)(nil),
+		(*Request_GetActorStatus)(nil),
+		(*Request_TraceActor)(nil),
+		(*Request_GetTree)(nil),
+		(*Request_GetTop)(nil),
+		(*Request_WriteDump)(nil),
 	}
 	file_adminpb_admin_proto_msgTypes[1].OneofWrappers = []any{
 		(*Response_Status)(nil),
 		(*Response_Done)(nil),
 		(*Response_Users)(nil),
 		(*Response_Imported)(nil),
+		(*Response_State)(nil),
+		(*Response_ActorStatus)(nil),
+		(*Response_TraceEvent)(nil),
+		(*Response_Tree)(nil),
+		(*Response_Top)(nil),
+		(*Response_Dumped)(nil),
+		(*Response_DumpPart)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
