@@ -15,6 +15,7 @@ var mayStart = []place{
 	{"cluster", false, "links"},
 	{"store", false, "what an engine does in the background"},
 	{"admin", false, "its listeners"},
+	{"dump", false, "a part of a dump that may hang"},
 	{"node", false, "what lives as long as the server"},
 	{"reporter", false, "its ticker"},
 	{"client", false, "the caller's connection"},

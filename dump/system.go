@@ -1,0 +1,158 @@
+package dump
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/jackdaw-im/jackdaw/actors"
+	"github.com/jackdaw-im/jackdaw/supervision"
+)
+
+// childOf is one line of the tree.
+func childOf(c supervision.ChildInfo) Child {
+	child := Child{ID: c.ID, Ref: c.Ref.String(), Type: "dynamic", Restart: c.Restart.String(), Up: c.Up, Restarts: c.Restarts, Live: c.Live}
+	switch c.Type {
+	case supervision.Worker:
+		child.Type = "worker"
+	case supervision.SupervisorType:
+		child.Type = "supervisor"
+	}
+	return child
+}
+
+// below fills in what is below a supervisor.
+func below(ctx context.Context, s Source, sup *Child, ref actors.Ref) {
+	call, cancel := context.WithTimeout(ctx, callTime)
+	defer cancel()
+	infos, err := s.Children(call, ref)
+	if err != nil {
+		sup.Error = err.Error()
+		return
+	}
+	sup.Children = make([]Child, len(infos))
+	for i, info := range infos {
+		sup.Children[i] = childOf(info)
+		if info.Type == supervision.SupervisorType && info.Up {
+			below(ctx, s, &sup.Children[i], info.Ref)
+		}
+	}
+}
+
+// tops makes the lists of actors out of the candidates.
+func tops(ctx context.Context, s Source) (*Actors, error) {
+	var all []Actor
+	for _, l := range s.Busiest() {
+		if ctx.Err() != nil {
+			break // what there is has to do
+		}
+		f, err := s.Facts(l.Ref)
+		if err != nil {
+			continue // it has ended meanwhile
+		}
+		all = append(all, Actor{
+			Ref: l.Ref.String(), Phase: f.Phase, Queue: f.Queue, Control: f.Control, Oldest: Duration(f.Oldest), Waiting: f.Waiting,
+			Running: f.Running, For: Duration(f.For), Last: f.Last, Handled: l.Handled, Restarts: max(l.Restarts, int64(f.Restarts)),
+		})
+	}
+	a := &Actors{
+		Longest:   first(all, func(a Actor) int64 { return int64(a.Queue) }),
+		Oldest:    first(all, func(a Actor) int64 { return int64(a.Oldest) }),
+		Busiest:   first(all, func(a Actor) int64 { return a.Handled }),
+		Restarted: first(all, func(a Actor) int64 { return a.Restarts }),
+		Running: first(all, func(a Actor) int64 {
+			if a.Running == "" {
+				return 0
+			}
+			return int64(a.For) + 1
+		}),
+		Recent: []Handled{},
+	}
+	for _, r := range s.Recent() {
+		a.Recent = append(a.Recent, Handled{r.Worker, r.Ref.String(), r.Kind})
+	}
+	return a, ctx.Err()
+}
+
+// first returns the actors with the most of something, those with nothing left out.
+func first(all []Actor, of func(Actor) int64) []Actor {
+	list := slices.DeleteFunc(slices.Clone(all), func(a Actor) bool { return of(a) <= 0 })
+	slices.SortStableFunc(list, func(a, b Actor) int { return cmp.Or(cmp.Compare(of(b), of(a)), cmp.Compare(a.Ref, b.Ref)) })
+	return list[:min(len(list), maxRows)]
+}
+
+// states asks the actors that a reader is likely to ask about: those that stand in the tree, and the first of each list.
+func (c *collector) states(ctx context.Context) (any, error) {
+	all := []State{}
+	for _, name := range c.worthAsking() {
+		s := State{Ref: name}
+		if err := ctx.Err(); err != nil {
+			return all, fmt.Errorf("dump: states: %d were not asked: %w", len(c.worthAsking())-len(all), err)
+		}
+		if doc, err := c.state(ctx, name); err != nil {
+			s.Error = err.Error()
+		} else {
+			s.State = doc
+		}
+		all = append(all, s)
+	}
+	return all, nil
+}
+
+// state is one actor's, as JSON.
+func (c *collector) state(ctx context.Context, name string) (json.RawMessage, error) {
+	ref, err := actors.ParseRef(name)
+	if err != nil {
+		return nil, fmt.Errorf("dump: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, stateTime)
+	defer cancel()
+	v, err := c.source.State(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	doc, err := json.Marshal(v)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("dump: state of %s: %w", name, err)
+	case len(doc) > maxState:
+		return nil, fmt.Errorf("dump: state of %s: %d bytes are too many", name, len(doc))
+	}
+	return doc, nil
+}
+
+// worthAsking names the actors whose states are told. Those that have been in a handler for long would not answer.
+func (c *collector) worthAsking() (names []string) {
+	add := func(name string) {
+		if len(names) < maxStates && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	if c.tree != nil {
+		c.tree.each(func(n *Child) {
+			if n.Type == "worker" && n.Up {
+				add(n.Ref)
+			}
+		})
+	}
+	if a := c.actors; a != nil {
+		for i := range maxRows {
+			for _, list := range [][]Actor{a.Longest, a.Oldest, a.Restarted, a.Busiest} {
+				if i < len(list) && list[i].For < Duration(stateTime) {
+					add(list[i].Ref)
+				}
+			}
+		}
+	}
+	return names
+}
+
+// each calls f for a child and all below it.
+func (c *Child) each(f func(*Child)) {
+	f(c)
+	for i := range c.Children {
+		c.Children[i].each(f)
+	}
+}
