@@ -104,6 +104,10 @@ func TestSleeps(t *testing.T) {
 		{"a test kit", src("a/atest/a.go", "time", "func A() { "+sleep+" }"), []string{"[sleep]"}},
 		{"not a test", src("a/a.go", "time", "func A() { "+sleep+" }"), nil},
 		{"in fake time", src("a/a_test.go", "testing/synctest", "func TestA(t *testing.T) { synctest.Test(t, func(t *testing.T) { "+sleep+" }) }"), nil},
+		{"in the test kit's time", src("a/a_test.go", "actorstest", "func TestA(t *testing.T) { actorstest.Run(t, func(t *testing.T, k *actorstest.Kit) { "+sleep+" }) }"), nil},
+		{"in the test kit's time of the package", append(
+			src("a/rig_test.go", "actorstest", "func run(t *testing.T, f func()) { actorstest.Run(t, func() { f() }) }"),
+			src("a/a_test.go", "time", "func TestA(t *testing.T) { run(t, func() { "+sleep+" }) }")...), nil},
 		{"beside fake time", src("a/a_test.go", "testing/synctest", "func TestA(t *testing.T) { "+sleep+"; synctest.Test(t, func(t *testing.T) {}) }"), []string{"[sleep]"}},
 		{"in fake time of the package", append(
 			src("a/rig_test.go", "testing/synctest", "func run(t *testing.T, f func()) { synctest.Test(t, func(t *testing.T) { f() }) }"),

@@ -123,8 +123,9 @@ func domainActor(pkg string) bool {
 		!slices.ContainsFunc(notActors, func(p place) bool { return p.covers(pkg) })
 }
 
-// Sleeps checks that tests don't sleep, except in the fake time of synctest: in a function given to synctest.Test, or to a function
-// of the package's tests that gives it to synctest.Test, and in one that calls synctest.Wait, which can be called nowhere else.
+// Sleeps checks that tests don't sleep, except in the fake time of synctest: in a function given to synctest.Test or actorstest.Run,
+// or to a function of the package's tests that gives it to one of them, and in one that calls synctest.Wait, which can be called
+// nowhere else.
 func Sleeps(t *Tree) []Finding {
 	bubbles := t.bubbles()
 	var found []Finding
@@ -154,12 +155,13 @@ func Sleeps(t *Tree) []Finding {
 	return found
 }
 
-// bubbles returns the functions of tests that call synctest.Test, as package and name.
+// bubbles returns the functions of tests that call synctest.Test or actorstest.Run, as package and name.
 func (t *Tree) bubbles() map[[2]string]bool {
 	found := map[[2]string]bool{}
 	for _, f := range t.Files {
 		for _, d := range f.ast.Decls {
-			if fn, ok := d.(*ast.FuncDecl); ok && !strings.HasPrefix(fn.Name.Name, "Test") && calls(fn, "synctest", "Test") {
+			if fn, ok := d.(*ast.FuncDecl); ok && !strings.HasPrefix(fn.Name.Name, "Test") &&
+				(calls(fn, "synctest", "Test") || calls(fn, "actorstest", "Run")) {
 				found[[2]string{f.Pkg, fn.Name.Name}] = true
 			}
 		}
@@ -168,7 +170,7 @@ func (t *Tree) bubbles() map[[2]string]bool {
 }
 
 func bubble(pkg string, call *ast.CallExpr, bubbles map[[2]string]bool) bool {
-	if called(call, "synctest") == "Test" {
+	if called(call, "synctest") == "Test" || called(call, "actorstest") == "Run" {
 		return true
 	}
 	name, ok := call.Fun.(*ast.Ident)
