@@ -1,0 +1,281 @@
+package pg
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/jackdaw-im/jackdaw/actors"
+	"github.com/jackdaw-im/jackdaw/ident"
+)
+
+// world runs a state's effects in memory.
+type world struct {
+	st        *state
+	table     table
+	kept      map[MonitorRef]watcher
+	monitored map[actors.Ref]bool
+	ears      map[MonitorRef]*listener
+	full      map[actors.Ref]bool   // whose queue takes nothing
+	cut       map[ident.NodeID]bool // to which nothing is taken
+	sent      map[ident.NodeID][]*Update
+	retry     int
+	log       []string
+}
+
+func newWorld() *world {
+	return &world{
+		st: newState(), kept: map[MonitorRef]watcher{}, monitored: map[actors.Ref]bool{}, ears: map[MonitorRef]*listener{},
+		full: map[actors.Ref]bool{}, cut: map[ident.NodeID]bool{}, sent: map[ident.NodeID][]*Update{},
+	}
+}
+
+func (w *world) run() {
+	for i := 0; i < len(w.st.effects); i++ {
+		switch e := w.st.effects[i].(type) {
+		case publish:
+			w.table.store(e.group, e.view)
+			w.log = append(w.log, "publish "+e.group)
+		case watch:
+			if w.monitored[e.ref] {
+				panic("watched twice: " + e.ref.ID)
+			}
+			w.monitored[e.ref] = true
+			w.log = append(w.log, "watch "+e.ref.ID)
+		case unwatch:
+			if !w.monitored[e.ref] {
+				panic("not watched: " + e.ref.ID)
+			}
+			delete(w.monitored, e.ref)
+			w.log = append(w.log, "unwatch "+e.ref.ID)
+		case tell:
+			if w.full[e.w.who] {
+				w.st.refused(e.w)
+				continue
+			}
+			if w.ears[e.w.id] == nil {
+				w.ears[e.w.id] = &listener{}
+			}
+			w.ears[e.w.id].hear(e.msg)
+			w.log = append(w.log, fmt.Sprintf("tell %d", e.w.id))
+		case send:
+			if w.cut[e.to] {
+				w.st.unsent(e.to)
+				continue
+			}
+			w.sent[e.to] = append(w.sent[e.to], e.u)
+			w.log = append(w.log, "send "+string(e.to))
+		case keep:
+			w.kept[e.w.id] = *e.w
+		case unkeep:
+			delete(w.kept, e.id)
+		case retry:
+			w.retry++
+		}
+	}
+	w.st.effects = w.st.effects[:0]
+}
+
+// die ends an actor: its monitor is used up.
+func (w *world) die(ref actors.Ref) {
+	if w.monitored[ref] {
+		delete(w.monitored, ref)
+		w.st.ended(ref)
+		w.run()
+	}
+}
+
+// crash starts another life of the scope.
+func (w *world) crash() {
+	w.st = newState()
+	clear(w.monitored)
+	w.retry = 0
+	w.st.restore(&w.table, slices.Collect(maps.Values(w.kept)), []ident.NodeID{"p@1"})
+	w.run()
+}
+
+func TestEffectsInOrder(t *testing.T) {
+	w := newWorld()
+	w.st.peerUp("p@1")
+	w.st.monitor(1, named("w"), "g", false)
+	w.st.monitor(2, named("w"), "", true)
+	w.run()
+	for _, c := range []struct {
+		name string
+		do   func()
+		want string
+	}{
+		{"the first join is watched, and seen before anybody is told", func() { w.st.join("g", namedAll("a")) }, "watch a, publish g, tell 2, tell 1, send p@1"},
+		{"a second join isn't", func() { w.st.join("g", namedAll("a")) }, "publish g, tell 2, tell 1, send p@1"},
+		{"of another group only the scope's watcher hears", func() { w.st.join("h", namedAll("a b")) }, "watch b, publish h, tell 2, send p@1"},
+		{"a leave", func() { w.st.leave("g", namedAll("a")) }, "publish g, tell 2, tell 1, send p@1"},
+		{"a leave of none", func() { w.st.leave("g", namedAll("b")) }, ""},
+		{"a leave of an unknown group", func() { w.st.leave("x", namedAll("a")) }, ""},
+		{"the last leave of all", func() { w.st.leave("h", namedAll("b")) }, "unwatch b, publish h, tell 2, send p@1"},
+		{"an end", func() { delete(w.monitored, named("a")); w.st.ended(named("a")) }, "publish h, publish g, tell 2, tell 2, tell 1, send p@1"},
+		{"an end of nobody", func() { w.st.ended(named("x")) }, ""},
+		{"a join of nobody", func() { w.st.join("g", nil) }, ""},
+		{"somebody else's monitor stays", func() { w.st.demonitor(1, named("x")) }, ""},
+		{"one monitor less", func() { w.st.demonitor(1, named("w")); w.st.join("g", namedAll("w")) }, "publish g, tell 2, send p@1"},
+		{"none, but a member", func() { w.st.demonitor(2, named("w")) }, ""},
+		{"nor a member", func() { w.st.leave("g", namedAll("w")) }, "unwatch w, publish g, send p@1"},
+	} {
+		w.log = nil
+		c.do()
+		w.run()
+		if got := strings.Join(w.log, ", "); got != c.want {
+			t.Errorf("%s: %s, want %s", c.name, got, c.want)
+		}
+	}
+	if s := w.st; len(s.groups) != 0 || len(s.local) != 0 || len(s.watchers) != 0 || len(s.whole) != 0 || len(w.kept) != 0 {
+		t.Errorf("something is left: %+v, %v", s, w.kept)
+	}
+}
+
+// TestHistories compares a scope, what readers see of it and what its watchers hear with a naive book, over random joins, leaves,
+// ends, monitors, full queues, another node's doings, and crashes of the scope itself.
+func TestHistories(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		w, b := newWorld(), book{}
+		groups, nodes := []string{"g", "h", "i"}, []ident.NodeID{""}
+		ref := rapid.Map(rapid.IntRange(0, 60), func(i int) actors.Ref { return named(fmt.Sprint(i)) })
+		refs := rapid.SliceOfN(ref, 0, 40)
+		var next MonitorRef
+		watches := map[MonitorRef]watcher{}
+		group := func(rt *rapid.T) string { return rapid.SampledFrom(groups).Draw(rt, "group") }
+		w.st.peerUp("p@1")
+		nodes = append(nodes, "p@1")
+		settle := func() {
+			for w.run(); w.retry > 0; w.run() {
+				w.retry = 0
+				w.st.retry()
+			}
+		}
+		rt.Repeat(map[string]func(*rapid.T){
+			"join": func(rt *rapid.T) {
+				g, list := group(rt), refs.Draw(rt, "members")
+				w.st.join(g, list)
+				for _, r := range list {
+					b.add("", g, r, 1)
+				}
+			},
+			"leave": func(rt *rapid.T) {
+				g, list, some := group(rt), refs.Draw(rt, "members"), false
+				for _, r := range list {
+					some = some || b[""][g][r] > 0
+					b.add("", g, r, -1)
+				}
+				if got := w.st.leave(g, list); got != some {
+					rt.Fatalf("left: %v, want %v", got, some)
+				}
+			},
+			"end": func(rt *rapid.T) {
+				r := ref.Draw(rt, "who")
+				w.die(r)
+				b.ended("", r)
+				maps.DeleteFunc(watches, func(_ MonitorRef, x watcher) bool { return x.who == r })
+			},
+			"monitor": func(rt *rapid.T) {
+				next++
+				x := watcher{id: next, who: ref.Draw(rt, "who"), group: group(rt), whole: rapid.Bool().Draw(rt, "the scope")}
+				w.st.monitor(x.id, x.who, x.group, x.whole)
+				watches[x.id] = x
+			},
+			"demonitor": func(rt *rapid.T) {
+				if len(watches) == 0 {
+					rt.Skip("none")
+				}
+				id := rapid.SampledFrom(slices.Sorted(maps.Keys(watches))).Draw(rt, "monitor")
+				w.st.demonitor(id, watches[id].who)
+				delete(watches, id)
+			},
+			"fill a queue":  func(rt *rapid.T) { w.full[ref.Draw(rt, "who")] = true },
+			"empty them":    func(rt *rapid.T) { clear(w.full) },
+			"cut":           func(rt *rapid.T) { w.cut["p@1"] = !w.cut["p@1"] },
+			"crash":         func(rt *rapid.T) { w.run(); w.crash() },
+			"peer goes":     func(rt *rapid.T) { w.st.peerDown("p@1"); delete(b, "p@1"); w.run(); w.st.peerUp("p@1") },
+			"a third tells": func(rt *rapid.T) { w.st.received("q@1", &Update{Joined: []Membership{{"g", namedAll("1")}}}) },
+			"peer tells": func(rt *rapid.T) {
+				u := &Update{Whole: rapid.Bool().Draw(rt, "whole"), Want: rapid.Bool().Draw(rt, "want")}
+				if u.Whole {
+					delete(b, "p@1")
+				}
+				for range rapid.IntRange(0, 3).Draw(rt, "groups left") {
+					m := Membership{group(rt), refs.Draw(rt, "members")}
+					u.Left = append(u.Left, m)
+					for _, r := range m.Members {
+						if !u.Whole {
+							b.add("p@1", m.Group, r, -1)
+						}
+					}
+				}
+				for range rapid.IntRange(0, 3).Draw(rt, "groups joined") {
+					m := Membership{group(rt), refs.Draw(rt, "members")}
+					u.Joined = append(u.Joined, m)
+					for _, r := range m.Members {
+						b.add("p@1", m.Group, r, 1)
+					}
+				}
+				w.st.received("p@1", u)
+			},
+			"": func(rt *rapid.T) {
+				w.run()
+				compareAll(rt, w, b, nodes, watches, false)
+			},
+		})
+		clear(w.full)
+		clear(w.cut)
+		settle()
+		compareAll(rt, w, b, nodes, watches, true)
+	})
+}
+
+// compareAll holds a world against the book; settled says that nobody is behind.
+func compareAll(rt *rapid.T, w *world, b book, nodes []ident.NodeID, watches map[MonitorRef]watcher, settled bool) {
+	if got, want := draw(w.table.seen()), draw(b.members("", nodes...)); got != want {
+		rt.Fatalf("readers see %s\nwant %s", got, want)
+	}
+	for id, x := range watches {
+		l := w.ears[id]
+		if l == nil {
+			l = &listener{}
+		}
+		if l.fault != "" {
+			rt.Fatalf("monitor %d: %s", id, l.fault)
+		}
+		if w.st.watchers[id].behind && !settled {
+			continue
+		}
+		g := x.group
+		if x.whole {
+			g = ""
+		}
+		if got, want := draw(l.groups), draw(b.members(g, nodes...)); got != want || l.groups == nil {
+			rt.Fatalf("monitor %d of %q was told %s\nwant %s", id, g, got, want)
+		}
+	}
+	if len(w.kept) != len(watches) || len(w.st.watchers) != len(watches) {
+		rt.Fatalf("%d monitors, %d kept, want %d", len(w.st.watchers), len(w.kept), len(watches))
+	}
+	need := map[actors.Ref]bool{}
+	for _, members := range b[""] {
+		for r := range members {
+			need[r] = true
+		}
+	}
+	for _, x := range watches {
+		need[x.who] = true
+	}
+	if !maps.Equal(need, w.monitored) {
+		rt.Fatalf("watches %d actors, want %d", len(w.monitored), len(need))
+	}
+	for name, g := range w.st.groups {
+		if len(g.at) == 0 && len(g.watchers) == 0 {
+			rt.Fatalf("the empty group %s is left", name)
+		}
+	}
+}
