@@ -43,11 +43,6 @@ type noReply struct{}
 // NoReply is what HandleCall returns when the answer comes later, through Context.Reply.
 var NoReply any = noReply{}
 
-// From names who waits for the answer of a call. It is used once.
-type From struct {
-	reply *pendingCall
-}
-
 // CallID names an asynchronous call of this actor.
 type CallID uint64
 

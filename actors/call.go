@@ -3,41 +3,50 @@ package actors
 import (
 	"context"
 	"sync/atomic"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
 )
 
-// pendingCall is one call under way. Whoever completes it first, the answer or the deadline, wins.
+// pendingCall is one call under way: the request in the callee's queue, the deadline in the wheel and the answer in the asker's
+// queue are this one piece of memory. Whoever completes it first, the answer or the deadline, wins.
 type pendingCall struct {
 	sys   *System
 	done  atomic.Bool
 	timer atomic.Uint64
+	to    Ref // for the hook only
+	req   any
 
-	asker *process // an actor, which gets a Reply
-	id    CallID
-	wait  chan result // or a goroutine outside
+	asker  *process // an actor, which gets reply
+	reply  Reply
+	wait   chan result // or a goroutine outside
+	sender *actor.PID  // or an actor or a future of protoactor
 }
+
+// The three messages that a call is.
+type (
+	callRequest pendingCall // to the callee
+	callReply   pendingCall // to the asker
+	callExpiry  pendingCall // to the asker, by the wheel
+)
 
 type result struct {
 	v   any
 	err error
 }
 
-type reply struct {
-	call *pendingCall
-	result
-}
-
-// expired is a call's deadline, as a message to the asker.
-type expired struct{ call *pendingCall }
+// From names who waits for the answer of a call. It is used once.
+type From struct{ reply *pendingCall }
 
 // complete gives an answer to whoever waits, and counts one that comes too late.
-func (c *pendingCall) complete(v any, err error) {
-	if !c.settle(v, err) {
+func (c *pendingCall) complete(v any, err error, w *worker) {
+	if !c.settle(v, err, w) {
 		c.sys.stats.lateReplies.Add(1)
 	}
 }
 
 // settle gives the outcome to whoever waits, and reports false if there has been one.
-func (c *pendingCall) settle(v any, err error) bool {
+func (c *pendingCall) settle(v any, err error, w *worker) bool {
 	if c.done.Swap(true) {
 		return false
 	}
@@ -46,42 +55,103 @@ func (c *pendingCall) settle(v any, err error) bool {
 	}
 	if c.wait != nil {
 		c.wait <- result{v, err}
-	} else {
-		c.asker.control(reply{c, result{v, err}})
+		return true
 	}
+	if c.sender != nil {
+		if err != nil {
+			v = err
+		}
+		c.sys.root.Root.Send(c.sender, v)
+		return true
+	}
+	if hook := c.sys.cfg.OnCall; hook != nil {
+		hook(c.asker.ref(), c.to, false)
+	}
+	c.reply.Value, c.reply.Err = v, err
+	c.asker.control((*callReply)(c), w)
 	return true
 }
 
-func (p *process) handleReply(r reply) {
-	if p.ext == nil {
-		return
-	}
-	if c, ok := p.ext.calls.get(r.call.id); !ok || c != r.call {
-		return // an earlier life's call
-	}
-	p.ext.calls.remove(r.call.id)
-	if err := p.beh.Handle(&p.ctx, &Reply{r.call.id, r.v, r.err}); err != nil {
-		p.crash(err)
+// abandon withdraws the deadline of a call whose asker has no use for it.
+func (c *pendingCall) abandon() {
+	c.sys.wheel.cancel(timerID(c.timer.Load()))
+	if hook := c.sys.cfg.OnCall; hook != nil && !c.done.Swap(true) {
+		hook(c.asker.ref(), c.to, false)
 	}
 }
 
-func (p *process) callExpired(e *expired) { e.call.settle(nil, ErrTimeout) }
+// Call asks to and returns at once; the answer, or the error that there is none, comes as a *Reply with this id. It takes one
+// allocation.
+func (c *Context) Call(to Ref, req any, timeout time.Duration) CallID {
+	p := c.process()
+	s, x := p.sys(), p.extra()
+	x.nextID++
+	pc := &pendingCall{sys: s, asker: p, req: req, reply: Reply{ID: CallID(x.nextID)}}
+	x.calls.put(pc.reply.ID, pc)
+	if hook := s.cfg.OnCall; hook != nil {
+		pc.to = to
+		hook(p.ref(), to, true)
+	}
+	pc.timer.Store(uint64(s.wheel.add(timeout, p, (*callExpiry)(pc)))) // before the request: its answer cancels it
+	if err := c.send(to, (*callRequest)(pc), false); err != nil {
+		pc.settle(nil, err, p.worker())
+	}
+	return pc.reply.ID
+}
+
+// Reply answers a call whose HandleCall returned NoReply. A second answer, or one after the deadline, is dropped and counted.
+func (c *Context) Reply(from From, v any, err error) {
+	from.reply.complete(v, err, c.process().worker())
+}
+
+func (p *process) handleCall(c *callRequest) {
+	pc := (*pendingCall)(c)
+	h, ok := p.beh.(CallHandler)
+	if !ok {
+		pc.complete(nil, ErrNoCall, p.worker())
+		return
+	}
+	v, err := h.HandleCall(p.context(), From{pc}, pc.req)
+	if err != nil {
+		v = nil
+	}
+	if v != NoReply {
+		pc.complete(v, err, p.worker())
+	}
+}
+
+func (p *process) handleReply(c *pendingCall) error {
+	x := p.ext
+	if known, ok := x.calls.get(c.reply.ID); !ok || known != c {
+		return nil // an earlier life's call
+	}
+	x.calls.remove(c.reply.ID)
+	return p.beh.Handle(p.context(), &c.reply)
+}
 
 // Call asks an actor from outside of any actor and waits for the answer until ctx is over. Inside an actor use
 // Context.Call: this one would block the worker.
 func (s *System) Call(ctx context.Context, to Ref, req any) (any, error) {
-	c := &pendingCall{sys: s, wait: make(chan result, 1)}
-	if err := s.send(to, callMsg{From{c}, req}, false); err != nil {
-		return nil, err
+	c := &pendingCall{sys: s, req: req}
+	c.wait, _ = s.waits.Get().(chan result)
+	if c.wait == nil {
+		c.wait = make(chan result, 1)
+	}
+	if err := s.send(to, (*callRequest)(c), false, nil); err != nil {
+		c.done.Store(true)
+		return nil, err // the channel isn't put back: a dead letter may have answered
 	}
 	select {
 	case r := <-c.wait:
+		s.waits.Put(c.wait)
 		return r.v, r.err
 	case <-ctx.Done():
 		if c.done.Swap(true) {
 			r := <-c.wait
+			s.waits.Put(c.wait)
 			return r.v, r.err
 		}
+		s.waits.Put(c.wait)
 		return nil, ErrTimeout
 	}
 }

@@ -90,7 +90,7 @@ func TestNothingOfTheEndedIsLeft(t *testing.T) {
 		left := func(want int) {
 			t.Helper()
 			names, monitors := 0, 0
-			s.registry.each(func(*process) { names++ })
+			s.registry.each(func(*process) bool { names++; return true })
 			for i := range s.watches.shards {
 				for _, list := range s.watches.shards[i].m {
 					monitors += len(list)

@@ -5,15 +5,44 @@ import "sync"
 // monitor is one actor's wish to hear of another's end.
 type monitor struct {
 	ref     MonitorRef
-	watcher *process
+	watcher watcher
 	target  Ref
 }
+
+// watcher hears of an end: an actor of ours, or one of protoactor's.
+type watcher interface{ down(d Down) }
+
+func (p *process) down(d Down) { p.control(d, nil) }
 
 // watches keeps, per target, who watches it; sharded like the registry.
 type watches struct {
 	shards [shardCount]struct {
 		sync.Mutex
 		m map[Ref][]*monitor
+	}
+}
+
+// Monitor asks for one Down when to ends, crashes, or at once with NoProc if it isn't there. An actor that starts on demand
+// counts as there: watch it first, and then wake it. A name is looked up now.
+func (c *Context) Monitor(to Ref) MonitorRef {
+	p := c.process()
+	x := p.extra()
+	x.nextID++
+	m := &monitor{ref: MonitorRef(x.nextID), watcher: p, target: p.sys().named(to)}
+	x.monitors.put(m.ref, m)
+	p.sys().watch(m)
+	return m.ref
+}
+
+// Demonitor withdraws a monitor; no Down of it is seen afterwards.
+func (c *Context) Demonitor(m MonitorRef) {
+	p := c.process()
+	if p.ext == nil {
+		return
+	}
+	if mon, ok := p.ext.monitors.get(m); ok {
+		p.ext.monitors.remove(m)
+		p.sys().unwatch(mon)
 	}
 }
 
@@ -29,7 +58,7 @@ func (s *System) watch(m *monitor) {
 	sh.Unlock()
 	// Looked up after the registration: an actor that ends in between is told to everybody who is registered.
 	if s.registry.find(m.target) == nil && s.activator(m.target) == nil && s.unwatch(m) {
-		m.watcher.control(Down{m.ref, m.target, NoProc})
+		m.watcher.down(Down{m.ref, m.target, NoProc})
 	}
 }
 
@@ -57,12 +86,15 @@ func (s *System) unwatch(m *monitor) bool {
 
 // notify sends everybody who watches p its Down.
 func (s *System) notify(p *process, reason Reason) {
-	sh := &s.watches.shards[shardOf(p.ref)]
+	ref := p.ref()
+	sh := &s.watches.shards[shardOf(ref)]
 	sh.Lock()
-	list := sh.m[p.ref]
-	delete(sh.m, p.ref)
+	list := sh.m[ref]
+	if list != nil {
+		delete(sh.m, ref)
+	}
 	sh.Unlock()
 	for _, m := range list {
-		m.watcher.control(Down{m.ref, m.target, reason})
+		m.watcher.down(Down{m.ref, m.target, reason})
 	}
 }

@@ -1,7 +1,6 @@
 package actors
 
 import (
-	"fmt"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -20,20 +19,26 @@ const (
 	maxSpares = 1024                  // replaced workers at a time
 )
 
+// nextMax is how many actors in a row a worker runs that were woken by the one before, while others wait in its queue.
+const nextMax = 64
+
 var epoch = time.Now()
 
 // now is a cheap monotonic time.
 func now() time.Duration { return time.Since(epoch) }
 
-// pool runs the turns of all actors that don't block. Each worker has a run queue; actors are spread over them by their
-// address, and a worker whose queue is empty takes half of another's. A worker whose handler doesn't return is replaced, so
-// that as many stuck handlers as there are cores don't stop the rest.
+// pool runs the turns of all actors that don't block. Each worker has a run queue. An actor that is woken by another runs on the
+// same worker, right after it; one that is woken from outside of any actor goes where its name's hash says; and a worker whose queue
+// is empty takes half of another's. A worker whose handler doesn't return is replaced, so that as many stuck handlers as there are
+// cores don't stop the rest.
 type pool struct {
 	log     *zap.Logger
 	stats   *stats
 	queues  []runQueue
 	current []atomic.Pointer[worker] // who serves each queue
+	clock   *atomic.Uint32           // the system's tick, which the watch sets
 	idle    atomic.Int32
+	waking  atomic.Bool // a worker has been told to get up, and isn't up yet
 	spares  atomic.Int32
 	quit    atomic.Bool
 	wg      sync.WaitGroup
@@ -57,9 +62,15 @@ type runQueue struct {
 type worker struct {
 	pool     *pool
 	index    int
-	began    atomic.Int64 // when the running handler began, nanoseconds of now; 0 between handlers
-	running  atomic.Pointer[process]
+	turn     turn
+	handled  atomic.Uint64           // messages begun
+	running  atomic.Pointer[process] // whose turn it is; nil if it has nothing to do
 	replaced atomic.Bool
+	since    atomic.Int64            // when the handler that it is stuck in began, about, nanoseconds of now
+	next     atomic.Pointer[process] // woken by the running one
+	skip     int32                   // turns until one is sampled
+
+	seen uint64 // handled when the watch looked last; the watch's own
 
 	batch [batchMax]*process
 	left  atomic.Uint64 // next<<32 | end: which of batch still wait
@@ -89,12 +100,15 @@ func (w *worker) pop() *process {
 // back itself.
 func (w *worker) giveBack() {
 	for a := w.pop(); a != nil; a = w.pop() {
-		w.pool.put(a)
+		w.pool.put(a, nil)
+	}
+	if a := w.next.Swap(nil); a != nil {
+		w.pool.put(a, nil)
 	}
 }
 
-func newPool(n int, log *zap.Logger, st *stats) *pool {
-	p := &pool{log: log, stats: st, queues: make([]runQueue, n), current: make([]atomic.Pointer[worker], n),
+func newPool(n int, log *zap.Logger, st *stats, clock *atomic.Uint32) *pool {
+	p := &pool{log: log, stats: st, clock: clock, queues: make([]runQueue, n), current: make([]atomic.Pointer[worker], n),
 		stop: make(chan struct{}), away: map[*worker]bool{}}
 	p.cond = sync.NewCond(&p.mu)
 	return p
@@ -110,6 +124,7 @@ func (p *pool) start() {
 
 func (p *pool) hire(i int) {
 	w := &worker{pool: p, index: i}
+	w.turn.w = w
 	p.current[i].Store(w)
 	p.wg.Add(1)
 	go w.run()
@@ -124,15 +139,29 @@ func (p *pool) halt() {
 	p.cond.Broadcast()
 }
 
-// put makes an actor runnable. A worker that is up takes a single one at the end of its turn, mostly within microseconds and
-// without waking a thread; the watch sees to it that no long handler keeps it waiting.
-func (p *pool) put(a *process) {
-	q := &p.queues[a.home%uint32(len(p.queues))]
+// put makes an actor runnable; w is the worker whose running actor has woken it, if one has. A worker that is up takes a single one
+// at the end of its turn, mostly within microseconds and without waking a thread; the watch sees to it that no long handler keeps
+// it waiting.
+func (p *pool) put(a *process, w *worker) {
+	if w == nil || w.replaced.Load() {
+		p.enqueue(a, int(a.hash>>shardBits%uint32(len(p.queues))))
+		return
+	}
+	if w.next.Load() != nil || !w.next.CompareAndSwap(nil, a) {
+		p.enqueue(a, w.index)
+	} else if w.replaced.Load() { // and has been given back already, perhaps
+		w.giveBack()
+	}
+}
+
+// enqueue puts an actor at the end of a run queue.
+func (p *pool) enqueue(a *process, i int) {
+	q := &p.queues[i]
 	q.mu.Lock()
 	q.q = append(q.q, a)
-	q.n.Add(1)
+	n := q.n.Add(1)
 	q.mu.Unlock()
-	if idle := int(p.idle.Load()); idle > 0 && (idle >= len(p.queues) || p.runnable() > 1) {
+	if idle := int(p.idle.Load()); idle > 0 && (idle >= len(p.queues) || n > 1 || p.runnable() > 1) {
 		p.wake()
 	}
 }
@@ -145,8 +174,11 @@ func (p *pool) runnable() (n int) {
 	return n
 }
 
-// wake gets a parked worker up.
+// wake gets a parked worker up, unless one is getting up already: that one wakes the next if there is enough to do.
 func (p *pool) wake() {
+	if p.waking.Load() || !p.waking.CompareAndSwap(false, true) {
+		return
+	}
 	p.mu.Lock()
 	p.cond.Signal()
 	p.mu.Unlock()
@@ -195,18 +227,11 @@ func (w *worker) run() {
 			continue
 		}
 		spins = 0
-		w.fill(n)
-		for !w.replaced.Load() { // looked at after fill, too: the watch may have found nothing to give back before
-			a := w.pop()
-			if a == nil {
-				break
-			}
-			w.running.Store(a)
-			if a.turn(w) {
-				p.put(a)
-			}
+		if p.idle.Load() > 0 && p.runnable() > 0 { // for what is left: the batch may take long
+			p.wake()
 		}
-		if w.replaced.Load() {
+		w.fill(n)
+		if w.work(); w.replaced.Load() {
 			w.giveBack()
 			p.spares.Add(-1)
 			p.mu.Lock()
@@ -214,8 +239,48 @@ func (w *worker) run() {
 			p.mu.Unlock()
 			return
 		}
+		w.running.Store(nil)
 		clear(w.batch[:n])
 	}
+}
+
+// work runs the actors of the batch and those that they wake, until it is replaced or nothing is left.
+func (w *worker) work() {
+	inRow := 0
+	for !w.replaced.Load() { // looked at after fill, too: the watch may have found nothing to give back before
+		var a *process
+		if inRow < nextMax {
+			a = w.takeNext()
+		}
+		if a != nil {
+			inRow++
+		} else {
+			inRow = 0
+			if a = w.pop(); a == nil {
+				if a = w.takeNext(); a == nil {
+					return
+				}
+				// The neighbours of a pair that never rests have their turn, too.
+				w.pool.enqueue(a, w.index)
+				return
+			}
+		}
+		w.running.Store(a)
+		again := a.turn(&w.turn)
+		if w.skip--; w.skip < 0 {
+			w.skip = w.pool.stats.sample(w.index, a, w.turn.n)
+		}
+		if again {
+			w.pool.enqueue(a, w.index)
+		}
+	}
+}
+
+func (w *worker) takeNext() *process {
+	if w.next.Load() == nil {
+		return nil
+	}
+	return w.next.Swap(nil)
 }
 
 // park waits until there is something to run.
@@ -230,27 +295,24 @@ func (p *pool) park() {
 	if !p.quit.Load() {
 		p.cond.Wait()
 	}
+	p.waking.Store(false)
 }
 
-// begin marks the start of a handler.
-func (w *worker) begin() { w.began.Store(int64(now())) }
+// began marks the start of a handler.
+func (w *worker) began() { w.handled.Store(w.handled.Load() + 1) }
 
-// end marks its return. It reports whether the worker has been replaced meanwhile.
-func (w *worker) end(msg any) bool {
-	began := time.Duration(w.began.Swap(0))
-	if !w.replaced.Load() {
-		return false
-	}
-	took, level := now()-began, zap.DebugLevel
+// returned tells of a handler that was so long that its worker has been replaced. It reports true.
+func (w *worker) returned(p *process, msg any) bool {
+	took, level := now()-time.Duration(w.since.Load()), zap.DebugLevel
 	if took >= longTime {
 		level = zap.WarnLevel
 	}
-	w.pool.log.Log(level, "a long handler has returned", refField(w.running.Load().ref),
-		zap.String(telemetry.KeyMessage, fmt.Sprintf("%T", msg)), zap.Duration(telemetry.KeyTook, took))
+	w.pool.log.Log(level, "a long handler has returned", refField(p.ref()),
+		zap.String(telemetry.KeyMessage, kindOfMessage(msg)), zap.Duration(telemetry.KeyTook, took))
 	return true
 }
 
-// watch replaces workers whose handler runs for too long.
+// watch replaces workers whose handler runs for too long, and sets the clock.
 func (p *pool) watch() {
 	defer p.wg.Done()
 	t := time.NewTicker(stuckTime)
@@ -261,23 +323,27 @@ func (p *pool) watch() {
 		case <-p.stop:
 			return
 		}
+		p.clock.Store(uint32(now() / tick))
 		if p.idle.Load() > 0 && p.runnable() > 0 {
+			p.waking.Store(false) // should a wake ever have met nobody
 			p.wake()
 		}
 		p.report()
 		for i := range p.current {
 			w := p.current[i].Load()
-			began := w.began.Load()
-			if began == 0 || now()-time.Duration(began) < stuckTime || p.spares.Load() >= maxSpares {
+			a, handled := w.running.Load(), w.handled.Load()
+			stuck := a != nil && handled == w.seen
+			if w.seen = handled; !stuck || p.spares.Load() >= maxSpares {
 				continue
 			}
 			p.mu.Lock()
 			p.away[w] = false
 			p.mu.Unlock()
+			w.since.Store(int64(now() - stuckTime)) // about
 			w.replaced.Store(true)
 			p.spares.Add(1)
 			p.stats.stuck.Add(1)
-			p.log.Debug("a handler runs for long; a spare worker takes over", refField(w.running.Load().ref))
+			p.log.Debug("a handler runs for long; a spare worker takes over", refField(a.ref()))
 			p.hire(i)
 			w.giveBack()
 		}
@@ -290,9 +356,9 @@ func (p *pool) report() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for w, told := range p.away {
-		if began := time.Duration(w.began.Load()); !told && began != 0 && now()-began >= longTime {
+		if a := w.running.Load(); !told && a != nil && now()-time.Duration(w.since.Load()) >= longTime {
 			p.away[w] = true
-			p.log.Warn("a handler doesn't return", refField(w.running.Load().ref))
+			p.log.Warn("a handler doesn't return", refField(a.ref()), zap.String(telemetry.KeyMessage, a.facts().Running))
 		}
 	}
 }
@@ -302,11 +368,15 @@ func (p *pool) busy() (refs []Ref) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for w := range p.away {
-		refs = append(refs, w.running.Load().ref)
+		if a := w.running.Load(); a != nil {
+			refs = append(refs, a.ref())
+		}
 	}
 	for i := range p.current {
-		if w := p.current[i].Load(); w != nil && !w.replaced.Load() && w.began.Load() != 0 {
-			refs = append(refs, w.running.Load().ref)
+		if w := p.current[i].Load(); w != nil && !w.replaced.Load() {
+			if a := w.running.Load(); a != nil {
+				refs = append(refs, a.ref())
+			}
 		}
 	}
 	return refs

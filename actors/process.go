@@ -1,14 +1,7 @@
 package actors
 
 import (
-	"fmt"
-	"runtime/debug"
-	"sync/atomic"
-	"time"
-
-	"github.com/asynkron/protoactor-go/actor"
-
-	"github.com/jackdaw-im/jackdaw/telemetry"
+	"reflect"
 )
 
 // Owner is what started an actor and hears of its end: a supervisor. Exited is called on the actor's own turn and must not
@@ -21,13 +14,13 @@ type Owner interface {
 type Child struct{ p *process }
 
 // Ref returns the actor's name.
-func (c *Child) Ref() Ref { return c.p.ref }
+func (c *Child) Ref() Ref { return c.p.ref() }
 
 // Restart makes a new behaviour of a crashed actor under the same Ref, with the same queue.
-func (c *Child) Restart() { c.p.control(restartMsg{}) }
+func (c *Child) Restart() { c.p.control(restartMsg{}, nil) }
 
 // Stop asks the actor to end with reason; Exited follows once it has.
-func (c *Child) Stop(reason Reason) { c.p.control(stopMsg{reason}) }
+func (c *Child) Stop(reason Reason) { c.p.control(stopMsg{reason}, nil) }
 
 // End gives up on a crashed or hung actor: its name is free, its queue becomes dead letters. What a hung handler still does
 // is lost, and the owner hears no more of it. It reports false if the actor had ended already.
@@ -39,33 +32,34 @@ type (
 	restartMsg   struct{}
 	stopMsg      struct{ reason Reason }
 	passivateMsg struct{}
-	callMsg      struct {
-		from From
-		req  any
-	}
+	endBatch     struct{}
+	endedMsg     struct{} // the last an actor gets: what it had under way is forgotten
 )
 
-// process is one actor: what protoactor calls the actor and its mailbox in one.
+// process is one actor. There may be millions: an idle one is this struct, its behaviour, its id and a place in the registry.
+// Its behaviour sees it as a Context.
 type process struct {
-	ctx   Context
-	sys   *System
 	kind  *kind
-	ref   Ref
+	id    string
 	args  any
 	owner Owner
 	beh   Behaviour
-	inv   actor.MessageInvoker
-	ext   *extras // what only some actors have; owned by the running turn, but for watchers
+	ext   *extras      // what only some actors have; owned by the running turn
+	on    *turn        // the running turn, nil between two
+	next  *process     // siblings, guarded by their Children
+	prev  *process     //
+	last  reflect.Type // of the last message taken, guarded by q.mu
 	q     queue
-	// touched is the wheel's tick at the last message, for passivation.
-	touched atomic.Uint32
-	home    uint32 // the run queue it is put into
-	stopped bool   // protoactor has been told of the end
-	up      bool   // Init has begun and no crash or end has come since; owned by the turn
-	timed   bool   // a passivateMsg is on its way; owned by the turn
-	// current is what runs now, for the answer of a crash.
-	current  any
-	stopping *Reason
+	hash  uint32 // of id
+	flags
+}
+
+// flags are owned by the turn, but for pinned, which never changes.
+type flags struct {
+	pinned  bool // its Ref names this node
+	up      bool // Init has begun and no crash or end has come since
+	timed   bool // a passivateMsg is on its way
+	cleared bool // it has ended, and what it had under way is forgotten
 }
 
 // extras are the parts of an actor that most have none of.
@@ -74,6 +68,10 @@ type extras struct {
 	calls    smallMap[CallID, *pendingCall]
 	monitors smallMap[MonitorRef, *monitor]
 	timers   smallMap[TimerRef, timerID]
+	links    smallMap[Ref, bool]
+	traps    bool
+	restarts int
+	trace    *tracer
 }
 
 func (p *process) extra() *extras {
@@ -83,56 +81,50 @@ func (p *process) extra() *extras {
 	return p.ext
 }
 
-// PostUserMessage implements actor.Mailbox. Only protoactor's own sends come this way; ours go to the queue directly.
-func (p *process) PostUserMessage(msg any) { _ = p.cast(msg) }
+func (p *process) sys() *System      { return p.kind.sys }
+func (p *process) context() *Context { return (*Context)(p) }
 
-// PostSystemMessage implements actor.Mailbox.
-func (p *process) PostSystemMessage(msg any) {
-	if _, ok := msg.(*actor.Started); ok {
-		return // Init runs when the owner starts the actor
+// ref is the actor's name.
+func (p *process) ref() Ref {
+	r := Ref{Kind: p.kind.name, ID: p.id}
+	if p.pinned {
+		r.Node = p.kind.sys.cfg.Node
 	}
-	p.control(systemMsg{msg})
+	return r
 }
 
-type systemMsg struct{ msg any }
-
-// RegisterHandlers implements actor.Mailbox.
-func (p *process) RegisterHandlers(inv actor.MessageInvoker, _ actor.Dispatcher) { p.inv = inv }
-
-// Start implements actor.Mailbox.
-func (p *process) Start() {}
-
-// UserMessageCount implements actor.Mailbox.
-func (p *process) UserMessageCount() int {
-	p.q.mu.Lock()
-	defer p.q.mu.Unlock()
-	return p.q.length()
+// named reports whether that is the actor's name.
+func (p *process) named(r Ref) bool {
+	return p.id == r.ID && p.kind.name == r.Kind && (r.Node == "") == !p.pinned && (!p.pinned || r.Node == p.kind.sys.cfg.Node)
 }
 
-// cast queues a user message within the bound.
-func (p *process) cast(msg any) error {
+// cast queues a user message within the bound. w is the worker it comes from, if it does from one.
+func (p *process) cast(msg any, w *worker) error {
+	s := p.kind.sys
 	q := &p.q
 	q.mu.Lock()
 	if q.phase == ended {
 		q.mu.Unlock()
 		return ErrNoProc
 	}
-	n := q.length()
-	if n >= p.kind.queueLen {
-		q.mu.Unlock()
-		p.sys.stats.overloads.Add(1)
-		return ErrOverloaded
+	n := 1
+	if q.first != nil || q.user != nil {
+		if n = q.length() + 1; n > p.kind.queueLen {
+			q.mu.Unlock()
+			s.stats.overloads.Add(1)
+			return ErrOverloaded
+		}
 	}
-	q.pushUser(msg)
-	p.wakeLocked(q.phase != suspended)
-	if n+1 >= markLow && (n+1)&n == 0 {
-		p.sys.stats.mark(p.ref, n+1)
+	q.pushUser(msg, s.clock.Load())
+	p.wakeLocked(q.phase != suspended && !q.paused, w)
+	if n >= markLow && n&(n-1) == 0 {
+		s.stats.mark(p.ref(), n)
 	}
 	return nil
 }
 
 // control queues a message that user load can't hold up, and that is never refused while the actor lives.
-func (p *process) control(msg any) bool {
+func (p *process) control(msg any, w *worker) bool {
 	q := &p.q
 	q.mu.Lock()
 	if q.phase == ended {
@@ -140,405 +132,58 @@ func (p *process) control(msg any) bool {
 		return false
 	}
 	q.pushControl(msg)
-	p.wakeLocked(true)
+	p.wakeLocked(true, w)
 	return true
 }
 
 // wakeLocked makes the queue known to a worker if it isn't, and unlocks it.
-func (p *process) wakeLocked(due bool) {
+func (p *process) wakeLocked(due bool, w *worker) {
 	wake := due && p.q.state == idle
 	if wake {
 		p.q.state = queued
 	}
 	p.q.mu.Unlock()
 	if wake {
-		p.kind.run(p)
+		p.kind.run(p, w)
 	}
 }
 
-// next takes the next message to handle, or marks the queue idle.
-func (p *process) next(batched bool) (msg any, ok bool) {
+// take is the next message to handle, or marks the queue idle, unless the turn has a batch to end.
+func (p *process) take(batched bool) (msg any, ok bool) {
 	q := &p.q
 	q.mu.Lock()
-	defer q.mu.Unlock()
-	if q.phase == ended {
-		if !p.stopped {
-			p.stopped = true
-			return systemMsg{&actor.Stop{}}, true
+	switch {
+	case q.phase == ended:
+		if batched = false; !p.cleared {
+			p.cleared = true
+			msg = endedMsg{}
 		}
-		batched = false
-	} else {
-		if msg = q.popControl(); msg != nil {
-			return msg, true
+	case q.ctl != nil:
+		if msg = q.popControl(); tells(msg) {
+			p.last = typeOfMessage(msg)
 		}
-		if q.phase == alive {
-			if msg = q.popUser(); msg != nil {
-				return msg, true
-			}
+	case q.phase == alive && !q.paused:
+		if msg = q.popUser(); msg != nil {
+			p.last = typeOfMessage(msg)
 		}
 	}
+	if msg != nil {
+		q.busy, q.busyAt = true, p.kind.sys.clock.Load()
+		q.mu.Unlock()
+		return msg, true
+	}
+	q.busy = false
 	if !batched {
 		q.state = idle
+		p.on = nil // before another worker may run it
 	}
+	q.mu.Unlock()
 	return nil, false
 }
 
-// turn handles messages until the queue is empty, BatchLen is reached or the time is up. It reports whether the actor has
-// to be run again.
-func (p *process) turn(w *worker) (again bool) {
-	batched := false
-	var begin time.Duration
-	if w != nil {
-		begin = now()
-	}
-	for n := 1; ; n++ {
-		msg, ok := p.next(batched)
-		if !ok {
-			if !batched {
-				return false
-			}
-			batched = false
-			if p.handle(w, endBatch{}) {
-				break
-			}
-			continue
-		}
-		batched = p.kind.batches
-		if p.handle(w, msg) {
-			break
-		}
-		if n >= p.kind.batchLen || (n&7 == 0 && w != nil && now()-begin > turnTime) {
-			break
-		}
-	}
-	if batched {
-		p.handle(w, endBatch{})
-	}
-	return true
-}
-
-// handle runs one message, and reports whether the worker was replaced while it ran.
-func (p *process) handle(w *worker, msg any) bool {
-	if w == nil {
-		p.run(msg)
-		return false
-	}
-	w.begin()
-	p.run(msg)
-	return w.end(msg)
-}
-
-type endBatch struct{}
-
-// run takes one message through protoactor to Receive.
-func (p *process) run(msg any) {
-	p.current = msg
-	if s, ok := msg.(systemMsg); ok {
-		if _, over := s.msg.(*actor.Stop); over {
-			p.forget() // what a killed one had under way; for the others nothing is left
-		}
-		p.inv.InvokeSystemMessage(s.msg)
-	} else {
-		p.inv.InvokeUserMessage(msg)
-	}
-	p.current = nil
-}
-
-// Receive implements actor.Actor.
-func (p *process) Receive(c actor.Context) {
-	msg := p.current
-	if msg == nil {
-		return // protoactor's own life-cycle messages
-	}
-	if _, ours := c.Message().(actor.AutoReceiveMessage); ours {
-		return
-	}
-	defer p.recover()
-	p.dispatch(msg)
-	switch r := p.stopping; {
-	case r == nil:
-	case r.Ended():
-		p.exit(*r)
-	default:
-		p.crash(r.Err)
-	}
-}
-
-func (p *process) recover() {
-	if v := recover(); v != nil {
-		err, ok := v.(error)
-		if !ok {
-			err = fmt.Errorf("%v", v)
-		}
-		p.crash(fmt.Errorf("panic: %w\n%s", err, debug.Stack()))
-	}
-}
-
-func (p *process) dispatch(msg any) {
-	p.kind.counter.handled.Add(1)
-	if _, ok := msg.(passivateMsg); ok {
-		p.timed = false
-	}
-	if !p.up {
-		switch msg.(type) {
-		case initMsg, restartMsg, stopMsg:
-		case systemMsg, endBatch, passivateMsg, timerMsg, *expired, reply, Down:
-			return // what the life before was waiting for
-		default: // an answer that came between two lives: it is for the next one
-			if !p.q.hold(msg) {
-				p.sys.deadLetter(p.ref, msg)
-			}
-			return
-		}
-	}
-	var err error
-	switch m := msg.(type) {
-	case endBatch:
-		err = p.beh.(BatchEnder).EndBatch(&p.ctx)
-	case initMsg:
-		err = p.begin()
-	case restartMsg:
-		p.sys.stats.restarts.Add(1)
-		if p.enter(starting) {
-			err = p.begin()
-		}
-	case stopMsg:
-		p.exit(m.reason)
-	case passivateMsg:
-		p.passivate()
-	case callMsg:
-		p.touch()
-		err = p.handleCall(m)
-	case *expired:
-		p.callExpired(m)
-	case reply:
-		p.handleReply(m)
-	case Down:
-		if _, ok := p.extra().monitors.get(m.Monitor); ok {
-			p.ext.monitors.remove(m.Monitor)
-			err = p.beh.Handle(&p.ctx, m)
-		}
-	case timerMsg:
-		if _, ok := p.extra().timers.get(m.ref); ok {
-			p.ext.timers.remove(m.ref)
-			err = p.beh.Handle(&p.ctx, m.msg)
-		}
-	default:
-		p.touch()
-		err = p.beh.Handle(&p.ctx, msg)
-	}
-	if err != nil {
-		p.crash(err)
-	}
-}
-
-func (p *process) touch() { p.touched.Store(p.sys.wheel.now()) }
-
-// begin starts a life, and lets it handle what came while there was none.
-func (p *process) begin() error {
-	if err := p.init(); err != nil {
-		return err
-	}
-	for p.up && p.stopping == nil {
-		msg := p.q.unhold()
-		if msg == nil {
-			break
-		}
-		p.current = msg
-		p.dispatch(msg)
-	}
-	return nil
-}
-
-func (p *process) init() error {
-	p.beh = p.kind.spec.New()
-	p.up = true
-	p.touch()
-	p.passivateAfter(p.kind.spec.IdleTimeout)
-	if err := p.beh.Init(&p.ctx, p.args); err != nil {
-		return err
-	}
-	if p.stopping == nil {
-		p.enter(alive)
-	}
-	if o, ok := p.owner.(interface{ Started(*Child) }); ok {
-		o.Started(&Child{p})
-	}
-	return nil
-}
-
-// enter begins a phase, and reports false if the owner has meanwhile ended the actor.
-func (p *process) enter(ph phase) bool {
+// queued is how many user messages wait.
+func (p *process) queued() int {
 	p.q.mu.Lock()
 	defer p.q.mu.Unlock()
-	if p.q.phase == ended {
-		return false
-	}
-	p.q.phase = ph
-	return true
-}
-
-func (p *process) handleCall(m callMsg) error {
-	h, ok := p.beh.(CallHandler)
-	if !ok {
-		m.from.reply.complete(nil, ErrNoCall)
-		return nil
-	}
-	v, err := h.HandleCall(&p.ctx, m.from, m.req)
-	if err != nil {
-		v = nil
-	}
-	if _, later := v.(noReply); !later {
-		m.from.reply.complete(v, err)
-	}
-	return nil
-}
-
-// crash ends this life of the actor. Its queue stays; the supervisor decides what follows.
-func (p *process) crash(err error) {
-	if c, ok := p.current.(callMsg); ok {
-		c.from.reply.settle(nil, ErrCrashed) // unless it has been answered
-	}
-	p.leave(Crashed(err), suspended)
-}
-
-// exit ends the actor for good.
-func (p *process) exit(reason Reason) { p.leave(reason, ended) }
-
-// leave runs Terminate, forgets what this life had under way, and tells those who watch.
-func (p *process) leave(reason Reason, ph phase) {
-	wasUp := p.up
-	p.stopping, p.up = nil, false
-	p.q.mu.Lock()
-	was := p.q.phase
-	if was == ended || (was == suspended && ph == suspended) {
-		p.q.mu.Unlock()
-		return
-	}
-	p.q.phase = suspended
-	p.q.mu.Unlock()
-	if t, ok := p.beh.(Terminator); ok && wasUp {
-		p.terminate(t, reason)
-	}
-	p.forget()
-	switch {
-	case ph != ended:
-		p.sys.notify(p, reason)
-	case !p.end(reason):
-		return // its owner has lost patience meanwhile
-	}
-	p.owner.Exited(&Child{p}, reason)
-}
-
-// terminate runs the behaviour's Terminate; a panic in it is only logged, the end goes on.
-func (p *process) terminate(t Terminator, reason Reason) {
-	defer func() {
-		if v := recover(); v != nil {
-			p.sys.log.Warn("an actor crashed while it terminated", refField(p.ref), anyField(telemetry.KeyPanic, v))
-		}
-	}()
-	t.Terminate(&p.ctx, reason)
-}
-
-// forget drops timers, monitors and calls of this life.
-func (p *process) forget() {
-	if p.ext == nil {
-		return
-	}
-	for _, m := range p.ext.monitors.values() {
-		p.sys.unwatch(m)
-	}
-	for _, id := range p.ext.timers.values() {
-		p.sys.wheel.cancel(id)
-	}
-	for _, c := range p.ext.calls.values() {
-		p.sys.wheel.cancel(timerID(c.timer.Load()))
-	}
-	*p.ext = extras{nextID: p.ext.nextID} // an answer or timer of this life must not be taken for one of the next
-}
-
-// end takes the name away and turns the queue into dead letters.
-func (p *process) end(reason Reason) bool {
-	p.q.mu.Lock()
-	if p.q.phase == ended {
-		p.q.mu.Unlock()
-		return false
-	}
-	p.q.phase = ended
-	var left []any
-	for {
-		m := p.q.popHeld()
-		if m == nil {
-			m = p.q.popControl()
-		}
-		if m == nil && p.q.length() > 0 {
-			m = p.q.popUser()
-		}
-		if m == nil {
-			break
-		}
-		left = append(left, m)
-	}
-	p.q.mu.Unlock()
-	p.gone(reason, left)
-	return true
-}
-
-// gone takes the name away after phase has become ended; left are the messages that nobody handles any more.
-func (p *process) gone(reason Reason, left []any) {
-	p.sys.registry.remove(p)
-	p.kind.counter.live.Add(-1)
-	p.sys.notify(p, reason)
-	for _, m := range left {
-		p.sys.deadLetter(p.ref, m)
-	}
-	p.q.mu.Lock()
-	p.wakeLocked(true) // protoactor is told on the actor's own turn
-}
-
-// passivateAfter sets the one timer of passivation; 0 is never.
-func (p *process) passivateAfter(d time.Duration) {
-	if d > 0 && !p.timed {
-		p.timed = true
-		p.sys.wheel.add(d, p, passivateMsg{})
-	}
-}
-
-// passivate ends an idle actor, unless something came meanwhile or it wants to stay.
-func (p *process) passivate() {
-	idleFor := p.sys.wheel.since(p.touched.Load())
-	limit := p.kind.spec.IdleTimeout
-	stay := idleFor < limit
-	if !stay {
-		if v, ok := p.beh.(Passivator); ok && !v.MayPassivate(&p.ctx) {
-			p.touch()
-			stay, idleFor = true, 0
-		}
-	}
-	if stay {
-		p.passivateAfter(limit - idleFor)
-		return
-	}
-	// What comes from now on waits in the queue, and either finds a new life here or, after the end, another actor.
-	p.enter(suspended)
-	p.up = false
-	if t, ok := p.beh.(Terminator); ok {
-		p.terminate(t, Normal)
-	}
-	p.forget()
-	p.q.mu.Lock()
-	if p.q.phase == ended { // its owner has lost patience
-		p.q.mu.Unlock()
-		return
-	}
-	if p.q.length() > 0 || p.q.ctl != nil {
-		p.q.phase = starting
-		p.q.mu.Unlock()
-		p.control(initMsg{})
-		return
-	}
-	p.q.phase = ended
-	p.q.mu.Unlock()
-	p.gone(Normal, nil)
-	p.owner.Exited(&Child{p}, Normal)
+	return p.q.length()
 }

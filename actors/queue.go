@@ -5,14 +5,21 @@ import "sync"
 // queue holds an actor's messages: one user message inline, because most queues are empty or hold one, and slices that come
 // from a pool and go back to it as soon as they are empty, so that a burst pins no memory. Control messages (answers, downs,
 // timers, starts and stops) have a lane of their own before the user's.
+//
+// All of it is guarded by mu, but for touched.
 type queue struct {
-	mu    sync.Mutex
-	first any
-	user  *fifo
-	ctl   *fifo
-	held  *fifo // answers that came while the actor had no life
-	state runState
-	phase phase
+	mu      sync.Mutex
+	first   any
+	user    *fifo
+	ctl     *fifo
+	held    *fifo  // what came by the control lane while the actor had no life, or was suspended
+	firstAt uint32 // when first came
+	busyAt  uint32 // when the running message was taken
+	touched uint32 // when the last user message was handled, for passivation; owned by the turn
+	state   runState
+	phase   phase
+	busy    bool // a message is being handled
+	paused  bool // suspended by sys: user messages wait
 }
 
 // runState says whether a queue is known to a worker.
@@ -29,38 +36,44 @@ type phase uint8
 const (
 	starting phase = iota // Init has not run yet
 	alive
-	suspended // crashed, its supervisor decides
+	suspended // between two lives: its supervisor decides
 	ended
 )
 
 // fifo is a queue over a slice.
 type fifo struct {
-	items []any
+	items []item
 	head  int
+}
+
+// item is a message and the tick at which it came.
+type item struct {
+	msg any
+	at  uint32
 }
 
 const keepCap = 64 // larger slices are left to the collector
 
-var fifos = sync.Pool{New: func() any { return &fifo{items: make([]any, 0, 8)} }}
+var fifos = sync.Pool{New: func() any { return &fifo{items: make([]item, 0, 8)} }}
 
 func (f *fifo) len() int { return len(f.items) - f.head }
 
-func (f *fifo) push(v any) {
+func (f *fifo) push(v any, at uint32) {
 	if f.head > 32 && f.head*2 > len(f.items) {
 		if n := f.len(); cap(f.items) > keepCap && n < cap(f.items)/8 { // the burst is over, though the queue never was empty
-			f.items, f.head = append(make([]any, 0, max(2*n, 8)), f.items[f.head:]...), 0
+			f.items, f.head = append(make([]item, 0, max(2*n, 8)), f.items[f.head:]...), 0
 		} else {
 			copy(f.items, f.items[f.head:])
 			clear(f.items[n:])
 			f.items, f.head = f.items[:n], 0
 		}
 	}
-	f.items = append(f.items, v)
+	f.items = append(f.items, item{v, at})
 }
 
 func (f *fifo) pop() any {
-	v := f.items[f.head]
-	f.items[f.head] = nil
+	v := f.items[f.head].msg
+	f.items[f.head].msg = nil
 	f.head++
 	return v
 }
@@ -84,16 +97,40 @@ func (q *queue) length() int {
 	return n
 }
 
-// pushUser appends a user message; called with the lock held.
-func (q *queue) pushUser(v any) {
+// oldest is the tick at which the oldest waiting user message came; called with the lock held.
+func (q *queue) oldest() (at uint32, ok bool) {
+	switch {
+	case q.first != nil:
+		return q.firstAt, true
+	case q.user != nil:
+		return q.user.items[q.user.head].at, true
+	}
+	return 0, false
+}
+
+// waiting calls f for up to n waiting user messages, oldest first; called with the lock held.
+func (q *queue) waiting(n int, f func(msg any)) {
+	if q.first != nil && n > 0 {
+		f(q.first)
+		n--
+	}
+	if q.user != nil {
+		for _, it := range q.user.items[q.user.head:][:min(n, q.user.len())] {
+			f(it.msg)
+		}
+	}
+}
+
+// pushUser appends a user message that comes at a tick; called with the lock held.
+func (q *queue) pushUser(v any, at uint32) {
 	if q.first == nil && q.user == nil {
-		q.first = v
+		q.first, q.firstAt = v, at
 		return
 	}
 	if q.user == nil {
 		q.user = fifos.Get().(*fifo)
 	}
-	q.user.push(v)
+	q.user.push(v, at)
 }
 
 // popUser takes the oldest user message, nil if there is none; called with the lock held.
@@ -118,7 +155,7 @@ func (q *queue) pushControl(v any) {
 	if q.ctl == nil {
 		q.ctl = fifos.Get().(*fifo)
 	}
-	q.ctl.push(v)
+	q.ctl.push(v, 0)
 }
 
 // popControl takes the oldest control message, nil if there is none; called with the lock held.
@@ -144,7 +181,7 @@ func (q *queue) hold(v any) bool {
 	if q.held == nil {
 		q.held = fifos.Get().(*fifo)
 	}
-	q.held.push(v)
+	q.held.push(v, 0)
 	return true
 }
 

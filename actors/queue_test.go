@@ -31,7 +31,7 @@ func TestQueueIsThreeFIFOs(t *testing.T) {
 			}
 		}
 		t.Repeat(map[string]func(*rapid.T){
-			"user":        func(*rapid.T) { v := next(); q.pushUser(v); m.user = append(m.user, v) },
+			"user":        func(*rapid.T) { v := next(); q.pushUser(v, 0); m.user = append(m.user, v) },
 			"control":     func(*rapid.T) { v := next(); q.pushControl(v); m.ctl = append(m.ctl, v) },
 			"hold":        func(*rapid.T) { v := next(); q.hold(v); m.held = append(m.held, v) },
 			"takeUser":    func(*rapid.T) { same(q.popUser(), take(&m.user)) },
@@ -40,7 +40,7 @@ func TestQueueIsThreeFIFOs(t *testing.T) {
 			"burst": func(t *rapid.T) {
 				for range rapid.IntRange(1, 300).Draw(t, "burst") {
 					v := next()
-					q.pushUser(v)
+					q.pushUser(v, 0)
 					m.user = append(m.user, v)
 				}
 			},
@@ -73,11 +73,11 @@ func checkQueue(t *rapid.T, q *queue, m *lanes) {
 			t.Fatalf("the %s lane has a slice and nothing in it", name)
 		}
 		for i, v := range f.items[:f.head] {
-			if v != nil {
-				t.Fatalf("the %s lane keeps %v, taken already, at %d", name, v, i)
+			if v.msg != nil {
+				t.Fatalf("the %s lane keeps %v, taken already, at %d", name, v.msg, i)
 			}
 		}
-		if spare := f.items[len(f.items):cap(f.items)]; slices.ContainsFunc(spare, func(v any) bool { return v != nil }) {
+		if spare := f.items[len(f.items):cap(f.items)]; slices.ContainsFunc(spare, func(v item) bool { return v.msg != nil }) {
 			t.Fatalf("the %s lane keeps messages behind its end", name)
 		}
 	}
@@ -88,7 +88,7 @@ func TestOneMessageNeedsNoSlice(t *testing.T) {
 	var q queue
 	var msg any = "one"
 	if n := testing.AllocsPerRun(100, func() {
-		q.pushUser(msg)
+		q.pushUser(msg, 0)
 		if q.user != nil {
 			t.Fatal("one message took a slice")
 		}
@@ -102,7 +102,7 @@ func TestOneMessageNeedsNoSlice(t *testing.T) {
 func TestBurstGivesItsMemoryBack(t *testing.T) {
 	var q queue
 	for i := range 10_000 {
-		q.pushUser(i)
+		q.pushUser(i, 0)
 		q.pushControl(-i)
 	}
 	for i := range 10_000 {
@@ -129,7 +129,7 @@ func TestBacklogThatNeverEnds(t *testing.T) {
 		t.Run(fmt.Sprint(burst), func(t *testing.T) {
 			var q queue
 			in, out := 0, 0
-			push := func() { q.pushUser(in); in++ }
+			push := func() { q.pushUser(in, 0); in++ }
 			pop := func() {
 				if v := q.popUser(); v != out {
 					t.Fatalf("took %v, want %d", v, out)

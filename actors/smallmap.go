@@ -27,6 +27,20 @@ func (m *smallMap[K, V]) get(k K) (v V, ok bool) {
 	return v, false
 }
 
+func (m *smallMap[K, V]) has(k K) bool {
+	_, ok := m.get(k)
+	return ok
+}
+
+// len is the number of entries.
+func (m *smallMap[K, V]) len() int { return len(m.few) + len(m.many) }
+
+// set adds an entry or replaces its value.
+func (m *smallMap[K, V]) set(k K, v V) {
+	m.remove(k)
+	m.put(k, v)
+}
+
 // put adds an entry whose key is new.
 func (m *smallMap[K, V]) put(k K, v V) {
 	switch {
@@ -61,6 +75,18 @@ func (m *smallMap[K, V]) remove(k K) {
 			return
 		}
 	}
+}
+
+// keys returns all keys, in no order.
+func (m *smallMap[K, V]) keys() []K {
+	var all []K
+	for _, p := range m.few {
+		all = append(all, p.key)
+	}
+	for k := range m.many {
+		all = append(all, k)
+	}
+	return all
 }
 
 // values returns all values, in no order.

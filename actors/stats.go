@@ -20,17 +20,49 @@ const markBuckets = 20
 type stats struct {
 	overloads, restarts, lateReplies, stuck atomic.Int64
 	marks                                   [markBuckets]atomic.Int64
+	samples                                 []samples // one for each run queue
 
 	mu struct {
 		sync.Mutex
-		dead map[string]int64
-		top  []QueueMark
+		dead      map[string]int64
+		top       []QueueMark
+		restarted tally
 	}
 }
 
+// kindCounter counts for one kind. Messages are counted per run queue, and once a turn, so that workers don't share a word.
 type kindCounter struct {
 	live    atomic.Int64
-	handled atomic.Int64
+	handled []padded // the last one is that of goroutines of their own
+}
+
+type padded struct {
+	atomic.Int64
+	_ [56]byte
+}
+
+// add books a turn of n messages.
+func (c *kindCounter) add(t *turn, n int) {
+	i := len(c.handled) - 1
+	if t.w != nil {
+		i = t.w.index
+	}
+	t.n = n
+	c.handled[i].Add(int64(n))
+}
+
+func (c *kindCounter) sum() (n int64) {
+	for i := range c.handled {
+		n += c.handled[i].Load()
+	}
+	return n
+}
+
+func (s *stats) restarted(ref Ref) {
+	s.restarts.Add(1)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mu.restarted.add(ref, 1)
 }
 
 // QueueMark is one queue that passed a mark.
@@ -87,8 +119,9 @@ func (s *System) Snapshot() Snapshot {
 		Stuck: st.stuck.Load(), Spares: int64(s.pool.spares.Load()),
 	}
 	s.mu.RLock()
-	for name, k := range s.mu.kinds {
-		snap.Live[name], snap.Handled[name] = k.counter.live.Load(), k.counter.handled.Load()
+	for _, k := range s.mu.kinds {
+		name := k.spec.Kind
+		snap.Live[name], snap.Handled[name] = k.counter.live.Load(), k.counter.sum()
 	}
 	s.mu.RUnlock()
 	for i := range st.marks {

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"runtime"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 	"go.uber.org/zap"
@@ -25,6 +27,9 @@ type Config struct {
 	Workers int
 	// DeadLetter, if set, sees each message that nobody handles. It must not block.
 	DeadLetter func(to Ref, msg any)
+	// OnCall, if set, hears of each call of an actor: when it begins to wait, and when it has its answer, its deadline has passed or
+	// it has crashed. For tests that look for circles; it must not block.
+	OnCall func(caller, callee Ref, waits bool)
 }
 
 // Router sends what isn't for this node.
@@ -46,32 +51,41 @@ type System struct {
 	root     *actor.ActorSystem
 	pool     *pool
 	wheel    *wheel
+	clock    atomic.Uint32 // ticks of 10 ms since the process began, about
 	registry registry
+	names    names
 	watches  watches
 	stats    stats
 	router   Router
 	alone    loners
+	waits    sync.Pool // channels of calls from outside: empty, and nobody writes to one any more
 
 	mu struct {
 		sync.RWMutex
-		kinds      map[string]*kind
+		kinds      map[kindName]*kind
 		activators map[string]Activator
 	}
 }
 
+// kindName is what a kind is found by: the Kind of the Spec, and that of the Refs.
+type kindName struct{ spec, refs string }
+
 // kind is what all actors of one Spec share.
 type kind struct {
+	sys      *System
 	spec     Spec
-	props    *actor.Props
+	name     string // of the Refs
 	queueLen int
 	batchLen int
 	batches  bool // the behaviour has EndBatch
-	run      func(*process)
-
-	mu      sync.Mutex // one spawn at a time: next is handed to protoactor's producers
-	next    *process
-	counter kindCounter
+	run      func(*process, *worker)
+	counter  *kindCounter
 }
+
+// OwnID as args of Spawn stands for the ID of the actor's Ref, which is there already.
+var OwnID any = ownID{}
+
+type ownID struct{}
 
 // NewSystem returns a system that runs nothing yet.
 func NewSystem(cfg Config) *System {
@@ -86,8 +100,10 @@ func NewSystem(cfg Config) *System {
 	s.root = actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger {
 		return slog.New(zapslog.NewHandler(quiet.Core()))
 	}))
-	s.pool = newPool(cfg.Workers, s.log, &s.stats)
-	s.mu.kinds = map[string]*kind{}
+	s.root.ProcessRegistry.RegisterAddressResolver(s.process)
+	s.stats.samples = make([]samples, cfg.Workers)
+	s.pool = newPool(cfg.Workers, s.log, &s.stats, &s.clock)
+	s.mu.kinds = map[kindName]*kind{}
 	s.mu.activators = map[string]Activator{}
 	return s
 }
@@ -114,6 +130,7 @@ func (s *System) SetActivator(kind string, a Activator) {
 
 // Start launches the workers and the timing wheel.
 func (s *System) Start() error {
+	s.clock.Store(uint32(now() / tick))
 	s.wheel.launch()
 	s.pool.start()
 	return nil
@@ -148,20 +165,23 @@ func (s *System) Stop(ctx context.Context) error {
 }
 
 // Cast sends msg to an actor and expects no answer. ErrOverloaded: its queue is full. ErrNoProc: it isn't there.
-func (s *System) Cast(to Ref, msg any) error { return s.send(to, msg, false) }
+func (s *System) Cast(to Ref, msg any) error { return s.send(to, msg, false, nil) }
 
 // Answer sends msg as the answer to an earlier message, whose sender has reserved the room for it: it is not refused for a
 // full queue.
-func (s *System) Answer(to Ref, msg any) error { return s.send(to, msg, true) }
+func (s *System) Answer(to Ref, msg any) error { return s.send(to, msg, true, nil) }
 
 // maxFinds is how many actors of one name, each of which ends before it can be given a message, a sender looks for.
 const maxFinds = 64
 
 var errNoMessage = errors.New("actors: nil is no message")
 
-func (s *System) send(to Ref, msg any, answer bool) error {
+func (s *System) send(to Ref, msg any, answer bool, w *worker) error {
 	if msg == nil { // which is what an empty queue gives
 		return errNoMessage
+	}
+	if to.Kind == namedKind {
+		to = s.named(to)
 	}
 	if s.router != nil && to.Node != s.cfg.Node {
 		if taken, err := s.router.Route(to, msg); taken {
@@ -175,10 +195,10 @@ func (s *System) send(to Ref, msg any, answer bool) error {
 			return err
 		}
 		if answer {
-			if p.control(msg) {
+			if p.control(msg, w) {
 				return nil
 			}
-		} else if err := p.cast(msg); err != ErrNoProc {
+		} else if err := p.cast(msg, w); err != ErrNoProc {
 			return err
 		}
 		s.registry.remove(p) // it has ended, and is about to do so itself
@@ -188,6 +208,10 @@ func (s *System) send(to Ref, msg any, answer bool) error {
 }
 
 func (s *System) resolve(to Ref) (*process, error) {
+	p := s.registry.find(to)
+	if p != nil {
+		return p, nil
+	}
 	var a Activator
 	for range maxFinds { // whom Activate found there may have ended since
 		if p := s.registry.find(to); p != nil {
@@ -208,6 +232,11 @@ func (s *System) resolve(to Ref) (*process, error) {
 	return nil, ErrNoProc
 }
 
+// sinceTick is how long ago a tick of the clock was, in steps of 10 ms.
+func (s *System) sinceTick(at uint32) time.Duration {
+	return max(time.Duration(int32(uint32(now()/tick)-at))*tick, 0)
+}
+
 // activator is what starts an actor of that name on demand; nil: nothing does.
 func (s *System) activator(to Ref) Activator {
 	if to.Node != "" {
@@ -221,60 +250,78 @@ func (s *System) activator(to Ref) Activator {
 // Spawn starts an actor for a supervisor. Its Init runs on its own first turn; until then its queue holds what comes.
 // ErrExists: the Ref is taken.
 func (s *System) Spawn(spec Spec, ref Ref, args any, owner Owner) (*Child, error) {
-	k, err := s.kindOf(spec)
+	k, err := s.kindOf(spec, ref.Kind)
 	if err != nil {
 		return nil, err
 	}
-	p := &process{sys: s, kind: k, ref: ref, args: args, owner: owner}
-	p.ctx.p = p
-	p.home = uint32(shardOf(ref))
-	p.q.state = queued // who finds it by its name from now on must not have it run before protoactor knows it
+	if ref.Node != "" && ref.Node != s.cfg.Node {
+		return nil, fmt.Errorf("actors: %v can't be started on node %q", ref, s.cfg.Node)
+	}
+	p := &process{kind: k, id: ref.ID, args: args, owner: owner, hash: hashOf(ref.ID)}
+	p.pinned = ref.Node != ""
+	p.touch()
+	p.q.state = queued // whoever finds it by its name from now on must not have it run before its Init is queued
 	if old := s.registry.add(p); old != p {
 		return nil, fmt.Errorf("%w: %v", ErrExists, ref)
 	}
-	k.mu.Lock()
-	k.next = p
-	s.root.Root.Spawn(k.props)
-	k.next = nil
-	k.mu.Unlock()
 	k.counter.live.Add(1)
-	p.touch()
+	if f, ok := owner.(family); ok {
+		f.Family().add(p)
+	}
 	p.q.mu.Lock()
 	if p.q.phase != ended {
 		p.q.pushControl(initMsg{})
 	}
 	p.q.mu.Unlock()
-	k.run(p)
+	k.run(p, nil)
 	return &Child{p}, nil
 }
 
 // Children calls f for every actor that owner has started and that has not ended. It walks over all actors: it is for
 // shutdown and dumps.
 func (s *System) Children(owner Owner, f func(*Child)) {
-	s.registry.each(func(p *process) {
+	s.registry.each(func(p *process) bool {
 		if p.owner == owner {
 			f(&Child{p})
 		}
+		return true
 	})
 }
 
-// kindOf returns what the actors of a spec share, made at the first of them.
-func (s *System) kindOf(spec Spec) (*kind, error) {
+// kindOf returns what the actors of a spec share, made at the first of them. Mostly their Refs have the Kind of the Spec; those that
+// have another share all but the name with them.
+func (s *System) kindOf(spec Spec, name string) (*kind, error) {
 	s.mu.RLock()
-	k := s.mu.kinds[spec.Kind]
+	k := s.mu.kinds[kindName{spec.Kind, name}]
 	s.mu.RUnlock()
 	if k != nil {
 		return k, nil
 	}
-	if spec.Kind == "" || spec.New == nil {
-		return nil, fmt.Errorf("actors: a spec needs a Kind and New")
+	if spec.Kind == "" || spec.New == nil || name == "" || name == namedKind {
+		return nil, fmt.Errorf("actors: a spec needs a Kind and New, and its actors a Ref with a Kind")
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if k := s.mu.kinds[spec.Kind]; k != nil {
+	if k := s.mu.kinds[kindName{spec.Kind, name}]; k != nil {
 		return k, nil
 	}
-	k = &kind{spec: spec, queueLen: spec.QueueLen, batchLen: spec.BatchLen, run: s.pool.put}
+	first := s.mu.kinds[kindName{spec.Kind, spec.Kind}]
+	if first == nil {
+		first = s.newKind(spec)
+		s.mu.kinds[kindName{spec.Kind, spec.Kind}] = first
+	}
+	if name == spec.Kind {
+		return first, nil
+	}
+	other := *first
+	other.name = name
+	s.mu.kinds[kindName{spec.Kind, name}] = &other
+	return &other, nil
+}
+
+func (s *System) newKind(spec Spec) *kind {
+	k := &kind{sys: s, spec: spec, name: spec.Kind, queueLen: spec.QueueLen, batchLen: spec.BatchLen, run: s.pool.put}
+	k.counter = &kindCounter{handled: make([]padded, s.cfg.Workers+1)}
 	if k.queueLen == 0 {
 		k.queueLen = DefaultQueueLen
 	}
@@ -285,9 +332,7 @@ func (s *System) kindOf(spec Spec) (*kind, error) {
 	if spec.Blocking {
 		k.run = s.runAlone
 	}
-	k.props = actor.PropsFromProducer(func() actor.Actor { return k.next }, actor.WithMailbox(func() actor.Mailbox { return k.next }))
-	s.mu.kinds[spec.Kind] = k
-	return k, nil
+	return k
 }
 
 // loners are the goroutines of blocking actors.
@@ -316,17 +361,18 @@ func (l *loners) busy() (refs []Ref) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for p := range l.mu.running {
-		refs = append(refs, p.ref)
+		refs = append(refs, p.ref())
 	}
 	return refs
 }
 
 // runAlone gives a blocking actor a goroutine until its queue is empty.
-func (s *System) runAlone(p *process) {
+func (s *System) runAlone(p *process, _ *worker) {
 	s.alone.Go(func() {
 		s.alone.note(p, 1)
 		defer s.alone.note(p, -1)
-		for p.turn(nil) {
+		t := &turn{}
+		for p.turn(t) {
 		}
 	})
 }
@@ -334,10 +380,16 @@ func (s *System) runAlone(p *process) {
 // deadLetter counts a message that nobody handles, and answers the call it may be.
 func (s *System) deadLetter(to Ref, msg any) {
 	switch m := msg.(type) {
-	case callMsg:
-		m.from.reply.complete(nil, ErrNoProc)
+	case *callRequest:
+		(*pendingCall)(m).complete(nil, ErrNoProc, nil)
 		msg = m.req
-	case endBatch, initMsg, restartMsg, stopMsg, passivateMsg, systemMsg, Down, timerMsg, *expired, reply:
+	case linkMsg:
+		s.signal(m.from, exitSignal{from: to, reason: NoProc, link: true})
+		return
+	case *inspectMsg:
+		m.fail()
+		return
+	case endBatch, initMsg, restartMsg, stopMsg, passivateMsg, endedMsg, unlinkMsg, exitSignal, Down, timerMsg, *callExpiry, *callReply:
 		return // the runtime's own
 	}
 	s.stats.deadLetter(to.Kind)

@@ -20,21 +20,31 @@ const longest = (1<<31 - 1<<20) * tick
 // timerID names an entry: its index and how often that index was used, so that a late cancel can't hit a successor.
 type timerID uint64
 
-// wheel is the one hierarchical timing wheel of a system. Entries live in one slice and are linked by index, so that a
-// million timers are nothing for the collector to walk but one slice of pointers.
+// wheel is the one hierarchical timing wheel of a system. Entries live in blocks and are linked by index, so that a million
+// timers are nothing for the collector to walk but blocks of pointers, and that nobody waits while a large slice grows.
 type wheel struct {
 	start time.Time
 	wake  chan struct{}
 	quit  chan struct{}
 	done  chan struct{}
 
-	mu      sync.Mutex
-	at      uint32 // the last tick that was run
-	live    int
-	entries []entry
-	free    int32
-	slots   [wheelLevels][wheelSlots]int32
+	mu     sync.Mutex
+	at     uint32 // the last tick that was run
+	live   int
+	asleep bool // nobody runs the ticks: nothing was due
+	blocks []*[blockLen]entry
+	used   int32 // entries of the blocks that have been in use
+	free   int32
+	slots  [wheelLevels][wheelSlots]int32
 }
+
+// blockLen is how many entries are made at a time.
+const (
+	blockBits = 10
+	blockLen  = 1 << blockBits
+)
+
+func (w *wheel) entry(i int32) *entry { return &w.blocks[i>>blockBits][i&(blockLen-1)] }
 
 type entry struct {
 	p          *process
@@ -69,32 +79,32 @@ func (w *wheel) halt() {
 // now is the current tick.
 func (w *wheel) now() uint32 { return uint32(time.Since(w.start) / tick) }
 
-// since is how long ago a tick was.
-func (w *wheel) since(t uint32) time.Duration { return time.Duration(w.now()-t) * tick }
-
 // add gives p msg after d.
 func (w *wheel) add(d time.Duration, p *process, msg any) timerID {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	at := time.Since(w.start)
 	if w.live == 0 {
-		w.at = w.now() // nothing was due: skip the ticks that nobody ran
-		select {
-		case w.wake <- struct{}{}:
-		default:
+		w.at = uint32(at / tick) // nothing was due: skip the ticks that nobody ran
+		if w.asleep {
+			w.asleep = false
+			w.wake <- struct{}{}
 		}
 	}
 	w.live++
 	i := w.free
 	if i == none {
-		i = int32(len(w.entries))
-		w.entries = append(w.entries, entry{})
+		if i = w.used; int(i) == len(w.blocks)<<blockBits {
+			w.blocks = append(w.blocks, new([blockLen]entry))
+		}
+		w.used++
 	} else {
-		w.free = w.entries[i].next
+		w.free = w.entry(i).next
 	}
-	e := &w.entries[i]
+	e := w.entry(i)
 	e.p, e.msg = p, msg
 	e.gen = (e.gen + 1) & (1<<31 - 1)
-	e.due = uint32((time.Since(w.start) + min(max(d, 0), longest) + tick - 1) / tick) // never early, be it by a part of a tick
+	e.due = uint32((at + min(max(d, 0), longest) + tick - 1) / tick) // never early, be it by a part of a tick
 	if int32(e.due-w.at) <= 0 {
 		e.due = w.at + 1
 	}
@@ -105,7 +115,7 @@ func (w *wheel) add(d time.Duration, p *process, msg any) timerID {
 // link puts an entry into the slot of the level whose span it fits: at its end, or at its beginning when it comes from a
 // higher level, since what is due at the same tick and stands here already was added later.
 func (w *wheel) link(i int32, first bool) {
-	e := &w.entries[i]
+	e := w.entry(i)
 	level, ahead := 0, e.due-w.at
 	for level < wheelLevels-1 && ahead >= 1<<(wheelBits*(level+1)) {
 		level++
@@ -116,33 +126,33 @@ func (w *wheel) link(i int32, first bool) {
 	case h == none:
 		e.prev, e.next, *head = i, none, i
 	case first:
-		e.prev, e.next, *head = w.entries[h].prev, h, i
-		w.entries[h].prev = i
+		e.prev, e.next, *head = w.entry(h).prev, h, i
+		w.entry(h).prev = i
 	default:
-		last := w.entries[h].prev // the first entry's prev is the last one
-		e.prev, e.next, w.entries[h].prev = last, none, i
-		w.entries[last].next = i
+		last := w.entry(h).prev // the first entry's prev is the last one
+		e.prev, e.next, w.entry(h).prev = last, none, i
+		w.entry(last).next = i
 	}
 }
 
 func (w *wheel) unlink(i int32) {
-	e := &w.entries[i]
+	e := w.entry(i)
 	head := &w.slots[e.slot/wheelSlots][e.slot%wheelSlots]
 	if *head == i {
 		*head = e.next
 	} else {
-		w.entries[e.prev].next = e.next
+		w.entry(e.prev).next = e.next
 	}
 	switch {
 	case e.next != none:
-		w.entries[e.next].prev = e.prev
+		w.entry(e.next).prev = e.prev
 	case *head != none:
-		w.entries[*head].prev = e.prev
+		w.entry(*head).prev = e.prev
 	}
 }
 
 func (w *wheel) release(i int32) {
-	e := &w.entries[i]
+	e := w.entry(i)
 	e.p, e.msg, e.slot, e.next = nil, nil, none, w.free
 	w.free = i
 	w.live--
@@ -153,7 +163,7 @@ func (w *wheel) cancel(id timerID) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	i := int32(uint32(id))
-	if e := &w.entries[i]; e.slot != none && e.gen == uint32(id>>32)&(1<<31-1) {
+	if e := w.entry(i); e.slot != none && e.gen == uint32(id>>32)&(1<<31-1) {
 		w.unlink(i)
 		w.release(i)
 	}
@@ -164,9 +174,10 @@ func (w *wheel) run() {
 	defer close(w.done)
 	for {
 		w.mu.Lock()
-		idle := w.live == 0
+		w.asleep = w.live == 0
+		asleep := w.asleep
 		w.mu.Unlock()
-		if idle {
+		if asleep {
 			select {
 			case <-w.wake:
 			case <-w.quit:
@@ -198,7 +209,7 @@ func (w *wheel) advance(to uint32) {
 			w.cascade(l)
 		}
 		for i := w.slots[0][w.at&(wheelSlots-1)]; i != none; {
-			e := &w.entries[i]
+			e := w.entry(i)
 			next := e.next
 			fire = append(fire, due{e.p, e.msg})
 			w.unlink(i)
@@ -208,7 +219,7 @@ func (w *wheel) advance(to uint32) {
 	}
 	w.mu.Unlock()
 	for _, d := range fire {
-		d.p.control(d.msg)
+		d.p.control(d.msg, nil)
 	}
 }
 
@@ -219,8 +230,8 @@ func (w *wheel) cascade(l int) {
 	if *head = none; first == none {
 		return
 	}
-	for i := w.entries[first].prev; ; {
-		prev := w.entries[i].prev
+	for i := w.entry(first).prev; ; {
+		prev := w.entry(i).prev
 		w.link(i, true)
 		if i == first {
 			return

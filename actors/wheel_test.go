@@ -26,7 +26,7 @@ type alarm struct {
 
 // newBench returns a wheel that has run for a while.
 func newBench(age time.Duration) *bench {
-	b := &bench{w: newWheel(), p: &process{kind: &kind{run: func(*process) {}}}}
+	b := &bench{w: newWheel(), p: &process{kind: &kind{run: func(*process, *worker) {}}}}
 	b.w.start = b.w.start.Add(-age)
 	return b
 }
@@ -196,8 +196,8 @@ func TestLateCancel(t *testing.T) {
 		b.turn(t)
 		b.add(tick)
 		b.add(tick)
-		if len(b.w.entries) != 2 {
-			t.Fatalf("%d entries for 2 timers at a time", len(b.w.entries))
+		if b.w.used != 2 {
+			t.Fatalf("%d entries for 2 timers at a time", b.w.used)
 		}
 		b.w.cancel(fired.id)
 		b.w.cancel(canceled.id)
@@ -216,7 +216,7 @@ func TestIdleWheelSleeps(t *testing.T) {
 			time.Sleep(72*time.Hour + 3*time.Millisecond)
 			begin := time.Now()
 			b.w.add(35*time.Millisecond, b.p, "ring")
-			for b.p.UserMessageCount() == 0 && b.ringing() == nil {
+			for b.p.queued() == 0 && b.ringing() == nil {
 				time.Sleep(time.Millisecond)
 				synctest.Wait()
 			}

@@ -1,0 +1,147 @@
+package actors
+
+import (
+	"cmp"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"sync"
+)
+
+// Sampling: which actors are worth a look is known from one turn in about sampleEvery, and from what is noted anyway when queues
+// pass marks, actors are restarted and handlers run for long. Nothing walks over all actors.
+const (
+	sampleEvery = 64
+	tallyLen    = 512 // actors that a tally tells apart
+	recentLen   = 32
+)
+
+// Load is one actor that is worth a look.
+type Load struct {
+	Ref Ref
+	// Handled is about how many messages it has handled since Busiest was called last, and Restarts how often it was restarted
+	// since the start; 0 if others did more.
+	Handled, Restarts int64
+	// Queue is the longest that its queue was lately, or 0 if it passed no mark.
+	Queue int
+	// Stuck says that its handler runs for so long that its worker has been replaced.
+	Stuck bool
+}
+
+// Handled is one of the latest turns of a worker: the actor, and the kind of the last message that it handled.
+type Handled struct {
+	Worker int
+	Ref    Ref
+	Kind   string
+}
+
+// tally counts by Ref for up to tallyLen of them. A new one takes the place of the one with the least, and its count: a count is
+// never too low, and those with the most are there (Metwally and others, space saving).
+type tally map[Ref]int64
+
+func (t *tally) add(ref Ref, n int64) {
+	if *t == nil {
+		*t = tally{}
+	}
+	m := *t
+	if _, known := m[ref]; !known && len(m) >= tallyLen {
+		var least Ref
+		low := int64(-1)
+		for r, c := range m {
+			if low < 0 || c < low {
+				least, low = r, c
+			}
+		}
+		delete(m, least)
+		n += low
+	}
+	m[ref] += n
+}
+
+// samples are those of one run queue.
+type samples struct {
+	mu      sync.Mutex
+	handled tally
+	recent  [recentLen]Handled
+	at      int
+}
+
+// sample notes a turn, and returns how many turns to leave out.
+func (s *stats) sample(index int, p *process, n int) (skip int32) {
+	p.q.mu.Lock()
+	kind := ""
+	if p.last != nil {
+		kind = p.last.String()
+	}
+	p.q.mu.Unlock()
+	sm := &s.samples[index]
+	sm.mu.Lock()
+	defer sm.mu.Unlock()
+	ref := p.ref()
+	sm.handled.add(ref, int64(n)*sampleEvery)
+	sm.recent[sm.at%recentLen] = Handled{index, ref, kind}
+	sm.at++
+	return rand.Int32N(2*sampleEvery - 1)
+}
+
+// Recent returns a sample of the latest turns, oldest first for each worker.
+func (s *System) Recent() (all []Handled) {
+	for i := range s.stats.samples {
+		sm := &s.stats.samples[i]
+		sm.mu.Lock()
+		for k := max(sm.at-recentLen, 0); k < sm.at; k++ {
+			all = append(all, sm.recent[k%recentLen])
+		}
+		sm.mu.Unlock()
+	}
+	return all
+}
+
+// Busiest returns the actors that are worth a look, a few hundred at most: those that handled the most messages since the last
+// call, had the longest queues, were restarted most, or have handlers that don't return. They may have ended.
+func (s *System) Busiest() []Load {
+	loads := map[Ref]Load{}
+	note := func(ref Ref, f func(*Load)) {
+		l := loads[ref]
+		l.Ref = ref
+		f(&l)
+		loads[ref] = l
+	}
+	for i := range s.stats.samples {
+		sm := &s.stats.samples[i]
+		sm.mu.Lock()
+		for ref, n := range sm.handled {
+			note(ref, func(l *Load) { l.Handled += n })
+		}
+		sm.handled = nil
+		sm.mu.Unlock()
+	}
+	st := &s.stats
+	st.mu.Lock()
+	for ref, n := range st.mu.restarted {
+		note(ref, func(l *Load) { l.Restarts = n })
+	}
+	for _, m := range st.mu.top {
+		note(m.Ref, func(l *Load) { l.Queue = m.Len })
+	}
+	st.mu.Unlock()
+	for _, ref := range s.pool.stuck() {
+		note(ref, func(l *Load) { l.Stuck = true })
+	}
+	return slices.SortedFunc(maps.Values(loads), func(a, b Load) int {
+		return cmp.Or(cmp.Compare(b.Queue, a.Queue), cmp.Compare(b.Handled, a.Handled), cmp.Compare(b.Restarts, a.Restarts),
+			cmp.Compare(a.Ref.String(), b.Ref.String()))
+	})
+}
+
+// stuck are the actors whose workers have been replaced.
+func (p *pool) stuck() (refs []Ref) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for w := range p.away {
+		if a := w.running.Load(); a != nil {
+			refs = append(refs, a.ref())
+		}
+	}
+	return refs
+}

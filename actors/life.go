@@ -1,0 +1,242 @@
+package actors
+
+import (
+	"time"
+
+	"github.com/jackdaw-im/jackdaw/telemetry"
+)
+
+// begin starts a life, and lets it handle what came while there was none.
+func (p *process) begin() error {
+	if err := p.init(); err != nil {
+		return err
+	}
+	p.replay()
+	return nil
+}
+
+// replay handles what was held. A message that is held again stays behind those that came before it.
+func (p *process) replay() {
+	for p.up && !p.q.paused && p.on.stopping == nil {
+		msg := p.q.unhold()
+		if msg == nil {
+			break
+		}
+		p.on.current = msg
+		p.deliver(msg)
+	}
+}
+
+func (p *process) init() error {
+	p.beh = p.kind.spec.New()
+	p.up = true
+	p.touch()
+	p.passivateAfter(p.kind.spec.IdleTimeout)
+	args := p.args
+	if args == OwnID {
+		args = p.id
+	}
+	if err := p.beh.Init(p.context(), args); err != nil {
+		return err
+	}
+	if p.on.stopping == nil {
+		p.enter(alive)
+	}
+	if o, ok := p.owner.(interface{ Started(*Child) }); ok {
+		o.Started(&Child{p})
+	}
+	return nil
+}
+
+// restart begins another life after a crash.
+func (p *process) restart() {
+	p.sys().stats.restarted(p.ref())
+	p.extra().restarts++
+	if !p.enter(starting) {
+		return
+	}
+	if err := p.begin(); err != nil {
+		p.crash(err)
+	}
+}
+
+// enter begins a phase, and reports false if the owner has meanwhile ended the actor. A new life isn't suspended by sys.
+func (p *process) enter(ph phase) bool {
+	p.q.mu.Lock()
+	defer p.q.mu.Unlock()
+	if p.q.phase == ended {
+		return false
+	}
+	p.q.phase = ph
+	if ph == starting {
+		p.q.paused = false
+	}
+	return true
+}
+
+// crash ends this life of the actor. Its queue stays; the supervisor decides what follows.
+func (p *process) crash(err error) {
+	if p.on != nil {
+		if c, ok := p.on.current.(*callRequest); ok {
+			(*pendingCall)(c).settle(nil, ErrCrashed, p.on.w) // unless it has been answered
+		}
+	}
+	if p.ext != nil && p.ext.trace != nil {
+		p.ext.trace.crashed(err)
+	}
+	p.leave(Crashed(err), suspended)
+}
+
+// exit ends the actor for good.
+func (p *process) exit(reason Reason) { p.leave(reason, ended) }
+
+// leave runs Terminate, forgets what this life had under way, and tells those who watch.
+func (p *process) leave(reason Reason, ph phase) {
+	wasUp := p.up
+	p.up = false
+	if p.on != nil {
+		p.on.stopping = nil
+	}
+	p.q.mu.Lock()
+	was := p.q.phase
+	if was == ended || (was == suspended && ph == suspended) {
+		p.q.mu.Unlock()
+		return
+	}
+	p.q.phase = suspended
+	p.q.mu.Unlock()
+	if t, ok := p.beh.(Terminator); ok && wasUp {
+		p.terminate(t, reason)
+	}
+	p.breakLinks(reason)
+	p.forget()
+	switch {
+	case ph != ended:
+		p.sys().notify(p, reason)
+	case !p.end(reason):
+		return // its owner has lost patience meanwhile
+	}
+	p.owner.Exited(&Child{p}, reason)
+}
+
+// terminate runs the behaviour's Terminate; a panic in it is only logged, the end goes on.
+func (p *process) terminate(t Terminator, reason Reason) {
+	defer func() {
+		if v := recover(); v != nil {
+			p.sys().log.Warn("an actor crashed while it terminated", refField(p.ref()), anyField(telemetry.KeyPanic, v))
+		}
+	}()
+	t.Terminate(p.context(), reason)
+}
+
+// forget drops timers, monitors, calls and links of this life.
+func (p *process) forget() {
+	x := p.ext
+	if x == nil {
+		return
+	}
+	p.breakLinks(Killed) // those of one whose owner has given it up
+	for _, m := range x.monitors.values() {
+		p.sys().unwatch(m)
+	}
+	for _, id := range x.timers.values() {
+		p.sys().wheel.cancel(id)
+	}
+	for _, c := range x.calls.values() {
+		c.abandon()
+	}
+	// An answer or timer of this life must not be taken for one of the next.
+	*x = extras{nextID: x.nextID, restarts: x.restarts, trace: x.trace}
+}
+
+// end takes the name away and turns the queue into dead letters.
+func (p *process) end(reason Reason) bool {
+	p.q.mu.Lock()
+	if p.q.phase == ended {
+		p.q.mu.Unlock()
+		return false
+	}
+	p.q.phase = ended
+	var rest []any
+	for {
+		m := p.q.popHeld()
+		if m == nil {
+			m = p.q.popControl()
+		}
+		if m == nil {
+			m = p.q.popUser()
+		}
+		if m == nil {
+			break
+		}
+		rest = append(rest, m)
+	}
+	p.q.mu.Unlock()
+	p.gone(reason, rest)
+	return true
+}
+
+// gone takes the name away after phase has become ended; rest are the messages that nobody handles any more.
+func (p *process) gone(reason Reason, rest []any) {
+	s := p.sys()
+	s.registry.remove(p)
+	s.names.remove(p.ref())
+	p.kind.counter.live.Add(-1)
+	if f, ok := p.owner.(family); ok {
+		f.Family().remove(p)
+	}
+	s.notify(p, reason)
+	for _, m := range rest {
+		s.deadLetter(p.ref(), m)
+	}
+	p.q.mu.Lock()
+	p.wakeLocked(true, nil) // what it had under way is forgotten on its own turn
+}
+
+// passivateAfter sets the one timer of passivation; 0 is never.
+func (p *process) passivateAfter(d time.Duration) {
+	if d > 0 && !p.timed {
+		p.timed = true
+		p.sys().wheel.add(d, p, passivateMsg{})
+	}
+}
+
+// passivate ends an idle actor, unless something came meanwhile or it wants to stay.
+func (p *process) passivate() {
+	idleFor := p.sys().sinceTick(p.q.touched)
+	limit := p.kind.spec.IdleTimeout
+	stay := idleFor < limit
+	if !stay {
+		if v, ok := p.beh.(Passivator); ok && !v.MayPassivate(p.context()) {
+			p.touch()
+			stay, idleFor = true, 0
+		}
+	}
+	if stay {
+		p.passivateAfter(limit - idleFor)
+		return
+	}
+	// What comes from now on waits in the queue, and either finds a new life here or, after the end, another actor.
+	p.enter(suspended)
+	p.up = false
+	if t, ok := p.beh.(Terminator); ok {
+		p.terminate(t, Normal)
+	}
+	p.breakLinks(Normal)
+	p.forget()
+	p.q.mu.Lock()
+	if p.q.phase == ended { // its owner has lost patience
+		p.q.mu.Unlock()
+		return
+	}
+	if p.q.length() > 0 || p.q.ctl != nil {
+		p.q.phase = starting
+		p.q.mu.Unlock()
+		p.control(initMsg{}, nil)
+		return
+	}
+	p.q.phase = ended
+	p.q.mu.Unlock()
+	p.gone(Normal, nil)
+	p.owner.Exited(&Child{p}, Normal)
+}

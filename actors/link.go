@@ -1,0 +1,122 @@
+package actors
+
+// Exit is an exit signal that was trapped (Context.TrapExit): of a link that broke, or sent by Context.Exit.
+type Exit struct {
+	From   Ref
+	Reason Reason
+}
+
+// Control messages of links. Links are kept by both ends, each on its own turn.
+type (
+	linkMsg    struct{ from Ref }
+	unlinkMsg  struct{ from Ref }
+	exitSignal struct {
+		from   Ref
+		reason Reason
+		link   bool // a link has broken: counts only if there is one
+	}
+)
+
+// Link ties this life of the actor to another's: when either ends or crashes, the other gets an exit signal with the reason. If to
+// isn't there, the signal comes at once, with NoProc; an actor that starts on demand isn't woken. Linking twice is linking once,
+// linking to oneself is nothing. Where an actor crashes and is restarted, its links are gone with the life before: OTP's rule,
+// though the Ref stays.
+func (c *Context) Link(to Ref) {
+	p := c.process()
+	s := p.sys()
+	if to = s.named(to); to == p.ref() || p.extra().links.has(to) {
+		return
+	}
+	p.ext.links.put(to, true)
+	if q := s.registry.find(to); q == nil || !q.control(linkMsg{p.ref()}, p.worker()) {
+		p.control(exitSignal{from: to, reason: NoProc, link: true}, p.worker())
+	}
+}
+
+// Unlink unties it. No exit signal of that link is seen afterwards.
+func (c *Context) Unlink(to Ref) {
+	p := c.process()
+	s := p.sys()
+	to = s.named(to)
+	if p.ext == nil || !p.ext.links.has(to) {
+		return
+	}
+	p.ext.links.remove(to)
+	if q := s.registry.find(to); q != nil {
+		q.control(unlinkMsg{p.ref()}, p.worker())
+	}
+}
+
+// TrapExit says whether exit signals become messages of type Exit instead of ending the actor. Only a signal with Killed sent by
+// Exit ends it even so. A restart begins without trapping.
+func (c *Context) TrapExit(on bool) {
+	if p := c.process(); on || p.ext != nil {
+		p.extra().traps = on
+	}
+}
+
+// Exit sends an exit signal. Normal does nothing to an actor that doesn't trap, other than to oneself; Killed can't be trapped. Any
+// other reason ends the actor with it: a Crashed one leaves the rest to its supervisor.
+func (c *Context) Exit(to Ref, reason Reason) {
+	p := c.process()
+	s := p.sys()
+	if q := s.registry.find(s.named(to)); q != nil {
+		q.control(exitSignal{from: p.ref(), reason: reason}, p.worker())
+	}
+}
+
+// Exit sends an exit signal from outside of any actor, as Context.Exit does. ErrNoProc: nobody is there.
+func (s *System) Exit(to Ref, reason Reason) error {
+	if q := s.registry.find(s.named(to)); q == nil || !q.control(exitSignal{reason: reason}, nil) {
+		return ErrNoProc
+	}
+	return nil
+}
+
+// signal sends an exit signal to who may be gone.
+func (s *System) signal(to Ref, sig exitSignal) {
+	if q := s.registry.find(to); q != nil {
+		q.control(sig, nil)
+	}
+}
+
+// signalled acts on an exit signal, as OTP's table of signals says.
+func (p *process) signalled(sig exitSignal) error {
+	if sig.link {
+		if p.ext == nil || !p.ext.links.has(sig.from) {
+			return nil // unlinked meanwhile
+		}
+		p.ext.links.remove(sig.from)
+	}
+	switch {
+	case sig.reason.Code == CodeKilled && !sig.link: // a link to one that was killed tells of it, and doesn't kill
+		p.exit(Killed)
+	case p.ext.trapping():
+		return p.beh.Handle(p.context(), Exit{sig.from, sig.reason})
+	case sig.reason.Code == CodeNormal && sig.from != p.ref():
+	case sig.reason.Code == CodeCrashed:
+		return sig.reason.Err
+	default:
+		p.exit(sig.reason)
+	}
+	return nil
+}
+
+func (p *process) unlinked(from Ref) {
+	if p.ext != nil {
+		p.ext.links.remove(from)
+	}
+}
+
+func (x *extras) trapping() bool { return x != nil && x.traps }
+
+// breakLinks tells those who are linked that this life is over.
+func (p *process) breakLinks(reason Reason) {
+	if p.ext == nil || p.ext.links.len() == 0 {
+		return
+	}
+	for _, to := range p.ext.links.keys() {
+		p.sys().signal(to, exitSignal{from: p.ref(), reason: reason, link: true})
+	}
+	p.ext.links = smallMap[Ref, bool]{}
+}
