@@ -16,6 +16,7 @@ const (
 	KeyIntensity   = "intensity"   // restarts that a supervisor bears
 	KeyItems       = "items"       // messages and acknowledgements in a commit
 	KeyMessage     = "message"     // type of a message between actors, never its content
+	KeyOperator    = "operator"    // who asked for it, by the name that a tool gave
 	KeyPanic       = "panic"       // what an actor panicked with
 	KeyPause       = "pause"       // how long something waits before it goes on
 	KeyPeriod      = "period"      // of the intensity

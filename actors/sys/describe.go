@@ -35,13 +35,13 @@ func Describe(v any) (description any) {
 			description = "unknown"
 		}
 	}()
-	d := describer{seen: map[place]struct{}{}, left: describeBudget}
+	d := describer{seen: map[address]struct{}{}, left: describeBudget}
 	return d.describe(reflect.ValueOf(v), 0)
 }
 
 type describer struct {
 	traits traits
-	seen   map[place]struct{}
+	seen   map[address]struct{}
 	left   int
 }
 
@@ -85,7 +85,7 @@ func (d *describer) pointer(v reflect.Value, depth int) any {
 		s.Note = noteNil
 		return s
 	}
-	at := place{v.UnsafePointer(), v.Type()}
+	at := address{v.UnsafePointer(), v.Type()}
 	if _, known := d.seen[at]; known {
 		s.Note = noteSeen
 		return s

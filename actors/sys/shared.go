@@ -94,7 +94,7 @@ func (ts *traits) findStruct(t reflect.Type) trait {
 		case linked:
 			is = max(is, linked)
 		case sealed:
-			if !guarded(f) {
+			if !hasGuard(f) {
 				is = max(is, linked) // a time.Time makes nothing shared
 				continue
 			}
@@ -104,13 +104,13 @@ func (ts *traits) findStruct(t reflect.Type) trait {
 	return is
 }
 
-// guarded reports whether a sealed type is sealed because it is, or holds, a guard.
-func guarded(t reflect.Type) bool {
+// hasGuard reports whether a sealed type is sealed because it is, or holds, a guard.
+func hasGuard(t reflect.Type) bool {
 	switch {
 	case guard(t):
 		return true
 	case t.Kind() == reflect.Array:
-		return guarded(t.Elem())
+		return hasGuard(t.Elem())
 	case t.Kind() != reflect.Struct || sealedPackage(t.PkgPath()):
 		return false
 	}

@@ -16,7 +16,7 @@ const (
 // pointers lead to, each once. What it shares with other goroutines counts without what is behind it. Of long slices and maps
 // it looks at a sample, and after 20,000 values it stops: the result is then too low. It never panics.
 func SizeOf(v any) (bytes int) {
-	s := sizer{seen: map[place]struct{}{}, left: sizeBudget}
+	s := sizer{seen: map[address]struct{}{}, left: sizeBudget}
 	defer func() {
 		if recover() != nil { // a shape that reflect can't walk: what was found counts
 			bytes = int(s.bytes)
@@ -38,14 +38,14 @@ func SizeOf(v any) (bytes int) {
 // sizer adds up. Pointers are followed in the order in which they are found, so that a long list is no deep recursion.
 type sizer struct {
 	traits traits
-	seen   map[place]struct{}
+	seen   map[address]struct{}
 	todo   []weighted
 	bytes  float64
 	left   int
 }
 
-// place names a piece of memory: a struct and its first field have one address.
-type place struct {
+// address names a piece of memory: a struct and its first field begin at one place.
+type address struct {
 	at unsafe.Pointer
 	of reflect.Type
 }
@@ -62,7 +62,7 @@ func (s *sizer) fresh(at unsafe.Pointer, of reflect.Type) bool {
 		return false
 	}
 	n := len(s.seen)
-	s.seen[place{at, of}] = struct{}{}
+	s.seen[address{at, of}] = struct{}{}
 	return len(s.seen) > n
 }
 
