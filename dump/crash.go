@@ -119,8 +119,8 @@ func load(name string) ([]part, error) {
 // is nothing to tell.
 func assemble(running, snapshot []part, died time.Time) (text []byte, reason Reason, when time.Time) {
 	head, snap := headOf(running), headOf(snapshot)
-	if snap.Node != head.Node {
-		snapshot = nil // of another run
+	if snap.Node != head.Node || snap.When.IsZero() {
+		snapshot = nil // of another run, or damaged
 	}
 	var last []byte
 	for _, p := range running {

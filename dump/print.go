@@ -231,15 +231,16 @@ func printGoroutines(o *printer, p part) error {
 // frames are the functions of one stack with their lines.
 func (o *printer) frames(stack string) (frames []string) {
 	for line := range strings.Lines(stack) {
-		fields := strings.Split(strings.TrimSpace(line), "\t")
+		fields := strings.Fields(line)
 		if len(fields) < 4 || fields[0] != "#" {
 			continue
 		}
-		fn, _, _ := strings.Cut(strings.TrimSpace(fields[2]), "+0x")
+		fn, _, _ := strings.Cut(fields[2], "+0x")
 		if strings.HasPrefix(fn, "runtime.") || len(frames) == stackDepth && !o.all {
 			continue
 		}
-		at := fields[3][strings.LastIndexByte(fields[3], '/')+1:]
+		at := fields[len(fields)-1]
+		at = at[strings.LastIndexByte(at, '/')+1:]
 		frames = append(frames, fn[strings.LastIndexByte(fn, '/')+1:]+" "+at)
 	}
 	return frames

@@ -32,12 +32,12 @@ var sections = []struct {
 	{sectionActors, "actors", false, of(printActors)},
 	{sectionTree, "supervision tree", false, of(printTree)},
 	{sectionStates, "states", false, of(printStates)},
-	{sectionMetrics, "metrics that are not 0", false, text(shortMetrics)},
-	{sectionRuntime, "runtime metrics that are not 0", false, of(printSamples)},
+	{sectionMetrics, "metrics", false, text(shortMetrics)},
+	{sectionRuntime, "runtime metrics", false, of(printSamples)},
 	{sectionGoroutines, "goroutines", false, printGoroutines},
 	{sectionDescriptors, "open descriptors", false, of(printDescriptors)},
 	{sectionConfig, "configuration", true, text(shortConfig)},
-	{sectionTraceback, "Go's last words", false, text(nil)},
+	{sectionTraceback, "Go's last words", false, printTraceback},
 }
 
 // Sections are the names of the sections that View knows.
@@ -155,7 +155,7 @@ func (o *printer) lines(lines []string) {
 			o.printf("  (and %d more lines)\n", len(lines)-i)
 			return
 		}
-		o.printf("  %s\n", line)
+		o.printf("%s\n", strings.TrimRight("  "+line, " "))
 	}
 }
 
@@ -201,6 +201,14 @@ func shortMetrics(line string) (string, bool) {
 func shortConfig(line string) (string, bool) {
 	trimmed := strings.TrimSpace(line)
 	return line, trimmed != "" && !strings.HasPrefix(trimmed, "#")
+}
+
+// printTraceback prints what Go wrote as the process died.
+func printTraceback(o *printer, p part) error {
+	if first := string(p.body); strings.HasPrefix(first, "goroutine ") || strings.HasPrefix(first, "runtime stack") {
+		o.printf("  (what the error was, Go has told the server's standard error alone)\n")
+	}
+	return text(nil)(o, p)
 }
 
 // compact writes JSON on one line, if it is short.
