@@ -22,6 +22,7 @@ type Config struct {
 	Mailbox Mailbox `key:"mailbox"`
 	Session Session `key:"session"`
 	Store   Store   `key:"store"`
+	Dump    Dump    `key:"dump"`
 }
 
 // Limits bound what one client connection may do.
@@ -57,6 +58,12 @@ type Store struct {
 	Linger      time.Duration `key:"linger" doc:"How long a commit of few messages waits for more. Senders' acknowledgements take so much longer, deliveries don't. 0s: not at all."`
 }
 
+// Dump says when crash dumps are written unasked, and how many are kept, in the folder dumps of the data folder.
+type Dump struct {
+	Keep   int `key:"keep" doc:"How many crash dumps are kept in the data folder's dumps; the oldest goes first. At least 1."`
+	Memory int `key:"memory" doc:"Percentage of the memory limit (the least of GOMEMLIMIT, the control group's and the machine's) above which a crash dump is written, once until much less is used. 0: never."`
+}
+
 // The defaults that are the same as those of the packages they configure are compared with them by a test of cmd/jackdaw.
 const (
 	DefaultData     = "./jackdaw-data"
@@ -76,6 +83,7 @@ func Default() *Config {
 		Mailbox: Mailbox{Messages: 10_000, Bytes: 64 << 20, Stranger: 100, Share: 20, TTL: 30 * 24 * time.Hour},
 		Session: Session{ResumeTime: 15 * time.Minute, IdlePing: 5 * time.Minute, PingTimeout: time.Minute},
 		Store:   Store{StopBelow: 512 << 20, ResumeAbove: 1 << 30, Cache: 128 << 20, Lanes: 4, Linger: 2 * time.Millisecond},
+		Dump:    Dump{Keep: 10, Memory: 90},
 	}
 }
 
@@ -87,3 +95,6 @@ func (c *Config) DomainFile() string { return filepath.Join(c.Data, "domain") }
 
 // SocketFile is where a running server takes administration.
 func (c *Config) SocketFile() string { return filepath.Join(c.Data, "jackdaw.sock") }
+
+// DumpFolder is where crash dumps are.
+func (c *Config) DumpFolder() string { return filepath.Join(c.Data, "dumps") }

@@ -141,6 +141,8 @@ func TestValidate(t *testing.T) {
 		{"a small stanza", func(c *Config) { c.Limits.StanzaBytes = 9999 }, "limits.stanza_bytes is 9999B, and must be at least 10000B"},
 		{"marks in the wrong order", func(c *Config) { c.Store.ResumeAbove = 1 << 20 }, "store.resume_above is 1MiB, and must be at least 512MiB"},
 		{"a negative time", func(c *Config) { c.Session.ResumeTime = -1 }, "session.resume_time"},
+		{"no dump is kept", func(c *Config) { c.Dump.Keep = 0 }, "dump.keep is 0, and must be at least 1"},
+		{"more memory than there is", func(c *Config) { c.Dump.Memory = 101 }, "dump.memory is 101, and must be at most 100"},
 		{"a mailbox without room for a stanza", func(c *Config) { c.Mailbox.Bytes = 1 }, "mailbox.bytes"},
 	} {
 		cfg := Default()

@@ -95,6 +95,8 @@ func (c *Config) checkLimits() (errs []error) {
 		{"mailbox.stranger", c.Mailbox.Stranger, 1, 0},
 		{"mailbox.share", c.Mailbox.Share, 1, 100},
 		{"store.lanes", c.Store.Lanes, 1, 64},
+		{"dump.keep", c.Dump.Keep, 1, 1000},
+		{"dump.memory", c.Dump.Memory, 0, 100},
 	} {
 		errs = b.check(errs)
 	}

@@ -172,5 +172,8 @@ func processMetrics() []metric {
 	return []metric{
 		{name: "jackdaw_uptime_seconds", kind: gauge, read: giveUptime, help: "Time since the server started."},
 		{name: "jackdaw_build_info", kind: gauge, labels: []string{"version", "revision", "go"}, read: giveBuild, help: "Always 1; the labels say which program runs."},
+		{name: "jackdaw_dumps_total", kind: counter, labels: []string{"reason"},
+			help: "Crash dumps written: request (of an operator), signal, memory (over its mark), ended (the tree gave up), panic, and at a start, of the run before: fatal, killed.",
+			read: giveDumps},
 	}
 }

@@ -36,16 +36,21 @@ type scrape struct {
 	actors      *Actors
 	lanes       *Lanes
 	store       *Store
+	dumps       map[string]int64
 	sources     *Sources
 	now         time.Time
 }
 
 // look asks every source once.
 func look(s *Sources, now time.Time) *scrape {
-	return &scrape{
+	look := &scrape{
 		connections: ask(s.Connections), sessions: ask(s.Sessions), mailboxes: ask(s.Mailboxes), actors: ask(s.Actors), lanes: ask(s.Lanes), store: ask(s.Store),
 		sources: s, now: now,
 	}
+	if s.Dumps != nil {
+		look.dumps = s.Dumps()
+	}
+	return look
 }
 
 func ask[T any](f func() T) *T {
@@ -155,6 +160,12 @@ func giveState(s *scrape, give func(float64, ...string)) {
 func giveFree(s *scrape, give func(float64, ...string)) {
 	if s.store != nil && s.store.Free > 0 {
 		give(float64(s.store.Free))
+	}
+}
+
+func giveDumps(s *scrape, give func(float64, ...string)) {
+	for reason, n := range s.dumps {
+		give(float64(n), reason)
 	}
 }
 

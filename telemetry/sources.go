@@ -11,6 +11,7 @@ type Sources struct {
 	Actors      func() Actors
 	Lanes       func() Lanes
 	Store       func() Store
+	Dumps       func() map[string]int64 // crash dumps written, by reason
 	// Started is when the server began; the zero time leaves the uptime out.
 	Started time.Time
 	// Version, Revision: of this program, for the metric that says what runs.

@@ -64,6 +64,7 @@ func full() Sources {
 			return Lanes{Appends: 51, Acks: 52, Annihilated: 53, Full: 54, Refused: 55, Retries: 56, Expired: 57, Seconds: seconds.Measurement(), Items: items.Measurement()}
 		},
 		Store:   func() Store { return Store{State: "full", Free: 1 << 20} },
+		Dumps:   func() map[string]int64 { return map[string]int64{"memory": 81, "signal": 0} },
 		Started: time.Now().Add(-time.Hour),
 		Version: "v1", Revision: "abc",
 	}
@@ -138,6 +139,8 @@ func TestEveryMetric(t *testing.T) {
 		`jackdaw_store_state{state="full"}`:                   "1",
 		`jackdaw_store_state{state="failed"}`:                 "0",
 		`jackdaw_store_free_bytes`:                            "1.048576e+06",
+		`jackdaw_dumps_total{reason="memory"}`:                "81",
+		`jackdaw_dumps_total{reason="signal"}`:                "0",
 	} {
 		if got[series] != want {
 			t.Errorf("%s is %q, not %s", series, got[series], want)
