@@ -14,12 +14,16 @@ import (
 // Limits of a dump.
 const (
 	maxRows   = 20 // of each list of actors
+	maxRecent = 8  // of what one worker handled last
 	maxStates = 64
 	maxState  = 16 << 10 // bytes of one
 
 	// callTime is for one supervisor's answer, stateTime for one actor's.
 	callTime  = 250 * time.Millisecond
 	stateTime = 100 * time.Millisecond
+	// treeTime and actorsTime are for whole sections.
+	treeTime   = 3 * time.Second
+	actorsTime = 2 * time.Second
 	// grace is for what was collected until its time was over.
 	grace = 500 * time.Millisecond
 )
@@ -79,26 +83,36 @@ func (c *collector) write(ctx context.Context, w io.Writer, sections []section) 
 	return writeSection(w, sectionEnd, made{}, nil)
 }
 
-// cheap are the sections that a snapshot has.
+// cheap are the sections that a snapshot has. They take nothing away from others: the counters and the list of the busiest tell what
+// there was since somebody last asked.
 func (c *collector) cheap() []section {
 	return []section{
 		{sectionMemory, time.Second, func(context.Context) (any, error) { return CurrentUsage(), nil }},
-		{sectionKinds, time.Second, func(context.Context) (any, error) { return kindsOf(c.source.Snapshot()), nil }},
-		{sectionActors, 2 * time.Second, func(ctx context.Context) (any, error) { return tops(ctx, c.source) }},
-		{sectionTree, 3 * time.Second, func(ctx context.Context) (any, error) { return treeOf(ctx, c.source) }},
+		{sectionActors, actorsTime, func(ctx context.Context) (any, error) {
+			recent := c.source.Recent()
+			return tops(ctx, c.source, lately(recent), recent)
+		}},
+		{sectionTree, treeTime, func(ctx context.Context) (any, error) { return treeOf(ctx, c.source) }},
 	}
 }
 
 // all are the sections of a dump, but for its first and last.
 func (c *collector) all() []section {
-	return append(c.cheap(),
-		section{sectionStates, 3 * time.Second, c.states},
-		section{sectionMetrics, 2 * time.Second, func(context.Context) (any, error) { return c.source.Metrics() }},
-		section{sectionRuntime, time.Second, func(context.Context) (any, error) { return samples(), nil }},
-		section{sectionGoroutines, 10 * time.Second, func(context.Context) (any, error) { return goroutines() }},
-		section{sectionDescriptors, time.Second, func(context.Context) (any, error) { return descriptors(root()) }},
-		section{sectionConfig, time.Second, func(context.Context) (any, error) { return c.about.Config, nil }},
-	)
+	return []section{
+		{sectionMemory, time.Second, func(context.Context) (any, error) { return CurrentUsage(), nil }},
+		{sectionKinds, time.Second, func(context.Context) (any, error) { return kindsOf(c.source.Snapshot()), nil }},
+		{sectionActors, actorsTime, func(ctx context.Context) (any, error) {
+			recent := c.source.Recent()
+			return tops(ctx, c.source, append(c.source.Busiest(), lately(recent)...), recent)
+		}},
+		{sectionTree, treeTime, func(ctx context.Context) (any, error) { return treeOf(ctx, c.source) }},
+		{sectionStates, 3 * time.Second, c.states},
+		{sectionMetrics, 2 * time.Second, func(context.Context) (any, error) { return c.source.Metrics() }},
+		{sectionRuntime, time.Second, func(context.Context) (any, error) { return samples(), nil }},
+		{sectionGoroutines, 10 * time.Second, func(context.Context) (any, error) { return goroutines() }},
+		{sectionDescriptors, time.Second, func(context.Context) (any, error) { return descriptors(root()) }},
+		{sectionConfig, time.Second, func(context.Context) (any, error) { return c.about.Config, nil }},
+	}
 }
 
 // run collects a section. Whoever is asked may hang, or panic: that must not spoil the rest.

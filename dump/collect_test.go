@@ -17,8 +17,8 @@ import (
 
 // fake is a system that can be sick in every way.
 type fake struct {
-	loads    []Load
-	facts    map[actors.Ref]Facts
+	loads    []actors.Load
+	facts    map[actors.Ref]actors.Facts
 	children map[actors.Ref][]supervision.ChildInfo
 	states   map[actors.Ref]any
 	silent   map[actors.Ref]bool // waits as long as it may
@@ -39,18 +39,22 @@ func (f *fake) Snapshot() actors.Snapshot {
 	}
 }
 
-func (f *fake) Busiest() []Load { return f.loads }
+func (f *fake) Busiest() []actors.Load { return f.loads }
 
-func (f *fake) Facts(ref actors.Ref) (Facts, error) {
+func (f *fake) Facts(ref actors.Ref) (actors.Facts, error) {
 	facts, ok := f.facts[ref]
 	if !ok {
-		return Facts{}, actors.ErrNoProc
+		return actors.Facts{}, actors.ErrNoProc
 	}
 	return facts, nil
 }
 
-func (f *fake) Recent() []Recent {
-	return []Recent{{0, ref("mailbox", "romeo@localhost"), "*mailbox.Append"}}
+func (f *fake) Recent() []actors.Handled {
+	var all []actors.Handled
+	for i := range 4 * maxRecent {
+		all = append(all, actors.Handled{Worker: i / (2 * maxRecent), Ref: ref("mailbox", "romeo@localhost"), Kind: fmt.Sprint("*mailbox.Append", i)})
+	}
+	return append(all, actors.Handled{Worker: 2, Ref: ref("session", "1"), Kind: "*session.Stanza"})
 }
 
 func (f *fake) Children(ctx context.Context, of actors.Ref) ([]supervision.ChildInfo, error) {
@@ -91,8 +95,8 @@ func healthy() *fake {
 		return supervision.ChildInfo{ID: id, Ref: ref("supervisor", "jackdaw."+id), Type: supervision.SupervisorType, Up: true}
 	}
 	f := &fake{
-		loads: []Load{{romeo, 900, 0, 40}, {lane, 100, 2, 0}, {Ref: ref("session", "ended")}},
-		facts: map[actors.Ref]Facts{
+		loads: []actors.Load{{Ref: romeo, Handled: 900, Queue: 40}, {Ref: lane, Handled: 100, Restarts: 2}, {Ref: ref("session", "ended")}},
+		facts: map[actors.Ref]actors.Facts{
 			romeo: {Phase: "running", Queue: 40, Control: 1, Oldest: 3 * time.Second, Waiting: map[string]int{"*mailbox.Append": 39, "*mailbox.Ack": 1}, Last: "*mailbox.Append"},
 			lane:  {Phase: "running", Running: "*lane.Append", For: 40 * time.Millisecond, Last: "*lane.Append"},
 		},
@@ -175,7 +179,7 @@ func TestCollect(t *testing.T) {
 	if len(a.Running) != 1 || a.Running[0].Running != "*lane.Append" || len(a.Restarted) != 1 || len(a.Busiest) != 2 || a.Busiest[0].Handled != 900 {
 		t.Errorf("actors %+v", a)
 	}
-	if len(a.Recent) != 1 || a.Recent[0].Ref != "mailbox/romeo@localhost" {
+	if len(a.Recent) != 2*maxRecent+1 || a.Recent[0].Kind != fmt.Sprint("*mailbox.Append", maxRecent) {
 		t.Errorf("recent %+v", a.Recent)
 	}
 	tree := body[Child](t, parts, sectionTree)
@@ -265,8 +269,8 @@ func TestNoTime(t *testing.T) {
 func TestStuckActorsAreNotAsked(t *testing.T) {
 	f := healthy()
 	stuck := ref("mailbox", "juliet@localhost")
-	f.loads = append(f.loads, Load{stuck, 1, 0, 7})
-	f.facts[stuck] = Facts{Queue: 7, Running: "*mailbox.Append", For: time.Hour}
+	f.loads = append(f.loads, actors.Load{Ref: stuck, Handled: 1, Queue: 7, Stuck: true})
+	f.facts[stuck] = actors.Facts{Queue: 7, Running: "*mailbox.Append", For: time.Hour}
 	a := body[Actors](t, collected(t, t.Context(), f), sectionActors)
 	if a.Running[0].Ref != stuck.String() {
 		t.Errorf("running %+v", a.Running)
@@ -283,8 +287,8 @@ func TestListsAreShort(t *testing.T) {
 	f := healthy()
 	for i := range 200 {
 		r := ref("session", fmt.Sprint(i))
-		f.loads = append(f.loads, Load{Ref: r, Queue: i + 100})
-		f.facts[r] = Facts{Queue: i + 100}
+		f.loads = append(f.loads, actors.Load{Ref: r, Queue: i + 100})
+		f.facts[r] = actors.Facts{Queue: i + 100}
 	}
 	parts := collected(t, t.Context(), f)
 	a := body[Actors](t, parts, sectionActors)

@@ -115,8 +115,10 @@ func printActors(o *printer, a Actors) {
 	}
 	o.printf("  handled last\n")
 	rows := [][]string{{"  WORKER", "ACTOR", "MESSAGE"}}
-	for _, h := range a.Recent {
-		rows = append(rows, []string{"  " + count(h.Worker), h.Ref, h.Kind})
+	for i, h := range a.Recent {
+		if last := i+1 == len(a.Recent) || a.Recent[i+1].Worker != h.Worker; last || o.all {
+			rows = append(rows, []string{"  " + count(h.Worker), h.Ref, h.Kind})
+		}
 	}
 	o.table(rows...)
 }

@@ -41,13 +41,39 @@ func below(ctx context.Context, s Source, sup *Child, ref actors.Ref) {
 	}
 }
 
-// tops makes the lists of actors out of the candidates.
-func tops(ctx context.Context, s Source) (*Actors, error) {
+// lately are candidates as well: those that ran a moment ago. Asking for them takes nothing away from others who ask.
+func lately(recent []actors.Handled) []actors.Load {
+	loads := make([]actors.Load, len(recent))
+	for i, r := range recent {
+		loads[i].Ref = r.Ref
+	}
+	return loads
+}
+
+// newest are the last n of each worker.
+func newest(recent []actors.Handled, n int) []actors.Handled {
+	of := map[int]int{}
+	for _, r := range recent {
+		of[r.Worker]++
+	}
+	return slices.DeleteFunc(slices.Clone(recent), func(r actors.Handled) bool {
+		of[r.Worker]--
+		return of[r.Worker] >= n
+	})
+}
+
+// tops makes the lists of actors out of the candidates, of which the first about an actor counts.
+func tops(ctx context.Context, s Source, candidates []actors.Load, recent []actors.Handled) (*Actors, error) {
 	var all []Actor
-	for _, l := range s.Busiest() {
+	seen := map[actors.Ref]bool{}
+	for _, l := range candidates {
 		if ctx.Err() != nil {
 			break // what there is has to do
 		}
+		if seen[l.Ref] {
+			continue
+		}
+		seen[l.Ref] = true
 		f, err := s.Facts(l.Ref)
 		if err != nil {
 			continue // it has ended meanwhile
@@ -70,7 +96,7 @@ func tops(ctx context.Context, s Source) (*Actors, error) {
 		}),
 		Recent: []Handled{},
 	}
-	for _, r := range s.Recent() {
+	for _, r := range newest(recent, maxRecent) {
 		a.Recent = append(a.Recent, Handled{r.Worker, r.Ref.String(), r.Kind})
 	}
 	return a, ctx.Err()
