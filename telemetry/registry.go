@@ -27,6 +27,29 @@ func (r *Registry) Handler() http.Handler {
 	return promhttp.HandlerFor(r.prometheus, promhttp.HandlerOpts{})
 }
 
+// Text is what Handler serves, in Prometheus' format of text.
+func (r *Registry) Text() (string, error) {
+	p := page{header: http.Header{}}
+	r.Handler().ServeHTTP(&p, &http.Request{Method: http.MethodGet, Header: http.Header{}})
+	if p.code != 0 && p.code != http.StatusOK {
+		return "", fmt.Errorf("telemetry: metrics: %s", p.String())
+	}
+	return p.String(), nil
+}
+
+// page is an http.ResponseWriter that keeps what is written.
+type page struct {
+	header http.Header
+	code   int
+	strings.Builder
+}
+
+// Header implements http.ResponseWriter.
+func (p *page) Header() http.Header { return p.header }
+
+// WriteHeader implements http.ResponseWriter.
+func (p *page) WriteHeader(code int) { p.code = code }
+
 // Describe is the list of metrics as a table in Markdown.
 func Describe() string {
 	var b strings.Builder

@@ -168,6 +168,19 @@ func TestEveryMetric(t *testing.T) {
 	}
 }
 
+func TestText(t *testing.T) {
+	text, err := NewRegistry(full()).Text()
+	if err != nil || !strings.Contains(text, "\njackdaw_restarts_total 46\n") {
+		t.Errorf("%v\n%s", err, text)
+	}
+	twice := full()
+	twice.Dumps = nil
+	twice.Actors = func() Actors { return Actors{Live: map[string]int64{"a\xff": 1}} } // no label
+	if text, err := NewRegistry(twice).Text(); err == nil {
+		t.Errorf("no error, and\n%s", text)
+	}
+}
+
 func TestWithoutSources(t *testing.T) {
 	for series := range scraped(t, NewRegistry(Sources{})) {
 		if strings.HasPrefix(series, "jackdaw_") && !strings.HasPrefix(series, "jackdaw_build_info") && !strings.HasPrefix(series, "jackdaw_uptime") {
