@@ -104,7 +104,7 @@ func panicError(v any) error {
 }
 
 func (p *process) deliver(msg any) {
-	if p.ext != nil && p.ext.trace != nil {
+	if p.ext != nil && p.ext.trace != nil && p.up && !p.q.paused { // what waits is seen when it is handled
 		p.traced(msg)
 	} else {
 		p.dispatch(msg)
