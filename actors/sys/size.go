@@ -13,7 +13,7 @@ const (
 )
 
 // SizeOf estimates the bytes of memory that v holds, v's own included: what strings, slices (all their capacity), maps and
-// pointers lead to, each once. What it shares with other goroutines counts without what is behind it. Of long slices and maps
+// pointers lead to, each once. What it shares with other goroutines isn't its own and doesn't count. Of long slices and maps
 // it looks at a sample, and after 20,000 values it stops: the result is then too low. It never panics.
 func SizeOf(v any) (bytes int) {
 	s := sizer{seen: map[address]struct{}{}, left: sizeBudget}
@@ -25,6 +25,9 @@ func SizeOf(v any) (bytes int) {
 	root := reflect.ValueOf(v)
 	if !root.IsValid() {
 		return 0
+	}
+	if root.Kind() == reflect.Pointer && s.traits.is(root.Type().Elem()) == sealed && !root.IsNil() {
+		return int(root.Type().Elem().Size()) // shared or not, it is what is asked about
 	}
 	s.boxed(root, 1)
 	for len(s.todo) > 0 && s.left > 0 {
@@ -86,7 +89,7 @@ func (s *sizer) inside(v reflect.Value, weight float64) {
 	}
 	switch v.Kind() {
 	case reflect.Pointer:
-		if s.fresh(v.UnsafePointer(), t) {
+		if s.traits.is(t.Elem()) != sealed && s.fresh(v.UnsafePointer(), t) {
 			s.add(t.Elem().Size(), weight)
 			s.later(v.Elem(), weight)
 		}

@@ -44,6 +44,7 @@ func TestSizeOf(t *testing.T) {
 		{"a map of texts", map[string]string{text: text}, mapHeader + 8*33 + 100},
 		{"a channel", make(chan int64, 4), chanBytes + 32},
 		{"what is guarded", &guardedState{words: map[string]string{text: text}}, int(unsafe.Sizeof(guardedState{}))},
+		{"what is guarded elsewhere", &struct{ g *guardedState }{new(guardedState)}, 8},
 		{"an array", &[2]string{text, ""}, 32 + 100},
 	} {
 		if got := SizeOf(c.v); got != c.want {
