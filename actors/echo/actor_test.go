@@ -12,6 +12,7 @@ import (
 
 	"github.com/jackdaw-im/jackdaw/actors"
 	"github.com/jackdaw-im/jackdaw/actors/mailbox"
+	"github.com/jackdaw-im/jackdaw/actors/sys"
 	"github.com/jackdaw-im/jackdaw/ident"
 	"github.com/jackdaw-im/jackdaw/proto/nodepb"
 	"github.com/jackdaw-im/jackdaw/supervision"
@@ -185,6 +186,18 @@ func TestEchoLivesAgain(t *testing.T) {
 		r.want("2 OK", "alice@example.org: <body>two</body>")
 		if r.last <= first {
 			t.Fatalf("its numbers went from %d to %d", first, r.last)
+		}
+	})
+}
+
+func TestEchoShowsNobody(t *testing.T) {
+	run(t, func(r *rig) {
+		r.codes = []nodepb.Code{nodepb.Code_CODE_UNSPECIFIED}
+		r.send(1, 1, "one")
+		r.want("1 OK", "alice@example.org: <body>one</body>")
+		doc, err := sys.GetState(r.t.Context(), r.sys, Ref(), "the tests")
+		if err != nil || string(doc) != `{"senders":1,"underway":1}` {
+			t.Errorf("it shows %s, %v", doc, err)
 		}
 	})
 }
