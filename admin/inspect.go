@@ -11,7 +11,7 @@ import (
 )
 
 // Inspector looks into single actors of a running server, as sys does in OTP: on the actor's own turn, whatever waits in its queue. A
-// Ref without a kind is a registered name, one without a node finds this node's pinned actor too. No actor is woken by it. The refusals
+// Ref may be a registered name, and one without a node finds this node's pinned actor too. No actor is woken by it. The refusals
 // are ErrNoActor, ErrBusy (the actor didn't come to it in time) and ErrInvalid (its kind can't). It may be used by any number of
 // goroutines. A server implements it, and [Client].
 type Inspector interface {
@@ -48,7 +48,7 @@ const MaxTrace = 100_000
 // ParseRef reads what an operator types for an actor: kind/id, kind/id@node for a pinned one, or a registered name, which has no slash.
 func ParseRef(text string) (actors.Ref, error) {
 	if text != "" && !strings.Contains(text, "/") {
-		return actors.Ref{ID: text}, nil
+		return actors.Named(text), nil
 	}
 	ref, err := actors.ParseRef(text)
 	if err != nil {
@@ -59,7 +59,7 @@ func ParseRef(text string) (actors.Ref, error) {
 
 // RefText writes what ParseRef reads.
 func RefText(ref actors.Ref) string {
-	if ref.Kind == "" {
+	if ref == actors.Named(ref.ID) {
 		return ref.ID
 	}
 	return ref.String()

@@ -40,7 +40,7 @@ func (l *looked) note(what string, ref actors.Ref) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.did = append(l.did, what+" "+RefText(ref))
-	if ref != known && ref != (actors.Ref{ID: "a"}) {
+	if ref != known && ref != (actors.Named("a")) {
 		return fmt.Errorf("%w: %s; did you mean counter/a?", ErrNoActor, RefText(ref))
 	}
 	return nil
@@ -130,7 +130,7 @@ func TestInspect(t *testing.T) {
 	if doc, err := c.State(ctx, known); string(doc) != `{"n":1}` || err != nil {
 		t.Errorf("state %s, %v", doc, err)
 	}
-	if err := errors.Join(c.Suspend(ctx, known), c.Resume(ctx, actors.Ref{ID: "a"})); err != nil {
+	if err := errors.Join(c.Suspend(ctx, known), c.Resume(ctx, actors.Named("a"))); err != nil {
 		t.Error(err)
 	}
 	if st, err := c.ActorStatus(ctx, known); st.GetRef() != "counter/a" || st.GetQueue() != 3 || err != nil {
@@ -334,7 +334,7 @@ func TestParseRef(t *testing.T) {
 	for text, want := range map[string]actors.Ref{
 		"mailbox/juliet@localhost": {Kind: "mailbox", ID: "juliet@localhost"},
 		"session/7@node@12":        {Kind: "session", ID: "7", Node: "node@12"},
-		"echo":                     {ID: "echo"},
+		"echo":                     actors.Named("echo"),
 	} {
 		ref, err := ParseRef(text)
 		if ref != want || err != nil || RefText(ref) != text {

@@ -14,13 +14,12 @@ type settings struct {
 	given func() map[string]string
 }
 
-// dataFlags defines the flags that say which server is meant.
-func dataFlags(cmd *cobra.Command) *settings {
+// folderFlags defines the flags that say which server is meant.
+func folderFlags(cmd *cobra.Command) *settings {
 	s := &settings{}
 	f := cmd.PersistentFlags()
 	f.StringVar(&s.file, "config", "", "YAML `FILE` to read the configuration from (also JACKDAW_CONFIG)")
 	f.String("data", config.DefaultData, "`DIR` with everything the server keeps")
-	f.String("domain", config.DefaultDomain, "served domain: the `NAME` behind the @ in users' addresses")
 	s.given = func() map[string]string {
 		given := map[string]string{}
 		for _, name := range []string{"data", "domain", "c2s", "c2s-tls", "admin", "log-level"} {
@@ -30,6 +29,13 @@ func dataFlags(cmd *cobra.Command) *settings {
 		}
 		return given
 	}
+	return s
+}
+
+// dataFlags defines those, and the domain.
+func dataFlags(cmd *cobra.Command) *settings {
+	s := folderFlags(cmd)
+	cmd.PersistentFlags().String("domain", config.DefaultDomain, "served domain: the `NAME` behind the @ in users' addresses")
 	return s
 }
 

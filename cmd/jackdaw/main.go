@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/jackdaw-im/jackdaw/cmd/jackdaw/top"
 	"github.com/jackdaw-im/jackdaw/store/pebblestore"
 )
 
@@ -22,10 +23,14 @@ const (
 
 func main() {
 	stdin := int(os.Stdin.Fd())
-	os.Exit(run(os.Args[1:], &console{
+	c := &console{
 		name: os.Args[0], in: os.Stdin, out: os.Stdout, err: os.Stderr, environ: os.Environ(), terminal: term.IsTerminal(stdin),
 		readPassword: func() ([]byte, error) { return term.ReadPassword(stdin) },
-	}))
+	}
+	if c.terminal && term.IsTerminal(int(os.Stdout.Fd())) && os.Getenv("TERM") != "dumb" {
+		c.screen = func() (*top.TTY, error) { return top.OpenTTY(os.Stdin, os.Stdout) }
+	}
+	os.Exit(run(os.Args[1:], c))
 }
 
 // console is what a command sees of the outside.
@@ -34,8 +39,9 @@ type console struct {
 	in           io.Reader
 	out, err     io.Writer
 	environ      []string
-	terminal     bool                   // somebody sits there who can be asked
-	readPassword func() ([]byte, error) // reads a line without showing it
+	terminal     bool                     // somebody sits there who can be asked
+	readPassword func() ([]byte, error)   // reads a line without showing it
+	screen       func() (*top.TTY, error) // takes the terminal for a live screen; nil: there is none
 }
 
 // errUsage marks errors of how a command was called.
@@ -101,6 +107,6 @@ Exit codes: %d success, %d failure, %d wrong usage, %d the store's disk failed.`
 		PersistentPreRun: func(*cobra.Command, []string) { *entered = true },
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newServe(c), newUser(c), newConfig(c), newVersion(c))
+	root.AddCommand(newServe(c), newUser(c), newTop(c), newTree(c), newSys(c), newDump(c), newConfig(c), newVersion(c))
 	return root, entered
 }

@@ -27,7 +27,7 @@ const (
 )
 
 // GetState asks an actor for its state. Answered with State; NOT_FOUND if it isn't alive, LATER if it doesn't come to it in time.
-// A ref with an id only is a registered name. All requests about one actor are alike in this.
+// A ref of the kind @ is a registered name. All requests about one actor are alike in this.
 type GetState struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Ref           *nodepb.Ref            `protobuf:"bytes,1,opt,name=ref,proto3" json:"ref,omitempty"`
@@ -900,7 +900,7 @@ func (x *TreeNode) GetChildren() []*TreeNode {
 	return nil
 }
 
-// GetTop asks for the load of the server now. Answered with Top. Rates are the asker's to make, from two of them.
+// GetTop asks for the load of the server now. Answered with Top.
 type GetTop struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -937,7 +937,8 @@ func (*GetTop) Descriptor() ([]byte, []int) {
 	return file_adminpb_inspect_proto_rawDescGZIP(), []int{13}
 }
 
-// Top answers GetTop. Counts are totals since the server began unless they say now.
+// Top answers GetTop. Counts are totals since the server began unless they say now. Rates and shares, but for those of actors, are left
+// 0 by the server; who has asked twice may fill them.
 type Top struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Node    string                 `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
@@ -969,7 +970,13 @@ type Top struct {
 	GcCpuUs int64 `protobuf:"varint,20,opt,name=gc_cpu_us,json=gcCpuUs,proto3" json:"gc_cpu_us,omitempty"`
 	CpuUs   int64 `protobuf:"varint,21,opt,name=cpu_us,json=cpuUs,proto3" json:"cpu_us,omitempty"`
 	// cores is how many run Go code at a time.
-	Cores         int64 `protobuf:"varint,22,opt,name=cores,proto3" json:"cores,omitempty"`
+	Cores int64 `protobuf:"varint,22,opt,name=cores,proto3" json:"cores,omitempty"`
+	// messages_per_second are those handled.
+	MessagesPerSecond float64 `protobuf:"fixed64,23,opt,name=messages_per_second,json=messagesPerSecond,proto3" json:"messages_per_second,omitempty"`
+	// cpu_share is of all cores, gc_cpu_share of cpu_us; both 0 to 1.
+	CpuShare      float64 `protobuf:"fixed64,24,opt,name=cpu_share,json=cpuShare,proto3" json:"cpu_share,omitempty"`
+	GcCpuShare    float64 `protobuf:"fixed64,25,opt,name=gc_cpu_share,json=gcCpuShare,proto3" json:"gc_cpu_share,omitempty"`
+	GcPerSecond   float64 `protobuf:"fixed64,26,opt,name=gc_per_second,json=gcPerSecond,proto3" json:"gc_per_second,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1158,15 +1165,44 @@ func (x *Top) GetCores() int64 {
 	return 0
 }
 
+func (x *Top) GetMessagesPerSecond() float64 {
+	if x != nil {
+		return x.MessagesPerSecond
+	}
+	return 0
+}
+
+func (x *Top) GetCpuShare() float64 {
+	if x != nil {
+		return x.CpuShare
+	}
+	return 0
+}
+
+func (x *Top) GetGcCpuShare() float64 {
+	if x != nil {
+		return x.GcCpuShare
+	}
+	return 0
+}
+
+func (x *Top) GetGcPerSecond() float64 {
+	if x != nil {
+		return x.GcPerSecond
+	}
+	return 0
+}
+
 // KindLoad is all actors of one kind together.
 type KindLoad struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Kind  string                 `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
 	// live is now.
-	Live          int64 `protobuf:"varint,2,opt,name=live,proto3" json:"live,omitempty"`
-	Handled       int64 `protobuf:"varint,3,opt,name=handled,proto3" json:"handled,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Live              int64   `protobuf:"varint,2,opt,name=live,proto3" json:"live,omitempty"`
+	Handled           int64   `protobuf:"varint,3,opt,name=handled,proto3" json:"handled,omitempty"`
+	MessagesPerSecond float64 `protobuf:"fixed64,4,opt,name=messages_per_second,json=messagesPerSecond,proto3" json:"messages_per_second,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *KindLoad) Reset() {
@@ -1220,6 +1256,13 @@ func (x *KindLoad) GetHandled() int64 {
 	return 0
 }
 
+func (x *KindLoad) GetMessagesPerSecond() float64 {
+	if x != nil {
+		return x.MessagesPerSecond
+	}
+	return 0
+}
+
 // ActorLoad is one actor of a Top.
 type ActorLoad struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1228,16 +1271,16 @@ type ActorLoad struct {
 	// queue and oldest_us are now.
 	Queue    int64 `protobuf:"varint,3,opt,name=queue,proto3" json:"queue,omitempty"`
 	OldestUs int64 `protobuf:"varint,4,opt,name=oldest_us,json=oldestUs,proto3" json:"oldest_us,omitempty"`
-	// handled is estimated by sampling.
-	Handled  int64 `protobuf:"varint,5,opt,name=handled,proto3" json:"handled,omitempty"`
-	Restarts int64 `protobuf:"varint,6,opt,name=restarts,proto3" json:"restarts,omitempty"`
+	Restarts int64 `protobuf:"varint,5,opt,name=restarts,proto3" json:"restarts,omitempty"`
 	// running is the type of the message in its handler now, empty if none is; running_us for how long.
-	Running   string `protobuf:"bytes,7,opt,name=running,proto3" json:"running,omitempty"`
-	RunningUs int64  `protobuf:"varint,8,opt,name=running_us,json=runningUs,proto3" json:"running_us,omitempty"`
+	Running   string `protobuf:"bytes,6,opt,name=running,proto3" json:"running,omitempty"`
+	RunningUs int64  `protobuf:"varint,7,opt,name=running_us,json=runningUs,proto3" json:"running_us,omitempty"`
 	// last is the type of the message handled last.
-	Last          string `protobuf:"bytes,9,opt,name=last,proto3" json:"last,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Last string `protobuf:"bytes,8,opt,name=last,proto3" json:"last,omitempty"`
+	// messages_per_second are those handled since anybody asked last, as estimated by sampling.
+	MessagesPerSecond float64 `protobuf:"fixed64,9,opt,name=messages_per_second,json=messagesPerSecond,proto3" json:"messages_per_second,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *ActorLoad) Reset() {
@@ -1298,13 +1341,6 @@ func (x *ActorLoad) GetOldestUs() int64 {
 	return 0
 }
 
-func (x *ActorLoad) GetHandled() int64 {
-	if x != nil {
-		return x.Handled
-	}
-	return 0
-}
-
 func (x *ActorLoad) GetRestarts() int64 {
 	if x != nil {
 		return x.Restarts
@@ -1331,6 +1367,13 @@ func (x *ActorLoad) GetLast() string {
 		return x.Last
 	}
 	return ""
+}
+
+func (x *ActorLoad) GetMessagesPerSecond() float64 {
+	if x != nil {
+		return x.MessagesPerSecond
+	}
+	return 0
 }
 
 // WriteDump asks for a crash dump of the running server. Answered with Dumped, or, if send is set, with DumpParts that make up the
@@ -1546,7 +1589,7 @@ const file_adminpb_inspect_proto_rawDesc = "" +
 	"\brestarts\x18\x06 \x01(\x03R\brestarts\x12\x12\n" +
 	"\x04live\x18\a \x01(\x03R\x04live\x126\n" +
 	"\bchildren\x18\b \x03(\v2\x1a.jackdaw.admin.v1.TreeNodeR\bchildren\"\b\n" +
-	"\x06GetTop\"\x84\x05\n" +
+	"\x06GetTop\"\x97\x06\n" +
 	"\x03Top\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12\x16\n" +
 	"\x06domain\x18\x02 \x01(\tR\x06domain\x12\x18\n" +
@@ -1573,22 +1616,28 @@ const file_adminpb_inspect_proto_rawDesc = "" +
 	"\vgc_pause_us\x18\x13 \x01(\x03R\tgcPauseUs\x12\x1a\n" +
 	"\tgc_cpu_us\x18\x14 \x01(\x03R\agcCpuUs\x12\x15\n" +
 	"\x06cpu_us\x18\x15 \x01(\x03R\x05cpuUs\x12\x14\n" +
-	"\x05cores\x18\x16 \x01(\x03R\x05cores\"L\n" +
+	"\x05cores\x18\x16 \x01(\x03R\x05cores\x12.\n" +
+	"\x13messages_per_second\x18\x17 \x01(\x01R\x11messagesPerSecond\x12\x1b\n" +
+	"\tcpu_share\x18\x18 \x01(\x01R\bcpuShare\x12 \n" +
+	"\fgc_cpu_share\x18\x19 \x01(\x01R\n" +
+	"gcCpuShare\x12\"\n" +
+	"\rgc_per_second\x18\x1a \x01(\x01R\vgcPerSecond\"|\n" +
 	"\bKindLoad\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x12\n" +
 	"\x04live\x18\x02 \x01(\x03R\x04live\x12\x18\n" +
-	"\ahandled\x18\x03 \x01(\x03R\ahandled\"\xe9\x01\n" +
+	"\ahandled\x18\x03 \x01(\x03R\ahandled\x12.\n" +
+	"\x13messages_per_second\x18\x04 \x01(\x01R\x11messagesPerSecond\"\xff\x01\n" +
 	"\tActorLoad\x12\x10\n" +
 	"\x03ref\x18\x01 \x01(\tR\x03ref\x12\x14\n" +
 	"\x05phase\x18\x02 \x01(\tR\x05phase\x12\x14\n" +
 	"\x05queue\x18\x03 \x01(\x03R\x05queue\x12\x1b\n" +
-	"\toldest_us\x18\x04 \x01(\x03R\boldestUs\x12\x18\n" +
-	"\ahandled\x18\x05 \x01(\x03R\ahandled\x12\x1a\n" +
-	"\brestarts\x18\x06 \x01(\x03R\brestarts\x12\x18\n" +
-	"\arunning\x18\a \x01(\tR\arunning\x12\x1d\n" +
+	"\toldest_us\x18\x04 \x01(\x03R\boldestUs\x12\x1a\n" +
+	"\brestarts\x18\x05 \x01(\x03R\brestarts\x12\x18\n" +
+	"\arunning\x18\x06 \x01(\tR\arunning\x12\x1d\n" +
 	"\n" +
-	"running_us\x18\b \x01(\x03R\trunningUs\x12\x12\n" +
-	"\x04last\x18\t \x01(\tR\x04last\"\x1f\n" +
+	"running_us\x18\a \x01(\x03R\trunningUs\x12\x12\n" +
+	"\x04last\x18\b \x01(\tR\x04last\x12.\n" +
+	"\x13messages_per_second\x18\t \x01(\x01R\x11messagesPerSecond\"\x1f\n" +
 	"\tWriteDump\x12\x12\n" +
 	"\x04send\x18\x01 \x01(\bR\x04send\"2\n" +
 	"\x06Dumped\x12\x12\n" +
