@@ -9,8 +9,8 @@ import (
 
 // Peers carries updates to the scopes of the same name on other nodes. It may be called from any goroutine and must not block.
 //
-// Between PeerUp and PeerDown of a node it delivers in order what Send has taken, by the other side's Receive. If it can't, it
-// reports the node down and up again on both sides: then both send all they have.
+// Between PeerUp and PeerDown of a node it delivers in order what Send has taken, by the other side's Receive. If something is lost,
+// in whichever direction, it reports the node down and up again on one side or on both: then the two tell each other all they have.
 type Peers interface {
 	// Send takes u for the scope on that node. An error says that it was not taken: the scope sends all it has after a moment. u
 	// is not changed afterwards.
