@@ -2,9 +2,13 @@ package account
 
 import (
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/jackdaw-im/jackdaw/actors"
+	"github.com/jackdaw-im/jackdaw/actors/sys"
 	"github.com/jackdaw-im/jackdaw/proto/nodepb"
 	"github.com/jackdaw-im/jackdaw/store"
 )
@@ -59,4 +63,37 @@ func TestReplace(t *testing.T) {
 	if err := st.replace([]byte(`{"failures": 100}`), t0); err != nil || st.throttle.wait(t0) != longestWait {
 		t.Errorf("held back: %v, and the wait is %v", err, st.throttle.wait(t0))
 	}
+}
+
+// An operator lets a user in whose password somebody has guessed at, also one who sleeps already.
+func TestFailuresAreForgiven(t *testing.T) {
+	run(t, func(r *rig) {
+		r.create(juliet)
+		for range 10 {
+			r.cast(Ref(juliet), &nodepb.LoginResult{})
+		}
+		if r.credentials(juliet).GetWaitMs() == 0 {
+			t.Fatal("nobody is slowed")
+		}
+		set := func(doc string) error {
+			return sys.ReplaceStateWith(r.t.Context(), r.sys, Ref(juliet), "the tests", []byte(doc))
+		}
+		if err := set(`{"failures": -1}`); err == nil || r.credentials(juliet).GetWaitMs() == 0 {
+			t.Errorf("a bad document: %v", err)
+		}
+		if err := set(`{"failures": 0}`); err != nil || r.credentials(juliet).GetWaitMs() != 0 {
+			t.Errorf("forgiven, %v, the wait is %d ms", err, r.credentials(juliet).GetWaitMs())
+		}
+		time.Sleep(2 * IdleTime)
+		if _, err := sys.GetState(r.t.Context(), r.sys, Ref(juliet), "the tests"); !errors.Is(err, actors.ErrNoProc) {
+			t.Errorf("asleep, it shows its state: %v", err)
+		}
+		if wait := r.credentials(juliet).GetWaitMs(); wait != 0 {
+			t.Errorf("after a sleep the wait is %d ms", wait)
+		}
+		report, err := sys.Status(r.t.Context(), r.sys, Ref(juliet), "the tests")
+		if err != nil || !strings.Contains(string(report.State), `"exists":true`) || report.Memory < 100 || report.Memory > 100_000 {
+			t.Errorf("its status is %+v, %v", report, err)
+		}
+	})
 }

@@ -36,7 +36,7 @@ func Status(ctx context.Context, s *actors.System, ref actors.Ref, by string) (R
 	r := new(Report) // the turn's own if it comes too late
 	err := onTurn(turn, s, ref, func(i *actors.Inspection) error {
 		b := i.Behaviour()
-		*r = Report{Facts: i.Facts(), OnTurn: true, State: render(b)}
+		*r = Report{Facts: i.Facts(), OnTurn: true, State: Format(b)}
 		if b != nil {
 			r.Behaviour, r.Memory = fmt.Sprintf("%T", b), SizeOf(b)
 		}

@@ -24,7 +24,7 @@ func GetState(ctx context.Context, s *actors.System, ref actors.Ref, by string) 
 	log(s, ref, by, "an actor's state is read")
 	var doc json.RawMessage
 	err := onTurn(ctx, s, ref, func(i *actors.Inspection) error {
-		doc = render(i.Behaviour())
+		doc = Format(i.Behaviour())
 		return nil
 	})
 	if err != nil {
@@ -108,15 +108,16 @@ func Resume(ctx context.Context, s *actors.System, ref actors.Ref, by string) er
 // maxState bounds the JSON of one state, in bytes.
 const maxState = 1 << 20
 
-// unformatted is shown where FormatStatus has failed. Why it did is not: its error could hold what must not be shown.
+// unformatted is shown where FormatStatus has failed. Why it did could hold what must not be shown.
 type unformatted struct {
 	FormatStatus string `json:"format_status"`
 	Behaviour    any    `json:"behaviour"`
 }
 
-// render writes what may be shown of a behaviour. It happens on the actor's turn, as what FormatStatus returns may be the state's
-// own slices and maps.
-func render(b actors.Behaviour) json.RawMessage {
+// Format writes what may be shown of a behaviour, as GetState returns it. It is called on the actor's turn, since what FormatStatus
+// returns may be the state's own slices and maps. One that panics, fails or has more than 1 MiB to say is shown as if there were
+// none, without a word of why. b may be nil.
+func Format(b actors.Behaviour) json.RawMessage {
 	f, ok := b.(actors.StatusFormatter)
 	if !ok {
 		if b == nil {
