@@ -9,49 +9,88 @@ import (
 	"github.com/jackdaw-im/jackdaw/actors"
 )
 
-// callGraph is who has called whom. Whether they really waited for each other this time doesn't matter: what calls in a circle
-// does so one day. Kinds are its places, as it is kinds whose code calls; actors of one kind are told apart among themselves.
+// callGraph is who calls whom. It knows two faults: actors that waited for each other in a circle, and calls that lead in a circle
+// though nobody had to wait this time, because what calls in a circle waits in one some day. For the second, kinds are the places, as
+// it is the code of kinds that calls; actors of one kind are told apart among themselves.
 type callGraph struct {
 	mu      sync.Mutex
 	edges   map[place][]call
+	waiting map[actors.Ref][]actors.Ref // for whom each waits just now
+	closed  []call                      // the first circle of waiting
 	allowed map[[2]string]bool
 }
 
 // place is a kind, or one actor as seen by its own kind.
 type place struct{ kind, id string }
 
-type call struct {
-	from, to actors.Ref
+type call struct{ from, to actors.Ref }
+
+// places are where a call begins and where it leads.
+func (c call) places() (from, to place) {
+	if c.from.Kind == c.to.Kind {
+		return place{c.from.Kind, c.from.String()}, place{c.to.Kind, c.to.String()}
+	}
+	return place{kind: c.from.Kind}, place{kind: c.to.Kind}
 }
 
-// note takes down that from awaits an answer of to.
-func (g *callGraph) note(from, to actors.Ref) {
+// note takes down that an actor begins or ends to wait for another's answer: actors.Config.OnCall.
+func (g *callGraph) note(from, to actors.Ref, waits bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.allowed[[2]string{from.Kind, to.Kind}] {
+	if !waits {
+		if i := slices.Index(g.waiting[from], to); i >= 0 {
+			g.waiting[from] = slices.Delete(g.waiting[from], i, i+1)
+		}
 		return
 	}
 	if g.edges == nil {
-		g.edges = map[place][]call{}
+		g.edges, g.waiting = map[place][]call{}, map[actors.Ref][]actors.Ref{}
 	}
-	at := place{kind: from.Kind}
-	if from.Kind == to.Kind {
-		at.id = from.String()
+	c := call{from, to}
+	g.waiting[from] = append(g.waiting[from], to)
+	if g.closed == nil {
+		g.closed = g.circle(c)
 	}
-	if !slices.ContainsFunc(g.edges[at], func(c call) bool { return next(c) == next(call{from, to}) }) {
-		g.edges[at] = append(g.edges[at], call{from, to})
+	at, next := c.places()
+	known := slices.ContainsFunc(g.edges[at], func(c call) bool { _, to := c.places(); return to == next })
+	if !known && !g.allowed[[2]string{from.Kind, to.Kind}] {
+		g.edges[at] = append(g.edges[at], c)
 	}
 }
 
-// next is where a call leads.
-func next(c call) place {
-	if c.from.Kind == c.to.Kind {
-		return place{c.to.Kind, c.to.String()}
+// circle returns the circle of waiting that begins with c, nil if there is none.
+func (g *callGraph) circle(c call) []call {
+	seen := map[actors.Ref]bool{}
+	var from func(at actors.Ref) []call
+	from = func(at actors.Ref) []call {
+		if at == c.from {
+			return []call{}
+		}
+		if seen[at] {
+			return nil
+		}
+		seen[at] = true
+		for _, to := range g.waiting[at] {
+			if rest := from(to); rest != nil {
+				return append([]call{{at, to}}, rest...)
+			}
+		}
+		return nil
 	}
-	return place{kind: c.to.Kind}
+	if rest := from(c.to); rest != nil {
+		return append([]call{c}, rest...)
+	}
+	return nil
 }
 
-// cycle returns calls that lead in a circle, nil if there is none.
+// waited returns the first circle of actors that waited for each other, nil if there was none.
+func (g *callGraph) waited() []call {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.closed
+}
+
+// cycle returns calls that lead in a circle, whenever they were, nil if there are none.
 func (g *callGraph) cycle() []call {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -59,8 +98,8 @@ func (g *callGraph) cycle() []call {
 	var path []call
 	var visit func(at place) []call
 	visit = func(at place) []call {
-		for i, c := range path { // the place at is on the path already
-			if start(c) == at {
+		for i, c := range path {
+			if from, _ := c.places(); from == at { // it is on the path already
 				return slices.Clone(path[i:])
 			}
 		}
@@ -68,8 +107,9 @@ func (g *callGraph) cycle() []call {
 			return nil
 		}
 		for _, c := range g.edges[at] {
+			_, to := c.places()
 			path = append(path, c)
-			if found := visit(next(c)); found != nil {
+			if found := visit(to); found != nil {
 				return found
 			}
 			path = path[:len(path)-1]
@@ -90,13 +130,6 @@ func (g *callGraph) cycle() []call {
 	return nil
 }
 
-func start(c call) place {
-	if c.from.Kind == c.to.Kind {
-		return place{c.from.Kind, c.from.String()}
-	}
-	return place{kind: c.from.Kind}
-}
-
 // describe writes a circle out, one call a line.
 func describe(cycle []call) string {
 	var b strings.Builder
@@ -106,8 +139,8 @@ func describe(cycle []call) string {
 	return b.String()
 }
 
-// AllowCalls excepts the calls of one kind to another, or to itself, from the rule that calls don't lead in a circle, for the rest
-// of the test.
+// AllowCalls says that one kind may call another, or itself, though calls lead back: from now on these calls count only if actors
+// wait for each other in fact.
 func (k *Kit) AllowCalls(from, to string) {
 	k.calls.mu.Lock()
 	defer k.calls.mu.Unlock()

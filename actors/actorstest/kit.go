@@ -55,6 +55,7 @@ type Kit struct {
 	trees  []*tree
 	probes []*Probe
 	calls  callGraph
+	faults []*fault
 
 	mu struct {
 		sync.Mutex
@@ -103,7 +104,7 @@ func New(tb testing.TB, cfg Config) *Kit {
 	}
 	core, logs := observer.New(zap.InfoLevel)
 	k := &Kit{tb: tb, cfg: cfg, logs: logs, begin: time.Now(), before: goroutines()}
-	k.sys = actors.NewSystem(actors.Config{Node: cfg.Node, Workers: cfg.Workers, Logger: zap.New(core), DeadLetter: k.deadLetter})
+	k.sys = actors.NewSystem(actors.Config{Node: cfg.Node, Workers: cfg.Workers, Logger: zap.New(core), DeadLetter: k.deadLetter, OnCall: k.calls.note})
 	if cfg.Router != nil {
 		k.sys.SetRouter(cfg.Router)
 	}

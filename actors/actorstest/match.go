@@ -50,6 +50,9 @@ func matches(want, got any) bool {
 	case actors.Down:
 		g, ok := got.(actors.Down)
 		return ok && (w.Monitor == 0 || w.Monitor == g.Monitor) && w.Target == g.Target && sameReason(w.Reason, g.Reason)
+	case actors.Exit:
+		g, ok := got.(actors.Exit)
+		return ok && w.From == g.From && sameReason(w.Reason, g.Reason)
 	case *actors.Reply:
 		g, ok := got.(*actors.Reply)
 		return ok && (w.ID == 0 || w.ID == g.ID) && sameError(w.Err, g.Err) && matches(w.Value, g.Value)
@@ -82,6 +85,8 @@ func show(v any) string {
 		return "actors.Ref " + m.String()
 	case actors.Down:
 		return fmt.Sprintf("actors.Down{%v: %s}", m.Target, firstLine(m.Reason.String()))
+	case actors.Exit:
+		return fmt.Sprintf("actors.Exit{%v: %s}", m.From, firstLine(m.Reason.String()))
 	case *actors.Reply:
 		if m.Err != nil {
 			return fmt.Sprintf("actors.Reply{%d: error %s}", m.ID, firstLine(m.Err.Error()))

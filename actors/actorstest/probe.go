@@ -177,6 +177,18 @@ func (p *Probe) Monitor(target actors.Ref) (m actors.MonitorRef) {
 	return m
 }
 
+// Link links the probe to an actor. The end of that comes as actors.Exit if the probe traps exits (TrapExit), and else ends the probe.
+func (p *Probe) Link(to actors.Ref) {
+	p.k.tb.Helper()
+	p.Do(func(ctx *actors.Context) { ctx.Link(to) })
+}
+
+// TrapExit makes exit signals come as actors.Exit.
+func (p *Probe) TrapExit() {
+	p.k.tb.Helper()
+	p.Do(func(ctx *actors.Context) { ctx.TrapExit(true) })
+}
+
 // Stop ends the probe with reason, as an actor that others monitor.
 func (p *Probe) Stop(reason actors.Reason) {
 	p.child.Stop(reason)

@@ -35,12 +35,19 @@ func (k *Kit) stop() {
 	if left := k.living(); len(left) > 0 {
 		k.errorf("actors are left once the tree has stopped: %s", strings.Join(left, ", "))
 	}
+	for _, f := range k.faults {
+		if !f.done.Load() && !k.tb.Failed() {
+			k.errorf("%v", f)
+		}
+	}
 	if err := k.sys.Stop(ctx); err != nil {
 		k.errorf("%v", err)
 	}
 	k.Wait()
-	if cycle := k.calls.cycle(); cycle != nil {
-		k.errorf("actors call each other in a circle, so that they may all wait for each other; against the message's path go casts:%s", describe(cycle))
+	if waited := k.calls.waited(); waited != nil {
+		k.errorf("actors have waited for each other in a circle:%s", describe(waited))
+	} else if cycle := k.calls.cycle(); cycle != nil {
+		k.errorf("actors call each other in a circle, so that they could all wait for each other; against the message's path go casts:%s", describe(cycle))
 	}
 	k.reportGoroutines()
 }
@@ -57,16 +64,21 @@ func (k *Kit) endOf(t *tree) *actors.Reason {
 	return t.ended
 }
 
-// living are the kinds of the actors that live, with their numbers.
+// living are the names of the actors that live, maxNamed of them.
 func (k *Kit) living() (left []string) {
-	for kind, n := range k.sys.Snapshot().Live {
-		if n > 0 {
-			left = append(left, fmt.Sprintf("%d of kind %s", n, kind))
-		}
-	}
+	k.sys.Each(func(ref actors.Ref) bool {
+		left = append(left, ref.String())
+		return true
+	})
 	slices.Sort(left)
+	if n := len(left) - maxNamed; n > 0 {
+		left = append(left[:maxNamed], fmt.Sprintf("and %d more", n))
+	}
 	return left
 }
+
+// maxNamed is how many actors a failure names.
+const maxNamed = 20
 
 // goroutineHead is the first line of a goroutine in a dump: number, state, and the bubble it is in.
 var goroutineHead = regexp.MustCompile(`^goroutine (\d+) \[[^\]]*(synctest bubble \d+)[^\]]*\]:`)

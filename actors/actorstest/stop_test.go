@@ -17,7 +17,7 @@ func (leaver) Exited(*actors.Child, actors.Reason) {}
 
 func TestWhatIsLeft(t *testing.T) {
 	fails(t, "an actor", `
-actorstest: actors are left once the tree has stopped: 1 of kind tally`, func(k *actorstest.Kit) {
+actorstest: actors are left once the tree has stopped: tally/b`, func(k *actorstest.Kit) {
 		k.Start(tallyChild("a"))
 		if _, err := k.System().Spawn(tallySpec, tallyRef("b"), nil, leaver{}); err != nil {
 			panic(err)
