@@ -43,8 +43,11 @@ func Trace(ctx context.Context, s *actors.System, ref actors.Ref, by string, n i
 		return err
 	}
 	err = t.run(ctx, s, f)
-	if t.left > 0 { // it ends by itself at the last message; until then it would cost the actor a little
-		_ = onTurn(context.WithoutCancel(ctx), s, t.ref, func(i *actors.Inspection) error {
+	t.close()
+	if t.left > 0 { // of a stuck actor it ends by itself, at the last message
+		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), statusTime)
+		defer cancel()
+		_ = onTurn(end, s, t.ref, func(i *actors.Inspection) error {
 			if running.end(place{s, t.ref}, t) {
 				i.Trace(0, nil)
 			}
@@ -106,6 +109,7 @@ type trace struct {
 	mu struct {
 		sync.Mutex
 		events []actors.TraceEvent
+		closed bool // nobody takes them any more
 	}
 }
 
@@ -113,7 +117,9 @@ type trace struct {
 func (t *trace) put(e actors.TraceEvent) {
 	e = t.clean(e)
 	t.mu.Lock()
-	t.mu.events = append(t.mu.events, e)
+	if !t.mu.closed {
+		t.mu.events = append(t.mu.events, e)
+	}
 	t.mu.Unlock()
 	select {
 	case t.came <- struct{}{}:
@@ -127,6 +133,12 @@ func (t *trace) take() []actors.TraceEvent {
 	events := t.mu.events
 	t.mu.events = nil
 	return events
+}
+
+func (t *trace) close() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.mu.closed, t.mu.events = true, nil
 }
 
 // run tells f until there is an end.

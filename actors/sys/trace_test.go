@@ -151,3 +151,23 @@ func TestTraceOfASuspendedOne(t *testing.T) {
 		}
 	})
 }
+
+// The trace of a stuck actor ends without it.
+func TestTraceOfAStuckOne(t *testing.T) {
+	run(t, func(r *rig) {
+		ctx, cancel := context.WithCancel(r.ctx)
+		trace := r.trace(ctx, plain, 100, nil)
+		r.cast(plain, 1, stick{})
+		began := time.Now()
+		cancel()
+		r.ended(trace, context.Canceled, "cast int []")
+		if took := time.Since(began); took > 2*time.Second {
+			t.Errorf("it took %v", took)
+		}
+		r.stop <- struct{}{}
+		r.cast(plain, 2)
+		if n := r.count(plain); n != 3 || len(trace.events) != 1 {
+			t.Errorf("it goes on with %d, and the trace with %q", n, trace.lines)
+		}
+	})
+}
