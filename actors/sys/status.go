@@ -17,7 +17,7 @@ const statusTime = time.Second
 type Report struct {
 	actors.Facts
 	// OnTurn says that the actor itself was asked. If not, its handler doesn't return, or very much waits before its turn: then
-	// Timers, Monitors, Links, Calls, Behaviour, Memory and State are not known.
+	// Restarts, Timers, Monitors, Links, Calls, Behaviour, Memory and State are not known.
 	OnTurn bool
 	// Behaviour is the type of its behaviour; empty between two lives.
 	Behaviour string
@@ -68,7 +68,7 @@ type report struct {
 	Running   string          `json:"running,omitempty"`
 	For       int64           `json:"running_ms,omitempty"`
 	Last      string          `json:"last,omitempty"`
-	Restarts  int             `json:"restarts"`
+	Restarts  *int            `json:"restarts,omitempty"`
 	Timers    *int            `json:"timers,omitempty"`
 	Monitors  *int            `json:"monitors,omitempty"`
 	Links     *int            `json:"links,omitempty"`
@@ -82,10 +82,11 @@ func (r Report) MarshalJSON() ([]byte, error) {
 	out := report{
 		Ref: r.Ref.String(), OnTurn: r.OnTurn, Phase: r.Phase, Behaviour: r.Behaviour,
 		Queue: r.Queue, Control: r.Control, Oldest: r.Oldest.Milliseconds(), Waiting: r.Waiting,
-		Running: r.Running, For: r.For.Milliseconds(), Last: r.Last, Restarts: r.Restarts, State: r.State,
+		Running: r.Running, For: r.For.Milliseconds(), Last: r.Last, State: r.State,
 	}
 	if r.OnTurn {
-		out.Timers, out.Monitors, out.Links, out.Calls, out.Memory = &r.Timers, &r.Monitors, &r.Links, &r.Calls, &r.Memory
+		out.Restarts, out.Timers, out.Monitors, out.Links, out.Calls = &r.Restarts, &r.Timers, &r.Monitors, &r.Links, &r.Calls
+		out.Memory = &r.Memory
 	}
 	return json.Marshal(out)
 }

@@ -50,7 +50,7 @@ func TestStatusOfAStuckOne(t *testing.T) {
 			t.Errorf("it is %+v", report)
 		}
 		doc, err := json.Marshal(report)
-		if err != nil || strings.Contains(string(doc), "memory") || strings.Contains(string(doc), canary) || !strings.Contains(string(doc), `"on_turn":false`) {
+		if err != nil || strings.Contains(string(doc), "memory") || strings.Contains(string(doc), "restarts") || strings.Contains(string(doc), canary) || !strings.Contains(string(doc), `"on_turn":false`) {
 			t.Errorf("as JSON it is %s, %v", doc, err)
 		}
 		r.stop <- struct{}{}
