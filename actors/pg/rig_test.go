@@ -1,123 +1,187 @@
 package pg
 
 import (
-	"fmt"
-	"maps"
-	"slices"
-	"sort"
+	"context"
+	"errors"
 	"strings"
+	"testing"
+	"testing/synctest"
 
 	"github.com/jackdaw-im/jackdaw/actors"
-	"github.com/jackdaw-im/jackdaw/ident"
+	"github.com/jackdaw-im/jackdaw/supervision"
 )
 
-func named(id string) actors.Ref { return actors.Ref{Kind: "a", ID: id} }
-
-func namedAll(ids string) (list []actors.Ref) {
-	for _, id := range strings.Fields(ids) {
-		list = append(list, named(id))
-	}
-	return list
+// rig is a scope, and members under a dynamic supervisor.
+type rig struct {
+	t       *testing.T
+	sys     *actors.System
+	scope   *Scope
+	members *supervision.Dynamic
+	root    *supervision.Root
+	all     map[string]*member
+	actor   *mortal // the scope's life
 }
 
-// ids writes the names of refs in order.
-func ids(refs []actors.Ref) string {
-	var list []string
-	for _, r := range refs {
-		list = append(list, r.ID)
-	}
-	sort.Strings(list)
-	return strings.Join(list, " ")
+// member does what it is sent: functions run on its turn, the rest is noted.
+type member struct {
+	r     *rig
+	id    string
+	first func(ctx *actors.Context) // what Init does, in each life
+	got   []any
+	ear   listener
+	lives int
 }
 
-// book is a scope as the manual describes it: per node, group and actor a number of joins.
-type book map[ident.NodeID]map[string]map[actors.Ref]int
+type do func(*actors.Context) error
 
-func (b book) add(node ident.NodeID, group string, ref actors.Ref, n int) {
-	if b[node] == nil {
-		b[node] = map[string]map[actors.Ref]int{}
+var errOnPurpose = errors.New("on purpose")
+
+func (m *member) Init(ctx *actors.Context, _ any) error {
+	m.lives++
+	if m.first != nil {
+		m.first(ctx)
 	}
-	if b[node][group] == nil {
-		b[node][group] = map[actors.Ref]int{}
+	return nil
+}
+
+func (m *member) Handle(ctx *actors.Context, msg any) error {
+	switch x := msg.(type) {
+	case do:
+		return x(ctx)
+	case *Current, *Change:
+		m.ear.hear(x)
+	default:
+		m.got = append(m.got, msg)
 	}
-	if b[node][group][ref] += n; b[node][group][ref] <= 0 {
-		if delete(b[node][group], ref); len(b[node][group]) == 0 {
-			delete(b[node], group)
+	return nil
+}
+
+// body is the behaviour of a member's life: what it has noted outlives it.
+type body struct{ *member }
+
+func (b *body) Init(ctx *actors.Context, args any) error {
+	b.member = args.(*member)
+	return b.member.Init(ctx, nil)
+}
+
+// poison makes a scope's handler panic.
+const poison = "poison"
+
+// mortal is a scope that can be made to crash.
+type mortal struct {
+	actor
+	r *rig
+}
+
+func (m *mortal) Init(ctx *actors.Context, args any) error {
+	if args == m.r.scope {
+		m.r.actor = m
+	}
+	return m.actor.Init(ctx, args)
+}
+
+func (m *mortal) Handle(ctx *actors.Context, msg any) error {
+	if msg == poison {
+		panic("on purpose")
+	}
+	return m.actor.Handle(ctx, msg)
+}
+
+func run(t *testing.T, f func(r *rig)) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &rig{t: t, sys: actors.NewSystem(actors.Config{Workers: 2, Node: "n@1"}), all: map[string]*member{}}
+		if err := r.sys.Start(); err != nil {
+			t.Fatal(err)
 		}
-	}
-}
-
-func (b book) ended(node ident.NodeID, ref actors.Ref) {
-	for group := range b[node] {
-		b.add(node, group, ref, -1<<30)
-	}
-}
-
-// members lists a group over the given nodes, as often as each has joined; group "" is all.
-func (b book) members(group string, nodes ...ident.NodeID) map[string][]actors.Ref {
-	all := map[string][]actors.Ref{}
-	for _, node := range nodes {
-		for g, members := range b[node] {
-			for ref, n := range members {
-				if group == "" || g == group {
-					all[g] = append(all[g], slices.Repeat([]actors.Ref{ref}, n)...)
-				}
+		r.scope = New(r.sys, "scope")
+		scope := Spec(r.scope)
+		scope.Spec.New = func() actors.Behaviour { return &mortal{r: r} }
+		r.members = supervision.NewDynamic(r.sys, supervision.DynamicSpec{ID: "members", Partitions: 1, Restart: supervision.Permanent,
+			Child: actors.Spec{Kind: "member", QueueLen: 4, New: func() actors.Behaviour { return new(body) }}})
+		var err error
+		r.root, err = supervision.StartRoot(r.sys, supervision.SupervisorSpec{ID: "root", Children: []supervision.ChildSpec{scope, r.members.Child()}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() {
+			if err := errors.Join(r.root.Stop(context.Background()), r.sys.Stop(context.Background())); err != nil {
+				t.Error(err)
 			}
+		}()
+		f(r)
+		synctest.Wait()
+		if a := r.actor; len(a.monitors) != len(a.st.local) {
+			t.Errorf("%d monitors of %d actors", len(a.monitors), len(a.st.local))
 		}
+	})
+}
+
+// start starts a member; first, if given, is what each of its lives begins with.
+func (r *rig) start(id string, first ...func(*actors.Context)) actors.Ref {
+	r.t.Helper()
+	m := &member{r: r, id: id}
+	if len(first) > 0 {
+		m.first = first[0]
 	}
-	return all
-}
-
-// draw writes groups so that two can be compared.
-func draw(groups map[string][]actors.Ref) string {
-	var sb strings.Builder
-	for _, g := range slices.Sorted(maps.Keys(groups)) {
-		if len(groups[g]) > 0 {
-			fmt.Fprintf(&sb, "%s: %s; ", g, ids(groups[g]))
-		}
+	r.all[id] = m
+	ref, err := r.members.StartChild(id, m)
+	if err != nil {
+		r.t.Fatal(err)
 	}
-	return sb.String()
+	synctest.Wait()
+	return ref
 }
 
-// seen is what a table shows.
-func (t *table) seen() map[string][]actors.Ref {
-	all := map[string][]actors.Ref{}
-	t.each(func(g string, v *view) { all[g] = refs(v.total, v.here, v.there) })
-	return all
+// on runs f on an actor's turn and waits until all has settled.
+func (r *rig) on(ref actors.Ref, f func(ctx *actors.Context) error) {
+	r.t.Helper()
+	if err := r.sys.Cast(ref, do(f)); err != nil {
+		r.t.Fatal(err)
+	}
+	synctest.Wait()
 }
 
-// listener keeps what a monitor has told.
-type listener struct {
-	groups map[string][]actors.Ref // nil before the first Current
-	heard  []string
-	fault  string // what can't be
+func (r *rig) crash(ref actors.Ref) {
+	r.t.Helper()
+	r.on(ref, func(*actors.Context) error { return errOnPurpose })
 }
 
-func (l *listener) hear(msg any) {
-	switch m := msg.(type) {
-	case *Current:
-		l.groups = maps.Clone(m.Groups)
-		l.heard = append(l.heard, "current "+strings.TrimSpace(draw(m.Groups)))
-	case *Change:
-		word := "join"
-		if m.Left {
-			word = "leave"
-		}
-		l.heard = append(l.heard, fmt.Sprintf("%s %s: %s", word, m.Group, ids(m.Members)))
-		if l.groups == nil {
-			l.fault = "a change before all there is"
-			return
-		}
-		for _, ref := range m.Members {
-			list := slices.Clone(l.groups[m.Group])
-			if !m.Left {
-				list = append(list, ref)
-			} else if i := slices.Index(list, ref); i >= 0 {
-				list = slices.Delete(list, i, i+1)
-			} else {
-				l.fault = "left without being there: " + ref.ID
-			}
-			l.groups[m.Group] = list
-		}
+func (r *rig) end(ref actors.Ref) {
+	r.t.Helper()
+	r.on(ref, func(ctx *actors.Context) error { ctx.Stop(actors.Normal); return nil })
+}
+
+// must fails the test on an error.
+func (r *rig) must(err error) {
+	r.t.Helper()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	synctest.Wait()
+}
+
+func (r *rig) wants(group, members string) {
+	r.t.Helper()
+	synctest.Wait()
+	if got := ids(r.scope.Members(group)); got != members {
+		r.t.Fatalf("%s has %q, want %q", group, got, members)
+	}
+}
+
+// hears compares what a member's monitors have told since the last time.
+func (r *rig) hears(id, want string) {
+	r.t.Helper()
+	synctest.Wait()
+	l := &r.all[id].ear
+	if got := strings.Join(l.heard, ", "); got != want || l.fault != "" {
+		r.t.Fatalf("%s heard %q %s, want %q", id, got, l.fault, want)
+	}
+	l.heard = nil
+}
+
+// must2 is must without waiting, beside goroutines that never rest.
+func (r *rig) must2(err error) {
+	if err != nil {
+		r.t.Fatal(err)
 	}
 }
