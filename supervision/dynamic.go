@@ -1,16 +1,14 @@
 package supervision
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"hash/maphash"
 	"sync/atomic"
 	"time"
 
-	"go.uber.org/zap"
-
 	"github.com/jackdaw-im/jackdaw/actors"
-	"github.com/jackdaw-im/jackdaw/telemetry"
 )
 
 // Defaults of DynamicSpec. Intensity and period are of one partition, which may have a hundred thousand children.
@@ -19,8 +17,13 @@ const (
 	DefaultDynamicIntensity = 1000
 )
 
-// ErrStopped says that a dynamic supervisor takes no children now.
-var ErrStopped = errors.New("supervision: the dynamic supervisor isn't running")
+// Errors of Dynamic.
+var (
+	// ErrStopped says that a dynamic supervisor takes no children now.
+	ErrStopped = errors.New("supervision: the dynamic supervisor isn't running")
+	// ErrMaxChildren says that a dynamic supervisor has as many children as it may have.
+	ErrMaxChildren = errors.New("supervision: max_children: the dynamic supervisor has no room")
+)
 
 // DynamicSpec says what a dynamic supervisor's children are.
 type DynamicSpec struct {
@@ -28,46 +31,60 @@ type DynamicSpec struct {
 	ID string
 	// Child makes each of them.
 	Child actors.Spec
-	// Restart says whether one that crashes is started again. One that ends in order is gone, whatever this says: OTP's permanent
-	// children would come back, but here an idle entity ends to be started by its next message.
+	// Restart says which ends of a child are followed by a new start, as with any supervisor. Entities are the exception: one that
+	// ends in order is gone whatever this says, to be started by its next message; only a crash is followed by a restart.
+	// A crashed child keeps its queue; one that has ended in order, and is permanent, starts with an empty one.
 	Restart Restart
-	// Shutdown is how long they may all take to stop; 0 is DefaultShutdown.
+	// Shutdown is how long they may all take to stop, and each when it is terminated alone: a time, Brutal or Infinity; 0 is
+	// DefaultShutdown.
 	Shutdown time.Duration
-	// Intensity restarts within Period are borne by each partition.
+	// Intensity restarts within Period are borne by each partition. 0 is DefaultDynamicIntensity, below 0 none.
 	Intensity int
-	Period    time.Duration
+	// Period is that of Intensity; 0 is DefaultPeriod.
+	Period time.Duration
+	// Backoff delays restarts; its zero value doesn't. With it a child that crashes at every start doesn't use up its partition's
+	// intensity: what waits doesn't count, and then it counts once a delay. What is sent to it meanwhile waits in its queue.
+	Backoff Backoff
 	// Partitions is how many supervisors share the children; 0 is DefaultPartitions.
 	Partitions int
+	// MaxChildren is how many children there may be at a time; 0 is no limit.
+	MaxChildren int64
 	// Entities says that a Ref without a node, {Child.Kind, id}, starts its child on the first message, with id as args.
 	// Otherwise children are pinned to this node and started by StartChild.
 	Entities bool
 }
 
+func (s DynamicSpec) withDefaults() DynamicSpec {
+	if s.Partitions == 0 {
+		s.Partitions = DefaultPartitions
+	}
+	if s.Intensity == 0 {
+		s.Intensity = DefaultDynamicIntensity
+	}
+	if s.Period == 0 {
+		s.Period = DefaultPeriod
+	}
+	if s.Shutdown == 0 {
+		s.Shutdown = DefaultShutdown
+	}
+	return s
+}
+
 // Dynamic is a supervisor of many children of one shape, all alike, started at run time. Its partitions are supervisors
-// of their own: a fault in one is no matter of the others.
+// of their own: a fault in one is no matter of the others. Its methods may be called from anywhere; those that take a context wait, and
+// are not for actors.
 type Dynamic struct {
 	sys   *actors.System
 	spec  DynamicSpec
 	parts []*partition
 	seed  maphash.Seed
+	all   atomic.Int64 // children, where they are limited
 }
 
 // NewDynamic returns a dynamic supervisor; it runs once its Child is in a tree.
 func NewDynamic(sys *actors.System, spec DynamicSpec) *Dynamic {
-	if spec.Partitions == 0 {
-		spec.Partitions = DefaultPartitions
-	}
-	if spec.Intensity == 0 {
-		spec.Intensity = DefaultDynamicIntensity
-	}
-	if spec.Period == 0 {
-		spec.Period = DefaultPeriod
-	}
-	if spec.Shutdown == 0 {
-		spec.Shutdown = DefaultShutdown
-	}
-	d := &Dynamic{sys: sys, spec: spec, seed: maphash.MakeSeed()}
-	for i := range spec.Partitions {
+	d := &Dynamic{sys: sys, spec: spec.withDefaults(), seed: maphash.MakeSeed()}
+	for i := range d.spec.Partitions {
 		d.parts = append(d.parts, &partition{dyn: d, id: fmt.Sprintf("%s-%d", spec.ID, i)})
 	}
 	return d
@@ -78,7 +95,7 @@ func (d *Dynamic) Child() ChildSpec {
 	spec := SupervisorSpec{ID: d.spec.ID, Intensity: d.spec.Partitions}
 	for _, p := range d.parts {
 		spec.Children = append(spec.Children, ChildSpec{
-			ID: p.id, Args: p, Type: dynamicType, Shutdown: d.spec.Shutdown + time.Second,
+			ID: p.id, Args: p, Type: dynamicType, Shutdown: Infinity, // it sees to its children's time itself
 			Spec: actors.Spec{Kind: "dynamic", New: func() actors.Behaviour { return &dynamic{} }},
 		})
 	}
@@ -97,13 +114,58 @@ func (d *Dynamic) Live() int64 {
 	return n
 }
 
-// StartChild starts a child and returns its Ref. It may be called from anywhere and doesn't wait for Init.
+// Restarted is how many restarts of children there have been.
+func (d *Dynamic) Restarted() int64 {
+	var n int64
+	for _, p := range d.parts {
+		n += p.restarted.Load()
+	}
+	return n
+}
+
+// StartChild starts a child and returns its Ref. It may be called from anywhere and doesn't wait for Init: one that fails there is a
+// crash like any other. ErrStopped, ErrMaxChildren and actors.ErrExists are the reasons not to.
 func (d *Dynamic) StartChild(id string, args any) (actors.Ref, error) {
 	ref := actors.Ref{Kind: d.spec.Child.Kind, ID: id}
 	if !d.spec.Entities {
 		ref.Node = d.sys.Node()
 	}
 	return ref, d.start(ref, args)
+}
+
+// TerminateChild stops a child as the spec says, and waits for its end. It isn't started again, but an entity is by its next
+// message. ErrNotFound: there is no such child.
+func (d *Dynamic) TerminateChild(ctx context.Context, ref actors.Ref) error {
+	if ref.Kind != d.spec.Child.Kind {
+		return ErrNotFound
+	}
+	p := d.part(ref)
+	if !p.open.Load() {
+		return ErrStopped
+	}
+	_, err := d.sys.Call(ctx, *p.sup.Load(), terminateReq{ref})
+	return err
+}
+
+// WhichChildren calls f for each child, until it returns false. Children that start or end meanwhile may be missed. f must not call
+// the Dynamic.
+func (d *Dynamic) WhichChildren(f func(ChildInfo) bool) {
+	for _, p := range d.parts {
+		if !p.each(f) {
+			return
+		}
+	}
+}
+
+// CountChildren counts the children; Active are those that don't wait for a restart.
+func (d *Dynamic) CountChildren() Counts {
+	c := Counts{Specs: 1}
+	for _, p := range d.parts {
+		live := p.live.Load()
+		c.Workers += live
+		c.Active += live - p.resting()
+	}
+	return c
 }
 
 // Activate implements actors.Activator.
@@ -114,17 +176,23 @@ func (d *Dynamic) Activate(ref actors.Ref) error {
 	return nil
 }
 
+func (d *Dynamic) part(ref actors.Ref) *partition {
+	return d.parts[maphash.String(d.seed, ref.ID)%uint64(len(d.parts))]
+}
+
 func (d *Dynamic) start(ref actors.Ref, args any) error {
-	p := d.parts[maphash.String(d.seed, ref.ID)%uint64(len(d.parts))]
+	p := d.part(ref)
 	if !p.open.Load() {
 		return ErrStopped
 	}
-	p.live.Add(1)
+	if err := p.enter(); err != nil {
+		return err
+	}
 	if !p.open.Load() { // who ends the partition may not have seen this one
 		p.left()
 		return ErrStopped
 	}
-	child, err := d.sys.Spawn(d.spec.Child, ref, args, p)
+	child, err := p.spawnNew(ref, args)
 	if err != nil {
 		p.left()
 		return err
@@ -135,148 +203,5 @@ func (d *Dynamic) start(ref actors.Ref, args any) error {
 	return nil
 }
 
-// partition is one share of the children and the owner of each. It outlives its supervising actor, so that children know
-// whom to tell.
-type partition struct {
-	dyn  *Dynamic
-	id   string
-	open atomic.Bool
-	live atomic.Int64
-	sup  atomic.Pointer[actors.Ref]
-}
-
-// crashed is what a partition's actor hears of a child; gone says that one has ended while all are being stopped.
-type (
-	crashed struct {
-		child  *actors.Child
-		reason actors.Reason
-	}
-	gone    struct{}
-	givenUp struct{}
-)
-
-// Exited implements actors.Owner.
-func (p *partition) Exited(c *actors.Child, reason actors.Reason) {
-	if !reason.Ended() {
-		if sup := p.sup.Load(); sup != nil && p.dyn.sys.Answer(*sup, crashed{c, reason}) == nil {
-			return
-		}
-		if !c.End(reason) {
-			return // its supervisor was faster
-		}
-	}
-	p.left()
-}
-
-// left books the end of a child.
-func (p *partition) left() {
-	if p.live.Add(-1) == 0 && !p.open.Load() {
-		if sup := p.sup.Load(); sup != nil {
-			_ = p.dyn.sys.Answer(*sup, gone{})
-		}
-	}
-}
-
-// dynamic is the behaviour of one partition's supervisor.
-type dynamic struct {
-	part     *partition
-	restarts []time.Time
-	ending   *actors.Reason
-}
-
-// Init implements actors.Behaviour.
-func (d *dynamic) Init(ctx *actors.Context, args any) error {
-	d.part = args.(*partition)
-	self := ctx.Self()
-	d.part.sup.Store(&self)
-	d.part.open.Store(true)
-	return nil
-}
-
-// Handle implements actors.Behaviour.
-func (d *dynamic) Handle(ctx *actors.Context, msg any) error {
-	switch m := msg.(type) {
-	case crashed:
-		d.crashed(ctx, m)
-	case stopSelf:
-		d.end(ctx, m.reason)
-	case gone:
-		if d.ending != nil && d.part.live.Load() == 0 {
-			ctx.Stop(*d.ending)
-		}
-	case givenUp:
-		d.giveUp(ctx)
-	}
-	return nil
-}
-
-func (d *dynamic) crashed(ctx *actors.Context, m crashed) {
-	spec := &d.part.dyn.spec
-	again := spec.Restart != Temporary && d.ending == nil
-	ctx.Log().Error("a child crashed", zap.String(telemetry.KeySupervisor, d.part.id), refField(m.child.Ref()),
-		zap.Stringer(telemetry.KeyReason, m.reason), zap.Int(telemetry.KeyRestarts, len(d.restarts)), zap.Bool(telemetry.KeyRestart, again))
-	if !again {
-		if m.child.End(m.reason) {
-			d.part.left()
-		}
-		return
-	}
-	now := ctx.Now()
-	keep := d.restarts[:0]
-	for _, t := range d.restarts {
-		if now.Sub(t) < spec.Period {
-			keep = append(keep, t)
-		}
-	}
-	if d.restarts = append(keep, now); len(d.restarts) > spec.Intensity {
-		ctx.Log().Error("too many restarts; the supervisor ends", zap.String(telemetry.KeySupervisor, d.part.id), zap.Int(telemetry.KeyIntensity, spec.Intensity), zap.Duration(telemetry.KeyPeriod, spec.Period))
-		if m.child.End(m.reason) {
-			d.part.left()
-		}
-		d.end(ctx, actors.Shutdown)
-		return
-	}
-	m.child.Restart()
-}
-
-// end stops all children at the same time and then the supervisor.
-func (d *dynamic) end(ctx *actors.Context, reason actors.Reason) {
-	if d.ending != nil {
-		return
-	}
-	d.ending = &reason
-	d.part.open.Store(false)
-	ctx.System().Children(d.part, func(c *actors.Child) { c.Stop(actors.Shutdown) })
-	if d.part.live.Load() == 0 {
-		ctx.Stop(reason)
-		return
-	}
-	ctx.SendAfter(d.part.dyn.spec.Shutdown, givenUp{})
-}
-
-// giveUp leaves behind the children that did not stop in time.
-func (d *dynamic) giveUp(ctx *actors.Context) {
-	n := 0
-	ctx.System().Children(d.part, func(c *actors.Child) {
-		if c.End(actors.Killed) {
-			d.part.live.Add(-1)
-			n++
-		}
-	})
-	if n > 0 {
-		ctx.Log().Error("children did not stop in time and are left behind", zap.String(telemetry.KeySupervisor, d.part.id), zap.Int(telemetry.KeyChildren, n))
-	}
-	ctx.Stop(*d.ending)
-}
-
-// Terminate implements actors.Terminator.
-func (d *dynamic) Terminate(ctx *actors.Context, reason actors.Reason) {
-	d.part.open.Store(false)
-	if d.ending == nil {
-		ctx.System().Children(d.part, func(c *actors.Child) {
-			if c.End(reason) {
-				d.part.live.Add(-1)
-			}
-		})
-	}
-}
+// restarts reports whether children that end without a crash may be started again.
+func (s *DynamicSpec) restarts() bool { return !s.Entities && s.Restart != Temporary }

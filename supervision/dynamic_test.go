@@ -29,7 +29,7 @@ func TestDynamicRestartsAndForgets(t *testing.T) {
 		live    int64
 	}{
 		{supervision.Permanent, "crash", "-x +x", 1},
-		{supervision.Permanent, "stop", "-x", 0},
+		{supervision.Permanent, "stop", "-x +x", 1},
 		{supervision.Transient, "crash", "-x +x", 1},
 		{supervision.Transient, "stop", "-x", 0},
 		{supervision.Temporary, "crash", "-x", 0},

@@ -92,19 +92,20 @@ func TestEscalation(t *testing.T) {
 func TestTreeShowsRestarts(t *testing.T) {
 	run(t, func(r *rig) {
 		b := r.worker("b")
-		b.Restart = supervision.Temporary
+		b.Restart = supervision.Transient
 		c := r.worker("c")
 		c.Restart = supervision.Transient
 		r.start(supervision.SupervisorSpec{ID: "sup", Children: []supervision.ChildSpec{r.worker("a"), b, c,
 			supervision.Sup(supervision.SupervisorSpec{ID: "below", Intensity: -1, Children: []supervision.ChildSpec{r.worker("d")}})}})
-		for _, id := range []string{"a", "a", "b", "d"} {
+		for _, id := range []string{"a", "a", "d"} {
 			r.cast(id, "crash")
 		}
+		r.cast("b", "stop")
 		tree, err := r.root.Tree(context.Background())
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := "root (supervisor)\n  sup (supervisor)\n    a (permanent) restarts=2\n    b (temporary) down\n    c (transient)\n" +
+		want := "root (supervisor)\n  sup (supervisor)\n    a (permanent) restarts=2\n    b (transient) down\n    c (transient)\n" +
 			"    below (supervisor) restarts=1\n      d (permanent)\n"
 		if tree.String() != want {
 			t.Errorf("got\n%swant\n%s", tree, want)

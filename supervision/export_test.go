@@ -3,7 +3,7 @@ package supervision
 import "github.com/jackdaw-im/jackdaw/actors"
 
 // StopSelf is what a supervisor is told when it shall end.
-func StopSelf(reason actors.Reason) any { return stopSelf{reason} }
+func StopSelf(reason actors.Reason) any { return stopSelf{reason: reason} }
 
 // Fault is a message on which a partition of a dynamic supervisor crashes.
-func Fault() any { return crashed{} }
+func Fault() any { return childCrash{} }

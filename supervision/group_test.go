@@ -50,7 +50,7 @@ func TestEndReasons(t *testing.T) {
 					}
 					r.want(want)
 					tree, err := r.root.Tree(context.Background())
-					if err != nil || tree.Children[0].Children[0].Up != again {
+					if first := tree.Children[0].Children[0]; err != nil || (first.ID == "a" && first.Up) != again || (first.ID == "b") != (restart == supervision.Temporary) {
 						t.Errorf("%v; the tree is\n%s", err, tree)
 					}
 				})

@@ -34,31 +34,31 @@ func TestExitOfOneLeftBehind(t *testing.T) {
 			t.Fatal(err)
 		}
 		synctest.Wait()
-		b := s.kids[1]
-		old := b.child
+		b := s.st.kids[1]
+		old := b.life
 		_ = sys.Cast(actors.Ref{Kind: "idle", ID: "a"}, "crash") // b is replaced
 		synctest.Wait()
-		if *b.child == *old || !b.up || b.restarts != 0 || s.kids[0].restarts != 1 {
+		if b.life == old || *b.life.child == *old.child || b.phase != running || b.restarts != 0 || s.st.kids[0].restarts != 1 {
 			t.Fatalf("%+v is not what follows a sibling's crash", b)
 		}
-		now := b.child
+		now := b.life
 		sup := actors.Ref{Kind: "watched supervisor", ID: "root.sup"}
 		for _, late := range []any{
-			childExited{b, old, actors.Shutdown}, childExited{b, old, actors.Crashed(errors.New("late"))}, stopTimeout{b, old}, stopTimeout{b, now},
+			childExited{old, actors.Shutdown}, childExited{old, actors.Crashed(errors.New("late"))}, stopTimeout{old}, stopTimeout{now}, childStarted{old},
 		} {
 			if err := sys.Answer(sup, late); err != nil {
 				t.Fatal(err)
 			}
 			synctest.Wait()
-			if b.child != now || !b.up || b.crashed || b.gone || b.restarts != 0 || len(s.plan) != 0 {
+			if b.life != now || b.phase != running || b.restarts != 0 || len(s.st.plan) != 0 {
 				t.Errorf("after %T: %+v", late, b)
 			}
 		}
-		if err := sys.Cast(now.Ref(), "crash"); err != nil {
+		if err := sys.Cast(now.child.Ref(), "crash"); err != nil {
 			t.Errorf("it is not there: %v", err)
 		}
 		synctest.Wait()
-		if b.restarts != 1 || !b.up {
+		if b.restarts != 1 || b.phase != running {
 			t.Errorf("after a crash of its own: %+v", b)
 		}
 		if err := root.Stop(context.Background()); err != nil {

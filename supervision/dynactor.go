@@ -1,0 +1,342 @@
+package supervision
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/jackdaw-im/jackdaw/actors"
+	"github.com/jackdaw-im/jackdaw/telemetry"
+)
+
+// dynArgs is what the actor of a partition starts with.
+type dynArgs struct {
+	part *partition
+	tree *tree
+	reap bool // it only ends what it finds
+}
+
+// Messages to a partition's actor, besides those of its children.
+type (
+	givenUp      struct{}
+	childOverdue struct {
+		ref  actors.Ref
+		told *told
+	}
+	childDue     struct{ ref actors.Ref }
+	terminateReq struct{ ref actors.Ref }
+)
+
+// told is a child that has been told to end.
+type told struct {
+	child *actors.Child
+	from  []actors.From // who waits for that
+	watch actors.MonitorRef
+}
+
+// dynamic is the behaviour of one partition's supervisor.
+type dynamic struct {
+	part   *partition
+	tree   *tree
+	recent window // restarts
+	struck map[actors.Ref]*strikes
+	sweep  int // how many of these there have to be for a look at them
+	told   map[actors.Ref]*told
+	ending *actors.Reason
+}
+
+// Init implements actors.Behaviour. Children of an earlier life, which ended by a fault, don't survive it.
+func (d *dynamic) Init(ctx *actors.Context, args any) error {
+	a := args.(*dynArgs)
+	d.part, d.tree = a.part, a.tree
+	d.told, d.struck = map[actors.Ref]*told{}, map[actors.Ref]*strikes{}
+	self := ctx.Self()
+	d.part.sup.Store(&self)
+	d.part.bury()
+	if a.reap {
+		d.end(ctx, actors.Killed, true)
+		return nil
+	}
+	if d.part.live.Load() > 0 {
+		d.part.children(func(c *actors.Child) {
+			if d.part.dyn.spec.restarts() {
+				d.told[c.Ref()] = &told{child: c}
+			}
+			c.Stop(actors.Killed)
+		})
+	}
+	d.part.open.Store(true)
+	return nil
+}
+
+// Handle implements actors.Behaviour.
+func (d *dynamic) Handle(ctx *actors.Context, msg any) error {
+	switch m := msg.(type) {
+	case childCrash:
+		d.crashed(ctx, m)
+	case childEnd:
+		d.ended(ctx, m)
+	case childDue:
+		if r := d.part.wake(m.ref); r != nil {
+			d.restart(ctx, m.ref, r)
+		}
+	case childOverdue:
+		if d.told[m.ref] == m.told {
+			d.abandon(ctx, m.ref, m.told)
+		}
+	case actors.Down:
+		if t := d.told[m.Target]; t != nil && t.watch == m.Monitor && m.Reason.Ended() { // after a crash it is still to be ended
+			d.gone(ctx, m.Target, t, d.part.dyn.spec.restarts())
+		}
+	case stopSelf:
+		d.end(ctx, m.reason, m.haste)
+	case lastGone:
+		if d.ending != nil && d.part.live.Load() == 0 {
+			ctx.Stop(*d.ending)
+		}
+	case givenUp:
+		d.giveUp(ctx)
+	}
+	return nil
+}
+
+// HandleCall implements actors.CallHandler.
+func (d *dynamic) HandleCall(ctx *actors.Context, from actors.From, req any) (any, error) {
+	r, ok := req.(terminateReq)
+	switch {
+	case !ok:
+		return nil, fmt.Errorf("supervision: a dynamic supervisor doesn't understand %T", req)
+	case d.ending != nil:
+		return nil, ErrStopped
+	}
+	return d.terminate(ctx, from, r.ref)
+}
+
+// Terminate implements actors.Terminator.
+func (d *dynamic) Terminate(ctx *actors.Context, _ actors.Reason) {
+	d.part.open.Store(false)
+	for _, t := range d.told {
+		for _, from := range t.from {
+			ctx.Reply(from, nil, ErrStopped)
+		}
+	}
+}
+
+// crashed decides about a child that has crashed.
+func (d *dynamic) crashed(ctx *actors.Context, m childCrash) {
+	ref := m.child.Ref()
+	t := d.told[ref]
+	again := d.part.dyn.spec.Restart != Temporary && d.ending == nil && t == nil
+	d.decide(ctx, ref, m.reason, again, &resting{m.child})
+	if !again {
+		if m.child.End(m.reason) {
+			d.part.lost(ref)
+		}
+		if t != nil {
+			d.gone(ctx, ref, t, false)
+		}
+	}
+}
+
+// ended decides about a child that has ended without a crash.
+func (d *dynamic) ended(ctx *actors.Context, m childEnd) {
+	t := d.told[m.ref]
+	again := d.part.dyn.spec.Restart.again(m.reason) && d.ending == nil && t == nil
+	d.decide(ctx, m.ref, m.reason, again, &resting{})
+	if !again {
+		d.part.lost(m.ref)
+		if t != nil {
+			d.gone(ctx, m.ref, t, false)
+		}
+	}
+}
+
+// decide reports an end, and starts the child again, now or after its delay.
+func (d *dynamic) decide(ctx *actors.Context, ref actors.Ref, reason actors.Reason, again bool, r *resting) {
+	spec, delay := &d.part.dyn.spec, time.Duration(0)
+	if again {
+		delay = d.delay(ctx.Now(), ref)
+	}
+	if !reason.IsNormal() && d.told[ref] == nil {
+		fields := []zap.Field{zap.String(telemetry.KeySupervisor, d.part.id), zap.String(telemetry.KeyChild, ref.ID), refField(ref), zap.Stringer(telemetry.KeyReason, reason),
+			zap.Int(telemetry.KeyRestarts, d.recent.count(ctx.Now(), spec.Period)), zap.Bool(telemetry.KeyRestart, again)}
+		if delay > 0 {
+			fields = append(fields, zap.Duration(telemetry.KeyPause, delay))
+		}
+		ctx.Log().Error(sayCrashed, fields...)
+	}
+	switch {
+	case !again:
+	case delay > 0:
+		d.part.rest(ref, r)
+		ctx.SendAfter(delay, childDue{ref})
+	default:
+		d.restart(ctx, ref, r)
+	}
+}
+
+// delay is that before the next restart of a child.
+func (d *dynamic) delay(now time.Time, ref actors.Ref) time.Duration {
+	b := d.part.dyn.spec.Backoff
+	if b.Min == 0 {
+		return 0
+	}
+	s := d.struck[ref]
+	if s == nil {
+		if len(d.struck) >= max(2*d.sweep, 64) {
+			for ref, s := range d.struck {
+				if !s.since.IsZero() && now.Sub(s.since) >= b.reset() {
+					delete(d.struck, ref)
+				}
+			}
+			d.sweep = len(d.struck)
+		}
+		s = &strikes{}
+		d.struck[ref] = s
+	}
+	return s.next(b, now, rand.Float64)
+}
+
+// restart starts a child again, if that isn't once too often.
+func (d *dynamic) restart(ctx *actors.Context, ref actors.Ref, r *resting) {
+	spec, now := &d.part.dyn.spec, ctx.Now()
+	if d.recent.book(now, spec.Period) > max(spec.Intensity, 0) {
+		ctx.Log().Error(sayTooMany, zap.String(telemetry.KeySupervisor, d.part.id), refField(ref),
+			zap.Int(telemetry.KeyIntensity, max(spec.Intensity, 0)), zap.Duration(telemetry.KeyPeriod, spec.Period))
+		if r.child == nil || r.child.End(actors.Shutdown) {
+			d.part.lost(ref)
+		}
+		d.end(ctx, actors.Shutdown, false)
+		return
+	}
+	d.part.restarted.Add(1)
+	if s := d.struck[ref]; s != nil {
+		s.since = now
+	}
+	if r.child != nil {
+		r.child.Restart()
+	} else if _, err := d.part.spawn(ref, d.part.argsOf(ref)); err != nil { // somebody else has the name by now
+		d.part.lost(ref)
+	}
+}
+
+// terminate tells a child to end, for good.
+func (d *dynamic) terminate(ctx *actors.Context, from actors.From, ref actors.Ref) (any, error) {
+	if r := d.part.wake(ref); r != nil { // it has ended, and now it stays so
+		if r.child == nil || r.child.End(actors.Shutdown) {
+			d.part.lost(ref)
+		}
+		return nil, nil
+	}
+	t := d.told[ref]
+	if t != nil {
+		t.from = append(t.from, from)
+		return actors.NoReply, nil
+	}
+	child := d.part.find(ref)
+	if child == nil {
+		return nil, ErrNotFound
+	}
+	t = &told{child: child, from: []actors.From{from}, watch: ctx.Monitor(ref)}
+	d.told[ref] = t
+	delete(d.struck, ref)
+	switch shutdown := d.part.dyn.spec.Shutdown; shutdown {
+	case Brutal:
+		d.kill(ctx, ref, t)
+	case Infinity:
+		child.Stop(actors.Shutdown)
+	default:
+		child.Stop(actors.Shutdown)
+		ctx.SendAfter(shutdown, childOverdue{ref, t})
+	}
+	return actors.NoReply, nil
+}
+
+// kill ends a child from outside, and reports false if it has ended by itself, which will be heard of.
+func (d *dynamic) kill(ctx *actors.Context, ref actors.Ref, t *told) bool {
+	if !t.child.End(actors.Killed) {
+		return false
+	}
+	d.part.lost(ref)
+	d.gone(ctx, ref, t, false)
+	return true
+}
+
+// gone tells those who wait for the end of a child. What is still to be heard of it is no reason to start it again.
+func (d *dynamic) gone(ctx *actors.Context, ref actors.Ref, t *told, more bool) {
+	for _, from := range t.from {
+		ctx.Reply(from, nil, nil)
+	}
+	t.from = nil
+	ctx.Demonitor(t.watch)
+	if !more {
+		delete(d.told, ref)
+	}
+}
+
+// abandon leaves a child behind that did not stop in time.
+func (d *dynamic) abandon(ctx *actors.Context, ref actors.Ref, t *told) {
+	if d.kill(ctx, ref, t) {
+		d.tree.abandoned.Add(1)
+		ctx.Log().Error(sayLeft, zap.String(telemetry.KeySupervisor, d.part.id), zap.String(telemetry.KeyChild, ref.ID), refField(ref))
+	}
+}
+
+// end stops all children at the same time and then the supervisor.
+func (d *dynamic) end(ctx *actors.Context, reason actors.Reason, haste bool) {
+	shutdown := d.part.dyn.spec.Shutdown
+	if haste {
+		shutdown = min(shutdown, Grace)
+		reason = actors.Killed
+	}
+	if d.ending != nil {
+		if haste {
+			ctx.SendAfter(shutdown, givenUp{})
+		}
+		return
+	}
+	d.ending = &reason
+	d.part.open.Store(false)
+	d.part.bury()
+	switch {
+	case d.part.live.Load() == 0:
+		ctx.Stop(reason)
+		return
+	case shutdown == Brutal:
+		d.endAll()
+		ctx.Stop(reason)
+		return
+	case shutdown != Infinity:
+		ctx.SendAfter(shutdown, givenUp{})
+	}
+	told := actors.Shutdown
+	if haste {
+		told = actors.Killed
+	}
+	d.part.children(func(c *actors.Child) { c.Stop(told) })
+}
+
+// endAll ends all children from outside, and returns how many there were.
+func (d *dynamic) endAll() (n int64) {
+	d.part.children(func(c *actors.Child) {
+		if c.End(actors.Killed) {
+			d.part.lost(c.Ref())
+			n++
+		}
+	})
+	return n
+}
+
+// giveUp leaves behind the children that did not stop in time.
+func (d *dynamic) giveUp(ctx *actors.Context) {
+	if d.ending == nil {
+		return
+	}
+	if n := d.endAll(); n > 0 {
+		d.tree.abandoned.Add(n)
+		ctx.Log().Error(sayLeftMany, zap.String(telemetry.KeySupervisor, d.part.id), zap.Int64(telemetry.KeyChildren, n))
+	}
+	ctx.Stop(*d.ending)
+}

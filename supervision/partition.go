@@ -1,0 +1,218 @@
+package supervision
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/jackdaw-im/jackdaw/actors"
+)
+
+// partition is one share of a dynamic supervisor's children and the owner of each. It outlives its supervising actor, so that
+// children know whom to tell.
+type partition struct {
+	dyn       *Dynamic
+	id        string
+	open      atomic.Bool
+	live      atomic.Int64 // children that run, or wait for a restart
+	restarted atomic.Int64
+	sup       atomic.Pointer[actors.Ref]
+
+	mu struct {
+		sync.Mutex
+		args  map[actors.Ref]any      // of children that may be started again without their actor
+		rests map[actors.Ref]*resting // children that wait for a restart
+	}
+}
+
+// resting is a child that waits for its restart.
+type resting struct {
+	child *actors.Child // a crashed one; nil: it has ended, and has another actor then
+}
+
+// What a partition's actor hears of a child. childEnd is of one that has ended without a crash, and may be started again; lastGone says that the
+// last has ended while all are being stopped.
+type (
+	childCrash struct {
+		child  *actors.Child
+		reason actors.Reason
+	}
+	childEnd struct {
+		ref    actors.Ref
+		reason actors.Reason
+	}
+	lastGone struct{}
+)
+
+// Exited implements actors.Owner.
+func (p *partition) Exited(c *actors.Child, reason actors.Reason) {
+	if reason.Ended() {
+		if !p.dyn.spec.restarts() || !p.tell(childEnd{c.Ref(), reason}) {
+			p.lost(c.Ref())
+		}
+		return
+	}
+	if !p.tell(childCrash{c, reason}) && c.End(reason) { // or its supervisor was faster
+		p.lost(c.Ref())
+	}
+}
+
+// tell tells the partition's actor, and reports whether it can hear it.
+func (p *partition) tell(msg any) bool {
+	sup := p.sup.Load()
+	return sup != nil && p.dyn.sys.Answer(*sup, msg) == nil
+}
+
+// spawn starts the actor of a child that is booked.
+func (p *partition) spawn(ref actors.Ref, args any) (*actors.Child, error) {
+	return p.dyn.sys.Spawn(p.dyn.spec.Child, ref, args, p)
+}
+
+// spawnNew starts the actor of a new child.
+func (p *partition) spawnNew(ref actors.Ref, args any) (*actors.Child, error) {
+	if !p.dyn.spec.restarts() {
+		return p.spawn(ref, args)
+	}
+	if !p.keep(ref, args) {
+		return nil, fmt.Errorf("%w: %v", actors.ErrExists, ref)
+	}
+	child, err := p.spawn(ref, args)
+	if err != nil {
+		p.mu.Lock()
+		delete(p.mu.args, ref)
+		p.mu.Unlock()
+	}
+	return child, err
+}
+
+// keep keeps what a child is started with, unless there is one of that name.
+func (p *partition) keep(ref actors.Ref, args any) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, there := p.mu.args[ref]; there {
+		return false
+	}
+	if p.mu.args == nil {
+		p.mu.args = map[actors.Ref]any{}
+	}
+	p.mu.args[ref] = args
+	return true
+}
+
+// enter books a child that is to be started, if there is room.
+func (p *partition) enter() error {
+	if limit := p.dyn.spec.MaxChildren; limit > 0 && p.dyn.all.Add(1) > limit {
+		p.dyn.all.Add(-1)
+		return ErrMaxChildren
+	}
+	p.live.Add(1)
+	return nil
+}
+
+// left books the end of a child.
+func (p *partition) left() {
+	if p.dyn.spec.MaxChildren > 0 {
+		p.dyn.all.Add(-1)
+	}
+	if p.live.Add(-1) == 0 && !p.open.Load() {
+		p.tell(lastGone{})
+	}
+}
+
+// lost books the end of a child that isn't started again.
+func (p *partition) lost(ref actors.Ref) {
+	if p.dyn.spec.restarts() {
+		p.mu.Lock()
+		delete(p.mu.args, ref)
+		p.mu.Unlock()
+	}
+	p.left()
+}
+
+// argsOf is what a child has been started with.
+func (p *partition) argsOf(ref actors.Ref) any {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.mu.args[ref]
+}
+
+// rest notes that a child waits for its restart; wake that it does no more, and who it is.
+func (p *partition) rest(ref actors.Ref, r *resting) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.mu.rests == nil {
+		p.mu.rests = map[actors.Ref]*resting{}
+	}
+	p.mu.rests[ref] = r
+}
+
+func (p *partition) wake(ref actors.Ref) *resting {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	r := p.mu.rests[ref]
+	delete(p.mu.rests, ref)
+	return r
+}
+
+// resting is how many children wait for a restart.
+func (p *partition) resting() int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return int64(len(p.mu.rests))
+}
+
+// bury lets go of the children that wait without an actor: they won't be started any more.
+func (p *partition) bury() {
+	p.mu.Lock()
+	rests := p.mu.rests
+	p.mu.rests = nil
+	p.mu.Unlock()
+	for ref, r := range rests {
+		if r.child == nil {
+			p.lost(ref)
+		}
+	}
+}
+
+// children calls f for each child that has an actor.
+func (p *partition) children(f func(*actors.Child)) { p.dyn.sys.Children(p, f) }
+
+// find returns the child of a name, nil if there is none.
+func (p *partition) find(ref actors.Ref) (found *actors.Child) {
+	p.children(func(c *actors.Child) {
+		if c.Ref() == ref {
+			found = c
+		}
+	})
+	return found
+}
+
+// each calls f for each child until it returns false, which it returns then.
+func (p *partition) each(f func(ChildInfo) bool) bool {
+	p.mu.Lock()
+	rests := make(map[actors.Ref]bool, len(p.mu.rests))
+	var bare []actors.Ref
+	for ref, r := range p.mu.rests {
+		rests[ref] = true
+		if r.child == nil {
+			bare = append(bare, ref)
+		}
+	}
+	p.mu.Unlock()
+	more := true
+	tell := func(ref actors.Ref) {
+		if !more {
+			return
+		}
+		info := ChildInfo{ID: ref.ID, Ref: ref, State: Running, Up: true, Restart: p.dyn.spec.Restart, Shutdown: ShutdownTime(p.dyn.spec.Shutdown)}
+		if rests[ref] {
+			info.State, info.Up = Restarting, false
+		}
+		more = f(info)
+	}
+	p.children(func(c *actors.Child) { tell(c.Ref()) })
+	for _, ref := range bare {
+		tell(ref)
+	}
+	return more
+}

@@ -1,0 +1,49 @@
+package supervision
+
+import (
+	"go.uber.org/zap"
+
+	"github.com/jackdaw-im/jackdaw/actors"
+	"github.com/jackdaw-im/jackdaw/telemetry"
+)
+
+func refField(r actors.Ref) zap.Field { return zap.Stringer(telemetry.KeyActor, r) }
+
+// words of the log.
+const (
+	sayCrashed    = "a child crashed"
+	sayStartError = "a child can't be started"
+	sayLeft       = "a child did not stop in time and is left behind"
+	sayLeftMany   = "children did not stop in time and are left behind"
+	sayShutdown   = "a child crashed while it stopped"
+	sayTooMany    = "too many restarts; the supervisor ends"
+)
+
+// write writes a report to the log.
+func (s *supervisor) write(ctx *actors.Context, r report) {
+	log := ctx.Log()
+	fields := []zap.Field{
+		zap.String(telemetry.KeySupervisor, s.st.spec.ID), zap.String(telemetry.KeyChild, r.k.spec.ID), refField(s.st.refOf(r.k)),
+	}
+	switch r.what {
+	case childCrashed, startError:
+		if r.reason.IsNormal() && r.what == childCrashed {
+			return // it is started again, but nothing is wrong
+		}
+		fields = append(fields, zap.Stringer(telemetry.KeyReason, r.reason), zap.Int(telemetry.KeyRestarts, r.restarts), zap.Bool(telemetry.KeyRestart, r.again))
+		if r.delay > 0 {
+			fields = append(fields, zap.Duration(telemetry.KeyPause, r.delay))
+		}
+		if r.what == startError {
+			log.Error(sayStartError, fields...)
+		} else {
+			log.Error(sayCrashed, fields...)
+		}
+	case leftBehind:
+		log.Error(sayLeft, fields...)
+	case shutdownError:
+		log.Error(sayShutdown, append(fields, zap.Stringer(telemetry.KeyReason, r.reason))...)
+	case tooMany:
+		log.Error(sayTooMany, append(fields, zap.Int(telemetry.KeyIntensity, max(s.st.spec.Intensity, 0)), zap.Duration(telemetry.KeyPeriod, s.st.spec.Period))...)
+	}
+}
