@@ -48,6 +48,8 @@ func (a *agent) Handle(ctx *actors.Context, msg any) error {
 	switch m := msg.(type) {
 	case actors.Down:
 		a.got = append(a.got, fmt.Sprintf("down %s %v", m.Target.ID, m.Reason))
+	case actors.Exit:
+		a.got = append(a.got, fmt.Sprintf("exit %s %v", m.From.ID, m.Reason))
 	case *actors.Reply:
 		a.got = append(a.got, fmt.Sprintf("reply %d %v %v", m.ID, m.Value, m.Err))
 	default:

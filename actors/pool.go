@@ -288,13 +288,10 @@ func (p *pool) park() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.idle.Add(1)
-	defer p.idle.Add(-1)
-	if p.runnable() > 0 {
-		return
-	}
-	if !p.quit.Load() {
+	if p.runnable() == 0 && !p.quit.Load() {
 		p.cond.Wait()
 	}
+	p.idle.Add(-1)
 	p.waking.Store(false)
 }
 

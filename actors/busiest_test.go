@@ -1,0 +1,82 @@
+package actors_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/jackdaw-im/jackdaw/actors"
+)
+
+// TestBusiest: those that do the most, crash the most and hang are among a few hundred, whatever thousands of others do.
+func TestBusiest(t *testing.T) {
+	bubble(t, actors.Config{Workers: 1}, func(t *testing.T, s *actors.System) {
+		busy := newAgent(t, s, "busy", &undertaker{})
+		crashes := newAgent(t, s, "crashes", &restarter{restart: true})
+		long := newAgent(t, s, "long", &undertaker{})
+		hangs := newAgent(t, s, "hangs", &undertaker{})
+		spec := actors.Spec{Kind: "crowd", New: func() actors.Behaviour { return plain{} }}
+		for i := range 3000 {
+			if _, err := s.Spawn(spec, actors.Ref{Kind: "crowd", ID: fmt.Sprint(i)}, nil, &undertaker{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_ = s.Busiest()
+		for i := range 20_000 {
+			_ = s.Cast(busy.ref(), i)
+			_ = s.Cast(actors.Ref{Kind: "crowd", ID: fmt.Sprint(i % 3000)}, i)
+			if i%64 == 0 {
+				synctest.Wait()
+			}
+		}
+		for range 7 {
+			_ = crashes.cast(crash)
+		}
+		long.do(func(ctx *actors.Context) {
+			for i := range 300 {
+				_ = ctx.Cast(ctx.Self(), i)
+			}
+		})
+		g := make(gate)
+		_ = hangs.cast(g.wait)
+		advance(time.Second)
+		defer close(g)
+		loads := s.Busiest()
+		find := func(id string) actors.Load {
+			for _, l := range loads {
+				if l.Ref.ID == id {
+					return l
+				}
+			}
+			t.Fatalf("%s is not among %d", id, len(loads))
+			return actors.Load{}
+		}
+		if len(loads) > 2000 {
+			t.Errorf("%d loads", len(loads))
+		}
+		if l := find("busy"); l.Handled < 5_000 {
+			t.Errorf("busy: %+v", l)
+		}
+		if l := find("crashes"); l.Restarts != 7 {
+			t.Errorf("crashes: %+v", l)
+		}
+		if l := find("long"); l.Queue != 256 {
+			t.Errorf("long: %+v", l)
+		}
+		if l := find("hangs"); !l.Stuck {
+			t.Errorf("hangs: %+v", l)
+		}
+		if loads[0].Ref.ID != "long" {
+			t.Errorf("first comes %+v", loads[0])
+		}
+		recent := s.Recent()
+		if len(recent) == 0 || slices.ContainsFunc(recent, func(h actors.Handled) bool { return h.Kind == "" || h.Ref.ID == "" }) {
+			t.Errorf("recent: %+v", recent)
+		}
+		if again := s.Busiest(); slices.ContainsFunc(again, func(l actors.Load) bool { return l.Ref.ID == "busy" && l.Handled > 1000 }) {
+			t.Errorf("the count doesn't begin anew: %+v", again)
+		}
+	})
+}
