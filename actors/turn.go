@@ -1,10 +1,6 @@
 package actors
 
-import (
-	"fmt"
-	"runtime/debug"
-	"time"
-)
+import "time"
 
 // turn is what one worker, or one goroutine of a blocking actor, knows of the actor it runs.
 type turn struct {
@@ -93,14 +89,6 @@ func (p *process) recover() {
 	if v := recover(); v != nil {
 		p.crash(panicError(v))
 	}
-}
-
-func panicError(v any) error {
-	err, ok := v.(error)
-	if !ok {
-		err = fmt.Errorf("%v", v)
-	}
-	return fmt.Errorf("panic: %w\n%s", err, debug.Stack())
 }
 
 func (p *process) deliver(msg any) {
