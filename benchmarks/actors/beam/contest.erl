@@ -21,6 +21,7 @@ work("fanin", N, Span) -> fanin(N, Span);
 work("broadcast", N, Span) -> broadcast(N, Span);
 work("call-inside", _, Span) -> call(Span);
 work("call-outside", _, Span) -> call(Span);
+work("call-shared", _, Span) -> call(Span);
 work("monitor", N, Span) -> monitoring(N, Span);
 work("restart-dynamic", N, Span) -> restart_dynamic(N, Span);
 work("restart-static", N, Span) -> restart_static(N, Span);

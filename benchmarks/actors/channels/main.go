@@ -162,8 +162,8 @@ func broadcast(job measure.Job) (measure.Result, error) {
 
 // request is a call; the answer comes on a channel that the caller keeps, since after a deadline it ends the run.
 type request struct {
-	value int
-	reply chan int
+	value any
+	reply chan any
 }
 
 // call makes calls with a deadline, kept by one timer that is set for each.
@@ -177,20 +177,20 @@ func call(job measure.Job) (measure.Result, error) {
 	})
 	defer server.Wait()
 	defer close(requests)
-	reply, timer := make(chan int, 1), time.NewTimer(measure.Patience)
+	reply, timer := make(chan any, 1), time.NewTimer(measure.Patience)
 	defer timer.Stop()
 	return measure.Loop(job.Span, nil, func() (int, error) {
 		for i := range measure.CallsEach {
 			timer.Reset(measure.Patience)
 			select {
-			case requests <- request{i, reply}:
+			case requests <- request{measure.Asked(i), reply}:
 			case <-timer.C:
 				return 0, fmt.Errorf("channels: call %d was not taken in time", i)
 			}
 			select {
 			case got := <-reply:
-				if got != i {
-					return 0, fmt.Errorf("channels: call %d was answered %d", i, got)
+				if got != measure.Asked(i) {
+					return 0, fmt.Errorf("channels: call %d was answered %v", i, got)
 				}
 			case <-timer.C:
 				return 0, fmt.Errorf("channels: call %d was not answered in time", i)

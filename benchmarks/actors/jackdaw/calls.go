@@ -20,7 +20,7 @@ var callInside = within(func(w *world, job measure.Job) (measure.Result, error) 
 	n := 0
 	var failed error // read after the tally
 	asker, err := w.crew("asker", 1, nil, func(ctx *actors.Context, _, msg any) error {
-		if reply, ok := msg.(*actors.Reply); ok && (reply.Err != nil || reply.Value != n) {
+		if reply, ok := msg.(*actors.Reply); ok && (reply.Err != nil || reply.Value != measure.Asked(n)) {
 			failed = fmt.Errorf("call %d: %v, %w", n, reply.Value, reply.Err)
 			tally.Hit()
 			return nil
@@ -30,7 +30,7 @@ var callInside = within(func(w *world, job measure.Job) (measure.Result, error) 
 			tally.Hit()
 			return nil
 		}
-		ctx.Call(server[0], n, measure.Patience)
+		ctx.Call(server[0], measure.Asked(n), measure.Patience)
 		return nil
 	})
 	if err != nil {
@@ -45,26 +45,46 @@ var callInside = within(func(w *world, job measure.Job) (measure.Result, error) 
 	})
 })
 
-// callOutside makes calls from a goroutine that is no actor, each with a deadline of its own.
+// callOutside makes calls from a goroutine that is no actor, each with a deadline of its own, which is most of what it costs.
 var callOutside = within(func(w *world, job measure.Job) (measure.Result, error) {
+	return w.asking(job, func(to actors.Ref) error {
+		for i := range measure.CallsEach {
+			ctx, cancel := context.WithTimeout(context.Background(), measure.Patience)
+			err := w.ask(ctx, to, i)
+			cancel()
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+})
+
+// callShared makes calls from a goroutine that has one deadline for all of a round, as whoever serves a request has.
+var callShared = within(func(w *world, job measure.Job) (measure.Result, error) {
+	return w.asking(job, func(to actors.Ref) error {
+		ctx, cancel := context.WithTimeout(context.Background(), measure.Patience)
+		defer cancel()
+		for i := range measure.CallsEach {
+			if err := w.ask(ctx, to, i); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+})
+
+// asking starts a server and measures rounds of calls to it.
+func (w *world) asking(job measure.Job, round func(to actors.Ref) error) (measure.Result, error) {
 	server, err := w.crew("server", 1, nil, nothing)
 	if err != nil {
 		return measure.Result{}, err
 	}
-	return measure.Loop(job.Span, nil, func() (int, error) {
-		for i := range measure.CallsEach {
-			if err := w.ask(server[0], i); err != nil {
-				return 0, err
-			}
-		}
-		return measure.CallsEach, nil
-	})
-})
+	return measure.Loop(job.Span, nil, func() (int, error) { return measure.CallsEach, round(server[0]) })
+}
 
-func (w *world) ask(to actors.Ref, i int) error {
-	ctx, cancel := context.WithTimeout(context.Background(), measure.Patience)
-	defer cancel()
-	if got, err := w.Call(ctx, to, i); err != nil || got != i {
+func (w *world) ask(ctx context.Context, to actors.Ref, i int) error {
+	if got, err := w.Call(ctx, to, measure.Asked(i)); err != nil || got != measure.Asked(i) {
 		return fmt.Errorf("call %d: %v, %w", i, got, err)
 	}
 	return nil

@@ -23,7 +23,7 @@ func main() { os.Exit(measure.Main(os.Args[1:], os.Stdout, os.Stderr, workloads(
 func workloads() map[string]measure.Workload {
 	return map[string]measure.Workload{
 		"spawn": spawn, "idle": idle, "supervised": supervised, "pingpong": pingPong, "fanin": fanIn, "broadcast": broadcast,
-		"call-inside": callInside, "call-outside": callOutside, "monitor": monitor, "restart-dynamic": restartDynamic,
+		"call-inside": callInside, "call-outside": callOutside, "call-shared": callShared, "monitor": monitor, "restart-dynamic": restartDynamic,
 		"restart-static": restartStatic, "wake": wake, "crash": crash, "gc": collect,
 	}
 }

@@ -52,5 +52,8 @@ const (
 	Patience = 5 * time.Second
 )
 
+// Asked is what call i asks, and is answered: one of the numbers that Go boxes without an allocation, so that those of the calls are seen.
+func Asked(i int) any { return i % 256 }
+
 // Rally is how many messages a pair exchanges in a round.
 func Rally(pairs int) int { return max(200, 20_000/pairs) }

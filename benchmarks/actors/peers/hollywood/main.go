@@ -188,7 +188,7 @@ func callInside(job measure.Job) (measure.Result, error) {
 	var failed error // read after the tally
 	asker := crew(e, "asker", 1, func(c *actor.Context) {
 		if _, ok := c.Message().(int); ok {
-			failed = calls(func(i int) *actor.Response { return c.Request(server, i, measure.Patience) })
+			failed = calls(func(i int) *actor.Response { return c.Request(server, measure.Asked(i), measure.Patience) })
 			tally.Hit()
 		}
 	})[0]
@@ -210,13 +210,13 @@ func callOutside(job measure.Job) (measure.Result, error) {
 	}
 	server := crew(e, "server", 1, echo)[0]
 	return measure.Loop(job.Span, nil, func() (int, error) {
-		return measure.CallsEach, calls(func(i int) *actor.Response { return e.Request(server, i, measure.Patience) })
+		return measure.CallsEach, calls(func(i int) *actor.Response { return e.Request(server, measure.Asked(i), measure.Patience) })
 	})
 }
 
 func calls(ask func(i int) *actor.Response) error {
 	for i := range measure.CallsEach {
-		if got, err := ask(i).Result(); err != nil || got != i {
+		if got, err := ask(i).Result(); err != nil || got != measure.Asked(i) {
 			return fmt.Errorf("call %d: %v, %w", i, got, err)
 		}
 	}

@@ -29,9 +29,9 @@ func callInside(job measure.Job) (measure.Result, error) {
 	var failed error // read after the tally
 	var ask func(ctx actor.Context, i int)
 	ask = func(ctx actor.Context, i int) {
-		ctx.ReenterAfter(ctx.RequestFuture(server[0], i, measure.Patience), func(got any, err error) {
+		ctx.ReenterAfter(ctx.RequestFuture(server[0], measure.Asked(i), measure.Patience), func(got any, err error) {
 			switch {
-			case err != nil || got != i:
+			case err != nil || got != measure.Asked(i):
 				failed = fmt.Errorf("call %d: %v, %w", i, got, err)
 				tally.Hit()
 			case i == measure.CallsEach:
@@ -69,7 +69,7 @@ func callOutside(job measure.Job) (measure.Result, error) {
 	}
 	return measure.Loop(job.Span, nil, func() (int, error) {
 		for i := range measure.CallsEach {
-			if got, err := s.Root.RequestFuture(server[0], i, measure.Patience).Result(); err != nil || got != i {
+			if got, err := s.Root.RequestFuture(server[0], measure.Asked(i), measure.Patience).Result(); err != nil || got != measure.Asked(i) {
 				return 0, fmt.Errorf("call %d: %v, %w", i, got, err)
 			}
 		}
