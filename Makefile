@@ -13,7 +13,7 @@ COUNT := $(GO) run ./internal/testcount
 PROTOS = $(shell cd proto && find . -name '*.proto' | sort | cut -c 3-)
 GOFILES = git ls-files --cached --others --exclude-standard '*.go'
 
-.PHONY: help run build test check race archtest cross fuzz bench interop proto proto-check cc clean
+.PHONY: help run build test check race archtest cross fuzz bench bench-actors interop proto proto-check cc erlang clean
 
 help: ## What can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -69,6 +69,9 @@ bench: ## Run the Go benchmarks; the drivers that need a server are named at the
 	@echo 'Against a real server, which they build and start (docs/BENCHMARKS.md):'
 	@for d in benchmarks/*/; do if grep -ql '^package main' $$d*.go; then echo "  go run ./$${d%/} -h"; fi; done
 
+bench-actors: erlang ## Install Erlang (apt-get) and measure actors beside it and others (ARGS='--only fanin' for a part)
+	$(GO) run ./benchmarks/actors --require $(ARGS)
+
 interop: ## Install ordinary XMPP clients (apt-get, npm) and run them against the server; prints what each can do
 	@internal/interop/install.sh
 	@table=$$(mktemp); trap 'rm -f $$table' EXIT; \
@@ -91,6 +94,12 @@ cc: # The race detector needs a C compiler.
 	  echo 'installing gcc with apt-get: the race detector needs a C compiler'; \
 	  root=; [ "$$(id -u)" = 0 ] || root=sudo; \
 	  $$root apt-get update -q && $$root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends gcc libc6-dev; }
+
+erlang: # What bench-actors compares with.
+	@command -v erl >/dev/null && command -v erlc >/dev/null || { \
+	  echo 'installing erlang-base with apt-get'; \
+	  root=; [ "$$(id -u)" = 0 ] || root=sudo; \
+	  $$root apt-get update -q && $$root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends erlang-base; }
 
 clean: ## Delete what was built; data folders stay
 	rm -rf bin .tools
