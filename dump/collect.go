@@ -64,6 +64,12 @@ func (c *collector) snapshot(ctx context.Context, w io.Writer) error {
 // write collects and writes sections, and the end.
 func (c *collector) write(ctx context.Context, w io.Writer, sections []section) error {
 	for _, s := range sections {
+		if ctx.Err() != nil {
+			if err := writeSection(w, s.name, made{Error: fmt.Sprintf("dump: %s: no time for it: %v", s.name, ctx.Err())}, nil); err != nil {
+				return err
+			}
+			continue
+		}
 		begin := time.Now()
 		body, err := s.run(ctx)
 		m := made{Took: took(begin, time.Now())}
@@ -138,7 +144,7 @@ func (s section) run(ctx context.Context) (any, error) {
 		return r.body, r.err
 	case <-ctx.Done():
 	}
-	late := time.NewTimer(grace)
+	late := time.NewTimer(grace) // for what was collected until then
 	defer late.Stop()
 	select {
 	case r := <-done:

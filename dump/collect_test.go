@@ -92,24 +92,25 @@ func ref(kind, id string) actors.Ref { return actors.Ref{Kind: kind, ID: id} }
 func healthy() *fake {
 	romeo, lane := ref("mailbox", "romeo@localhost"), ref("mail", "mail-0")
 	sup := func(id string) supervision.ChildInfo {
-		return supervision.ChildInfo{ID: id, Ref: ref("supervisor", "jackdaw."+id), Type: supervision.SupervisorType, Up: true}
+		return supervision.ChildInfo{ID: id, Ref: ref("supervisor", "jackdaw."+id), Type: supervision.SupervisorType, State: supervision.Running}
 	}
 	f := &fake{
-		loads: []actors.Load{{Ref: romeo, Handled: 900, Queue: 40}, {Ref: lane, Handled: 100, Restarts: 2}, {Ref: ref("session", "ended")}},
+		loads: []actors.Load{{Ref: romeo, Handled: 900, Queue: 40}, {Ref: lane, Handled: 100, Restarts: 2}, {Ref: ref("session", "ended")}, {Ref: ref("supervisor", "jackdaw.lanes"), Handled: 1}},
 		facts: map[actors.Ref]actors.Facts{
-			romeo: {Phase: "running", Queue: 40, Control: 1, Oldest: 3 * time.Second, Waiting: map[string]int{"*mailbox.Append": 39, "*mailbox.Ack": 1}, Last: "*mailbox.Append"},
-			lane:  {Phase: "running", Running: "*lane.Append", For: 40 * time.Millisecond, Last: "*lane.Append"},
+			romeo:                              {Phase: "running", Queue: 40, Control: 1, Oldest: 3 * time.Second, Waiting: map[string]int{"*mailbox.Append": 39, "*mailbox.Ack": 1}, Last: "*mailbox.Append"},
+			ref("supervisor", "jackdaw.lanes"): {Phase: "running"},
+			lane:                               {Phase: "running", Running: "*lane.Append", For: 40 * time.Millisecond, Last: "*lane.Append"},
 		},
 		children: map[actors.Ref][]supervision.ChildInfo{},
 		silent:   map[actors.Ref]bool{},
 	}
 	top := ref("root", "jackdaw")
-	f.children[actors.Ref{}] = []supervision.ChildInfo{{ID: "jackdaw", Ref: top, Type: supervision.SupervisorType, Up: true}}
-	f.children[top] = []supervision.ChildInfo{{ID: "admin", Ref: ref("service", "admin"), Up: true, Restarts: 1}, sup("lanes"), {ID: "late", Ref: ref("service", "late")}, sup("mailboxes")}
-	f.children[ref("supervisor", "jackdaw.lanes")] = []supervision.ChildInfo{{ID: "mail-0", Ref: lane, Up: true}}
+	f.children[actors.Ref{}] = []supervision.ChildInfo{{ID: "jackdaw", Ref: top, Type: supervision.SupervisorType, State: supervision.Running}}
+	f.children[top] = []supervision.ChildInfo{{ID: "admin", Ref: ref("service", "admin"), State: supervision.Running, Restarts: 1}, sup("lanes"), {ID: "late", Ref: ref("service", "late")}, sup("mailboxes")}
+	f.children[ref("supervisor", "jackdaw.lanes")] = []supervision.ChildInfo{{ID: "mail-0", Ref: lane, State: supervision.Running}}
 	for i := range 4 {
 		f.children[ref("supervisor", "jackdaw.mailboxes")] = append(f.children[ref("supervisor", "jackdaw.mailboxes")],
-			supervision.ChildInfo{ID: fmt.Sprint(i), Ref: ref("partition", fmt.Sprint("mailboxes.", i)), Type: supervision.SupervisorType + 1, Up: true, Live: int64(i)})
+			supervision.ChildInfo{ID: fmt.Sprint(i), Ref: ref("partition", fmt.Sprint("mailboxes.", i)), Type: supervision.SupervisorType + 1, State: supervision.Running, Live: int64(i), Restarted: 2})
 	}
 	return f
 }
@@ -176,7 +177,7 @@ func TestCollect(t *testing.T) {
 	if len(a.Longest) != 1 || a.Longest[0].Waiting["*mailbox.Ack"] != 1 || a.Longest[0].Oldest != Duration(3*time.Second) {
 		t.Errorf("longest %+v", a.Longest)
 	}
-	if len(a.Running) != 1 || a.Running[0].Running != "*lane.Append" || len(a.Restarted) != 1 || len(a.Busiest) != 2 || a.Busiest[0].Handled != 900 {
+	if len(a.Running) != 1 || a.Running[0].Running != "*lane.Append" || len(a.Restarted) != 1 || len(a.Busiest) != 3 || a.Busiest[0].Handled != 900 {
 		t.Errorf("actors %+v", a)
 	}
 	if len(a.Recent) != 2*maxRecent+1 || a.Recent[0].Kind != fmt.Sprint("*mailbox.Append", maxRecent) {
@@ -243,26 +244,38 @@ func TestNoTime(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	f := healthy()
-	for _, child := range f.children {
-		for _, c := range child {
-			f.silent[c.Ref] = true
+	parts := collected(t, ctx, f)
+	for _, p := range parts[1 : len(parts)-1] {
+		if !strings.Contains(p.made.Error, "no time for it: context canceled") || len(p.body) > 0 {
+			t.Errorf("%s: %q", p.name, p.made.Error)
 		}
 	}
-	parts := collected(t, ctx, f)
-	if p := find(t, parts, sectionActors); !strings.Contains(p.made.Error, "canceled") {
-		t.Errorf("actors: %q", p.made.Error)
-	}
-	if tree := body[Child](t, parts, sectionTree); tree.Error == "" {
-		t.Errorf("tree %+v", tree)
-	}
-	c := &collector{source: f, tree: &Child{Type: "worker", Up: true, Ref: "service/admin"}}
+	c := &collector{source: f, tree: &Child{Type: worker, State: running, Ref: "service/admin"}}
 	if _, err := c.states(ctx); err == nil || !strings.Contains(err.Error(), "1 were not asked") {
 		t.Errorf("states: %v", err)
+	}
+	if a, err := tops(ctx, f, f.loads, nil); !errors.Is(err, context.Canceled) || len(a.Longest) > 0 {
+		t.Errorf("actors: %v", err)
 	}
 	f.children = nil
 	if p := find(t, collected(t, t.Context(), f), sectionTree); !strings.Contains(p.made.Error, "no supervision tree") {
 		t.Errorf("without a tree: %q", p.made.Error)
 	}
+}
+
+// TestHung: who doesn't heed the end of his time is left behind.
+func TestHung(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second/10)
+		defer cancel()
+		hang := make(chan struct{})
+		defer close(hang)
+		begin := time.Now()
+		body, err := section{"x", time.Hour, func(context.Context) (any, error) { <-hang; return 1, nil }}.run(ctx)
+		if body != nil || !errors.Is(err, context.DeadlineExceeded) || time.Since(begin) != time.Second/10+grace {
+			t.Errorf("%v, %v after %v", body, err, time.Since(begin))
+		}
+	})
 }
 
 // TestStuckActorsAreNotAsked: they would not answer, and their time is others'.

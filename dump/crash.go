@@ -42,11 +42,13 @@ func (f *Folder) CatchCrash() error {
 	if writeErr = errors.Join(writeErr, debug.SetCrashOutput(file, debug.CrashOptions{}), file.Close()); writeErr != nil { // Go has its own copy of the descriptor
 		return errors.Join(err, fmt.Errorf("dump: catching crashes: %w", writeErr))
 	}
+	f.catching.Store(true)
 	return err
 }
 
 // Release ends what CatchCrash has begun: the process ends in good order.
 func (f *Folder) Release() error {
+	f.catching.Store(false)
 	err := debug.SetCrashOutput(nil, debug.CrashOptions{})
 	for _, name := range []string{runningFile, snapshotFile} {
 		if e := os.Remove(f.path(name)); !errors.Is(e, fs.ErrNotExist) {
@@ -89,7 +91,7 @@ func (f *Folder) recognise() error {
 		return errors.Join(runErr, snapErr, fmt.Errorf("dump: %w", err))
 	}
 	f.count(reason)
-	words := "the last run was killed, or its machine went down"
+	words := "the last run ended without last words"
 	if reason == Fatal {
 		words = "the last run ended in a fatal error"
 	}

@@ -94,7 +94,7 @@ func TestLastWords(t *testing.T) {
 		{"panic", Fatal, "the last run ended in a fatal error", []string{"the server died of a fatal error", "panic: first line\n", "dump.die", "What follows is from", "romeo@localhost", "== supervision tree"}},
 		{"fatal", Fatal, "the last run ended in a fatal error", []string{"standard error alone", "maps.fatal"}},
 		{"overflow", Fatal, "the last run ended in a fatal error", []string{"standard error alone", "dump.deep"}},
-		{"killed", Killed, "the last run was killed, or its machine went down", []string{"What follows is from", "== supervision tree"}},
+		{"killed", Killed, "the last run ended without last words", []string{"What follows is from", "== supervision tree"}},
 		{"at once", "", "the last run did not end in good order", nil},
 		{"in order", "", "", nil},
 	} {

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
+
+	"github.com/jackdaw-im/jackdaw/supervision"
 )
 
 // Version is the version of the format that this package writes.
@@ -20,7 +22,7 @@ const (
 	Ended   Reason = "ended"   // the supervision tree gave up
 	Panic   Reason = "panic"   // a goroutine of ours panics, and the process is about to end
 	Fatal   Reason = "fatal"   // found at a start: the last run ended with a traceback
-	Killed  Reason = "killed"  // found at a start: the last run ended without a word
+	Killed  Reason = "killed"  // found at a start: the last run ended without one, by kill -9 or the loss of its disk or machine
 )
 
 // Reasons are all of them.
@@ -147,18 +149,26 @@ type Handled struct {
 	Kind   string `json:"kind"` // of the message
 }
 
-// Child is one line of the section tree.
+// Child is one line of the section tree. Type, Restart and State have package supervision's words.
 type Child struct {
-	ID       string  `json:"id"`
-	Ref      string  `json:"ref"`
-	Type     string  `json:"type"` // worker, supervisor, dynamic
-	Restart  string  `json:"restart"`
-	Up       bool    `json:"up"`
-	Restarts int     `json:"restarts,omitempty"`
-	Live     int64   `json:"live,omitempty"`  // children of a dynamic supervisor
-	Error    string  `json:"error,omitempty"` // why a supervisor's children aren't known
-	Children []Child `json:"children,omitempty"`
+	ID        string  `json:"id"`
+	Ref       string  `json:"ref"`
+	Type      string  `json:"type"`
+	Restart   string  `json:"restart"`
+	State     string  `json:"state"`
+	Restarts  int     `json:"restarts,omitempty"`
+	Live      int64   `json:"live,omitempty"`      // children of a partition of a dynamic supervisor
+	Restarted int64   `json:"restarted,omitempty"` // how often one of those was started again
+	Error     string  `json:"error,omitempty"`     // why a supervisor's children aren't known
+	Children  []Child `json:"children,omitempty"`
 }
+
+// Words of package supervision.
+var (
+	worker  = supervision.Worker.String()
+	running = supervision.Running.String()
+	dynamic = "dynamic" // a partition of a dynamic supervisor
+)
 
 // State is one entry of the section states.
 type State struct {

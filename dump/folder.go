@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -49,6 +50,8 @@ type Config struct {
 type Folder struct {
 	cfg  Config
 	turn chan struct{} // holds a value while a dump is made
+
+	catching atomic.Bool
 
 	mu struct {
 		sync.Mutex
@@ -244,8 +247,12 @@ func List(dir string) ([]Entry, error) {
 }
 
 // Snapshot leaves word of how the server is, for the dump that the next start makes if this process ends without a chance to write
-// one. It replaces the one before. It costs some calls to supervisors and a small file, and is not flushed to the disk.
+// one. It replaces the one before. It costs some calls to supervisors and a small file, and is not flushed to the disk. It does nothing
+// but between CatchCrash and Release, because nobody else would look for it.
 func (f *Folder) Snapshot(ctx context.Context) error {
+	if !f.catching.Load() {
+		return nil
+	}
 	var b bytes.Buffer
 	b.Write(appendSection(nil, sectionHead, made{}, Head{Version: Version, When: time.Now(), About: f.cfg.About}))
 	c := &collector{source: f.cfg.Source, about: f.cfg.About}

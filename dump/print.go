@@ -137,36 +137,38 @@ func printTree(o *printer, c Child) { o.tree(c, "  ") }
 const manyParts = 2
 
 func (o *printer) tree(c Child, indent string) {
-	parts, live, restarts := 0, int64(0), 0
+	parts, live, restarted := 0, int64(0), int64(0)
 	for _, below := range c.Children {
-		if below.Type == "dynamic" {
-			parts, live, restarts = parts+1, live+below.Live, restarts+below.Restarts
+		if below.Type == dynamic {
+			parts, live, restarted = parts+1, live+below.Live, restarted+below.Restarted
 		}
 	}
 	what := c.Type
-	if c.Type == "worker" {
-		what = c.Restart
-	}
 	folded := parts >= manyParts && !o.all
-	if folded {
+	switch {
+	case folded:
 		what = fmt.Sprintf("dynamic, %d partitions, %d children", parts, live)
-		c.Restarts += restarts
-	} else if c.Type == "dynamic" {
-		what = fmt.Sprintf("dynamic, %d children", c.Live)
+	case c.Type == dynamic:
+		what, restarted = fmt.Sprintf("dynamic, %d children", c.Live), c.Restarted
+	case c.Type == worker:
+		what = c.Restart
 	}
 	o.printf("%s%s (%s)", indent, c.ID, what)
 	if c.Restarts > 0 {
 		o.printf(" restarts=%d", c.Restarts)
 	}
-	if !c.Up {
-		o.printf(" down")
+	if restarted > 0 && (folded || c.Type == dynamic) {
+		o.printf(" restarts of children=%d", restarted)
+	}
+	if c.State != running {
+		o.printf(" %s", c.State)
 	}
 	if c.Error != "" {
 		o.printf(" doesn't answer: %s", c.Error)
 	}
 	o.printf("\n")
 	for _, below := range c.Children {
-		if !folded || below.Type != "dynamic" || below.Restarts > 0 || !below.Up {
+		if !folded || below.Type != dynamic || below.Restarts > 0 || below.State != running {
 			o.tree(below, indent+"  ")
 		}
 	}
@@ -178,7 +180,11 @@ func printStates(o *printer, states []State) {
 			o.printf("  %s: %s\n", s.Ref, s.Error)
 			continue
 		}
-		o.printf("  %s\n    %s\n", s.Ref, compact(s.State))
+		lines := strings.Split(compact(s.State), "\n")
+		if more := len(lines) - stateLines; more > 0 && !o.all {
+			lines = append(lines[:stateLines], fmt.Sprintf("    (and %d more lines)", more))
+		}
+		o.printf("  %s\n    %s\n", s.Ref, strings.Join(lines, "\n"))
 	}
 }
 
@@ -207,11 +213,13 @@ func printDescriptors(o *printer, d Descriptors) {
 	o.printf(": %s\n", counts(d.Kinds))
 }
 
-// stackDepth is how many functions of a stack are printed.
-const stackDepth = 4
+// stackDepth is how many functions of a stack are printed, and stateLines how many lines of one state.
+const (
+	stackDepth = 4
+	stateLines = 40
+)
 
-// printGoroutines prints the groups of a goroutine profile, as debug=1 of runtime/pprof writes them, with their own functions and
-// not the runtime's.
+// printGoroutines prints the groups of a goroutine profile, as debug=1 of runtime/pprof writes them, one a line.
 func printGoroutines(o *printer, p part) error {
 	groups := strings.Split(strings.TrimSpace(string(p.body)), "\n\n")
 	first, rest, _ := strings.Cut(groups[0], "\n")
@@ -230,7 +238,13 @@ func printGoroutines(o *printer, p part) error {
 	return nil
 }
 
-// frames are the functions of one stack with their lines.
+// library reports whether a function is of Go's own library, whose packages have no domain in their path.
+func library(fn string) bool {
+	domain, _, path := strings.Cut(fn, "/")
+	return !path && !strings.HasPrefix(fn, "main.") || path && !strings.Contains(domain, ".")
+}
+
+// frames are the functions of one stack with their lines: the innermost, and then those that aren't Go's own.
 func (o *printer) frames(stack string) (frames []string) {
 	for line := range strings.Lines(stack) {
 		fields := strings.Fields(line)
@@ -238,7 +252,7 @@ func (o *printer) frames(stack string) (frames []string) {
 			continue
 		}
 		fn, _, _ := strings.Cut(fields[2], "+0x")
-		if strings.HasPrefix(fn, "runtime.") || len(frames) == stackDepth && !o.all {
+		if !o.all && (len(frames) == stackDepth || strings.HasPrefix(fn, "runtime.") || strings.HasPrefix(fn, "internal/") || len(frames) > 0 && library(fn)) {
 			continue
 		}
 		at := fields[len(fields)-1]

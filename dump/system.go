@@ -13,14 +13,10 @@ import (
 
 // childOf is one line of the tree.
 func childOf(c supervision.ChildInfo) Child {
-	child := Child{ID: c.ID, Ref: c.Ref.String(), Type: "dynamic", Restart: c.Restart.String(), Up: c.Up, Restarts: c.Restarts, Live: c.Live}
-	switch c.Type {
-	case supervision.Worker:
-		child.Type = "worker"
-	case supervision.SupervisorType:
-		child.Type = "supervisor"
+	return Child{
+		ID: c.ID, Ref: c.Ref.String(), Type: c.Type.String(), Restart: c.Restart.String(), State: c.State.String(), Restarts: c.Restarts,
+		Live: c.Live, Restarted: c.Restarted,
 	}
-	return child
 }
 
 // below fills in what is below a supervisor.
@@ -35,7 +31,7 @@ func below(ctx context.Context, s Source, sup *Child, ref actors.Ref) {
 	sup.Children = make([]Child, len(infos))
 	for i, info := range infos {
 		sup.Children[i] = childOf(info)
-		if info.Type == supervision.SupervisorType && info.Up {
+		if info.Type == supervision.SupervisorType && info.State != supervision.Stopped {
 			below(ctx, s, &sup.Children[i], info.Ref)
 		}
 	}
@@ -149,18 +145,22 @@ func (c *collector) state(ctx context.Context, name string) (json.RawMessage, er
 	return doc, nil
 }
 
-// worthAsking names the actors whose states are told. Those that have been in a handler for long would not answer.
+// worthAsking names the actors whose states are told. Those that have been in a handler for long would not answer, and what
+// supervisors have to say stands in the tree.
 func (c *collector) worthAsking() (names []string) {
+	told := map[string]bool{}
 	add := func(name string) {
-		if len(names) < maxStates && !slices.Contains(names, name) {
+		if len(names) < maxStates && !told[name] {
+			told[name] = true
 			names = append(names, name)
 		}
 	}
 	if c.tree != nil {
 		c.tree.each(func(n *Child) {
-			if n.Type == "worker" && n.Up {
+			if n.Type == worker && n.State == running {
 				add(n.Ref)
 			}
+			told[n.Ref] = true
 		})
 	}
 	if a := c.actors; a != nil {

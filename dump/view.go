@@ -105,7 +105,7 @@ func (o *printer) part(p part, options Options) {
 // words say what a reason means.
 var words = map[Reason]string{
 	Request: "asked for by an operator", Signal: "asked for by SIGQUIT", Memory: "memory passed its mark", Ended: "the supervision tree gave up",
-	Panic: "a goroutine panicked", Fatal: "the server died of a fatal error", Killed: "the server was killed, or its machine went down",
+	Panic: "a goroutine panicked", Fatal: "the server died of a fatal error", Killed: "the server ended without last words: it was killed, or its disk or machine failed",
 }
 
 // head prints what the dump is.

@@ -29,3 +29,23 @@ func TestTrimAfterABurst(t *testing.T) {
 		}
 	}
 }
+
+func TestWatermark(t *testing.T) {
+	w := watermark{percent: 90}
+	for i, step := range []struct {
+		used   uint64
+		passed bool
+	}{
+		{0, false}, {899, false}, {900, true}, {950, false}, {899, false}, {901, false}, // still over it
+		{810, false}, {900, false}, // fell too little
+		{809, false}, {900, true},
+	} {
+		if got := w.passed(step.used, 1000); got != step.passed {
+			t.Errorf("step %d: %v", i, got)
+		}
+	}
+	off := watermark{}
+	if off.passed(1000, 1000) || w.passed(1000, 0) {
+		t.Error("passed without a mark, or without a limit")
+	}
+}

@@ -8,6 +8,7 @@ import (
 func (n *Node) sources() telemetry.Sources {
 	return telemetry.Sources{
 		Connections: n.connectionCounts, Sessions: n.sessionCounts, Mailboxes: n.mailboxCounts, Actors: n.actorCounts, Lanes: n.laneCounts, Store: n.storeState,
+		Dumps:   n.dumpCounts,
 		Started: n.started, Version: n.version.Version, Revision: n.version.Revision,
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/jackdaw-im/jackdaw/actors/session"
 	"github.com/jackdaw-im/jackdaw/admin"
 	"github.com/jackdaw-im/jackdaw/config"
+	"github.com/jackdaw-im/jackdaw/dump"
 	"github.com/jackdaw-im/jackdaw/gateway"
 	"github.com/jackdaw-im/jackdaw/ident"
 	"github.com/jackdaw-im/jackdaw/store"
@@ -37,6 +38,7 @@ type Node struct {
 	lanes   *lane.Lanes
 	root    *supervision.Root
 	tree    supervision.SupervisorSpec
+	dumps   *dump.Folder
 	phase   atomic.Int32
 
 	// What is counted while the node runs.
@@ -122,6 +124,7 @@ func OpenOn(cfg *config.Config, log *zap.Logger, engine store.Engine) (*Node, er
 		n.items.Observe(float64(items))
 	}})
 	n.tree = n.plan(secret)
+	n.dumps = n.newDumps()
 	return n, nil
 }
 

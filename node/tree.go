@@ -28,7 +28,7 @@ func (n *Node) plan(secret []byte) supervision.SupervisorSpec {
 		ID: "jackdaw",
 		Children: []supervision.ChildSpec{
 			supervision.Service("admin", adminStop, func() (supervision.Runner, error) { return n.newAdmin(), nil }),
-			supervision.Service("memory", adminStop, func() (supervision.Runner, error) { return newTrimmer(), nil }),
+			supervision.Service("memory", adminStop, func() (supervision.Runner, error) { return n.newMemory(), nil }),
 			// When one of these is given up, those below it, which may wait for what it had, begin anew with it.
 			supervision.Sup(supervision.SupervisorSpec{ID: "messaging", Strategy: supervision.RestForOne, Children: []supervision.ChildSpec{
 				supervision.Sup(supervision.SupervisorSpec{ID: "lanes", Children: n.lanes.Children()}),

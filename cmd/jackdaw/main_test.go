@@ -14,6 +14,7 @@ import (
 	"github.com/jackdaw-im/jackdaw/actors/mailbox"
 	"github.com/jackdaw-im/jackdaw/actors/session"
 	"github.com/jackdaw-im/jackdaw/config"
+	"github.com/jackdaw-im/jackdaw/dump"
 	"github.com/jackdaw-im/jackdaw/gateway"
 	"github.com/jackdaw-im/jackdaw/internal/testnode"
 	"github.com/jackdaw-im/jackdaw/node"
@@ -184,6 +185,7 @@ func TestDefaults(t *testing.T) {
 		"store.resume_above":              {int(c.Store.ResumeAbove), pebblestore.DefaultResumeAbove},
 		"store.cache":                     {int(c.Store.Cache), pebblestore.DefaultCache},
 		"store.lanes":                     {c.Store.Lanes, lane.DefaultMail},
+		"dump.keep":                       {c.Dump.Keep, dump.DefaultKeep},
 	} {
 		if fmt.Sprint(pair[0]) != fmt.Sprint(pair[1]) {
 			t.Errorf("%s is %v, and the package's default %v", name, pair[0], pair[1])

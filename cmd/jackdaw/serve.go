@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/jackdaw-im/jackdaw/config"
+	"github.com/jackdaw-im/jackdaw/dump"
 	"github.com/jackdaw-im/jackdaw/node"
 	"github.com/jackdaw-im/jackdaw/supervision"
 	"github.com/jackdaw-im/jackdaw/telemetry"
@@ -34,7 +35,8 @@ the key c2s_tls and the variable JACKDAW_C2S_TLS. A flag comes before the variab
 comes before the file. "jackdaw config print" shows the keys that have no flag.
 
 SIGTERM or Ctrl-C ends the server in good order: it takes no more clients, tells those it
-has, and is gone within ten seconds. SIGHUP reads the certificate again.`,
+has, and is gone within ten seconds. SIGHUP reads the certificate again. SIGQUIT writes a
+crash dump, and the server goes on; a second one within five seconds ends it at once.`,
 		Example: `  jackdaw serve
   jackdaw serve --domain example.org --data /var/lib/jackdaw --c2s :5222 --c2s-tls :5223
   jackdaw serve --config /etc/jackdaw.yaml`,
@@ -64,12 +66,14 @@ func serve(c *console, cfg *config.Config, log *zap.Logger) error {
 	if err != nil {
 		return err
 	}
+	defer catchCrash(n.Dumps(), log)()
 	if err := n.Start(); err != nil {
 		for failed := (*supervision.StartError)(nil); errors.As(err, &failed); {
 			err = failed.Err // where in the tree it happened tells an operator nothing
 		}
 		return err
 	}
+	defer dumpOnQuit(n.Dumps())()
 	at := n.Listening()
 	if _, err := fmt.Fprint(c.out, greeting(c.name, cfg, at, n.Fingerprint())); err != nil {
 		log.Warn("can't tell where the server listens", zap.Error(err)) // it serves all the same
@@ -81,6 +85,7 @@ func serve(c *console, cfg *config.Config, log *zap.Logger) error {
 	for running := true; running; {
 		select {
 		case reason := <-n.Done():
+			lastDump(n)
 			running, fault = false, fmt.Errorf("the server ended because its parts did not stay up: %v", reason)
 		case s := <-signals:
 			if running = s == syscall.SIGHUP; running {
@@ -91,6 +96,16 @@ func serve(c *console, cfg *config.Config, log *zap.Logger) error {
 		}
 	}
 	return errors.Join(fault, drain(n, signals))
+}
+
+// dumpTime is how long the end of a server is held back for its dump.
+const dumpTime = 10 * time.Second
+
+// lastDump leaves a dump of a server that could not be mended.
+func lastDump(n *node.Node) {
+	ctx, cancel := context.WithTimeout(context.Background(), dumpTime)
+	defer cancel()
+	n.Dumps().Record(ctx, dump.Ended)
 }
 
 // reload reads the certificate again.
