@@ -145,28 +145,3 @@ func (a *actor) run(ctx *actors.Context) {
 	clear(a.st.effects)
 	a.st.effects = a.st.effects[:0]
 }
-
-// status is what sys may show of a scope: numbers.
-type status struct {
-	Scope                            string
-	Groups, Actors, Monitors, Behind int
-	Peers                            []ident.NodeID
-}
-
-// FormatStatus returns what may be shown of the scope's state: how many groups, actors of this node, monitors and nodes there are, and
-// how many of the latter two have missed something that they will be told anew.
-func (a *actor) FormatStatus() any {
-	s := status{Scope: a.scope.name, Groups: len(a.st.groups), Actors: len(a.st.local), Monitors: len(a.st.watchers)}
-	for _, w := range a.st.watchers {
-		if w.behind {
-			s.Behind++
-		}
-	}
-	for id, p := range a.st.peers {
-		s.Peers = append(s.Peers, id)
-		if p.behind {
-			s.Behind++
-		}
-	}
-	return s
-}

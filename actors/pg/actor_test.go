@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -11,7 +12,6 @@ import (
 	"time"
 
 	"github.com/jackdaw-im/jackdaw/actors"
-	"github.com/jackdaw-im/jackdaw/ident"
 	"github.com/jackdaw-im/jackdaw/supervision"
 )
 
@@ -408,11 +408,12 @@ func TestReadersBesideWriters(t *testing.T) {
 						fault = fmt.Sprintf("%d of %d", g.Len(), n)
 					}
 					_, _ = r.scope.WhichGroups(), r.scope.LocalMembers("h")
+					runtime.Gosched() // the writers need the cores too
 				}
 				done <- fault
 			}()
 		}
-		for range 500 {
+		for range 200 {
 			r.must2(r.scope.Join(bg, "g", b, a, b))
 			r.must2(r.scope.Leave(bg, "g", b, b, a))
 			r.must2(r.scope.Join(bg, "h", b))
@@ -425,17 +426,4 @@ func TestReadersBesideWriters(t *testing.T) {
 			}
 		}
 	})
-}
-
-func TestStatus(t *testing.T) {
-	st := newState()
-	st.join("g", namedAll("a b"))
-	st.monitor(1, named("c"), "g", false)
-	st.peerUp("m@1")
-	st.refused(st.watchers[1])
-	st.unsent("m@1")
-	a := &actor{scope: New(actors.NewSystem(actors.Config{}), "s"), st: st}
-	if got, want := fmt.Sprintf("%+v", a.FormatStatus()), fmt.Sprintf("%+v", status{"s", 1, 3, 1, 2, []ident.NodeID{"m@1"}}); got != want {
-		t.Fatalf("%s, want %s", got, want)
-	}
 }
