@@ -18,8 +18,8 @@ type Crash struct {
 	After time.Duration
 	// Supervisor is the full ID of who decided what follows; of a dynamic supervisor, that of the partition.
 	Supervisor string
-	// Child names whom it is about: the ID of a static child, the Ref of a dynamic one.
-	Child string
+	// Ref names the child.
+	Ref actors.Ref
 	// Reason is why, without a panic's stack.
 	Reason string
 	// Restarted says whether the child was started again.
@@ -32,7 +32,7 @@ func (c Crash) String() string {
 	if c.Restarted {
 		then = "restarted"
 	}
-	return fmt.Sprintf("after %v: %s of %s %s: %s", c.After, c.Child, c.Supervisor, c.Reason, then)
+	return fmt.Sprintf("after %v: %v of %s %s: %s", c.After, c.Ref, c.Supervisor, c.Reason, then)
 }
 
 // Crashes returns all crashes that supervisors have reported so far, in their order.
@@ -42,16 +42,13 @@ func (k *Kit) Crashes() []Crash {
 	for _, e := range k.logs.All() {
 		f := e.ContextMap()
 		sup, _ := f[telemetry.KeySupervisor].(string)
-		reason, crashed := f[telemetry.KeyReason].(string)
-		if sup == "" || !crashed {
-			continue
+		reason, _ := f[telemetry.KeyReason].(string)
+		name, _ := f[telemetry.KeyActor].(string)
+		again, decided := f[telemetry.KeyRestart].(bool)
+		ref, err := actors.ParseRef(name)
+		if decided && err == nil {
+			list = append(list, Crash{k.since(e.Time), sup, ref, firstLine(reason), again})
 		}
-		child, static := f[telemetry.KeyChild].(string)
-		if !static {
-			child, _ = f[telemetry.KeyActor].(string)
-		}
-		again, _ := f[telemetry.KeyRestart].(bool)
-		list = append(list, Crash{k.since(e.Time), sup, child, firstLine(reason), again})
 	}
 	return list
 }
@@ -62,7 +59,7 @@ func (k *Kit) ExpectRestarts(ref actors.Ref, n int, supervisor string) {
 	k.tb.Helper()
 	got := 0
 	for _, c := range k.Crashes() {
-		if !c.Restarted || c.Child != ref.ID && c.Child != ref.String() {
+		if c.Ref != ref || !c.Restarted {
 			continue
 		}
 		if !isSupervisor(c.Supervisor, supervisor) {
