@@ -16,6 +16,9 @@ type Child struct{ p *process }
 // Ref returns the actor's name.
 func (c *Child) Ref() Ref { return c.p.ref() }
 
+// Args returns what the actor has been started with.
+func (c *Child) Args() any { return c.p.args }
+
 // Restart makes a new behaviour of a crashed actor under the same Ref, with the same queue.
 func (c *Child) Restart() { c.p.control(restartMsg{}, nil) }
 

@@ -288,6 +288,15 @@ func (s *System) Children(owner Owner, f func(*Child)) {
 	})
 }
 
+// ChildOf returns the actor of a name if owner has started it and it has not ended.
+func (s *System) ChildOf(owner Owner, ref Ref) (*Child, bool) {
+	p := s.registry.find(s.named(ref))
+	if p == nil || p.owner != owner {
+		return nil, false
+	}
+	return &Child{p}, true
+}
+
 // kindOf returns what the actors of a spec share, made at the first of them. Mostly their Refs have the Kind of the Spec; those that
 // have another share all but the name with them.
 func (s *System) kindOf(spec Spec, name string) (*kind, error) {
