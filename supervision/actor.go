@@ -40,10 +40,11 @@ type supervisor struct {
 	args *supArgs
 }
 
-// Init implements actors.Behaviour. Children that are there already, because an earlier life of the supervisor ended by a fault, are
+// Init implements actors.Behaviour. Signals of others than its supervisor don't end it. Children that are there already, because an earlier life of the supervisor ended by a fault, are
 // stopped first.
 func (s *supervisor) Init(ctx *actors.Context, args any) error {
 	s.args = args.(*supArgs)
+	ctx.TrapExit(true)
 	if err := s.args.spec.check(); err != nil {
 		return err
 	}

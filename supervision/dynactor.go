@@ -47,9 +47,10 @@ type dynamic struct {
 	ending *actors.Reason
 }
 
-// Init implements actors.Behaviour. Children of an earlier life, which ended by a fault, don't survive it.
+// Init implements actors.Behaviour. Signals of others than its supervisor don't end it. Children of an earlier life, which ended by a fault, don't survive it.
 func (d *dynamic) Init(ctx *actors.Context, args any) error {
 	a := args.(*dynArgs)
+	ctx.TrapExit(true)
 	d.part, d.tree = a.part, a.tree
 	d.told, d.struck = map[actors.Ref]*told{}, map[actors.Ref]*strikes{}
 	self := ctx.Self()
@@ -59,14 +60,13 @@ func (d *dynamic) Init(ctx *actors.Context, args any) error {
 		d.end(ctx, actors.Killed, true)
 		return nil
 	}
-	if d.part.live.Load() > 0 {
-		d.part.children(func(c *actors.Child) {
-			if d.part.dyn.spec.restarts() {
-				d.told[c.Ref()] = &told{child: c}
-			}
-			c.Stop(actors.Killed)
-		})
-	}
+	d.part.family.Each(func(c *actors.Child) bool {
+		if d.part.dyn.spec.restarts() {
+			d.told[c.Ref()] = &told{child: c}
+		}
+		c.Stop(actors.Killed)
+		return true
+	})
 	d.part.open.Store(true)
 	return nil
 }
@@ -129,10 +129,10 @@ func (d *dynamic) crashed(ctx *actors.Context, m childCrash) {
 	ref := m.child.Ref()
 	t := d.told[ref]
 	again := d.part.dyn.spec.Restart != Temporary && d.ending == nil && t == nil
-	d.decide(ctx, ref, m.reason, again, &resting{m.child})
+	d.decide(ctx, ref, m.reason, again, &resting{child: m.child})
 	if !again {
 		if m.child.End(m.reason) {
-			d.part.lost(ref)
+			d.part.left()
 		}
 		if t != nil {
 			d.gone(ctx, ref, t, false)
@@ -144,9 +144,9 @@ func (d *dynamic) crashed(ctx *actors.Context, m childCrash) {
 func (d *dynamic) ended(ctx *actors.Context, m childEnd) {
 	t := d.told[m.ref]
 	again := d.part.dyn.spec.Restart.again(m.reason) && d.ending == nil && t == nil
-	d.decide(ctx, m.ref, m.reason, again, &resting{})
+	d.decide(ctx, m.ref, m.reason, again, &resting{args: m.args})
 	if !again {
-		d.part.lost(m.ref)
+		d.part.left()
 		if t != nil {
 			d.gone(ctx, m.ref, t, false)
 		}
@@ -161,7 +161,7 @@ func (d *dynamic) decide(ctx *actors.Context, ref actors.Ref, reason actors.Reas
 	}
 	if !reason.IsNormal() && d.told[ref] == nil {
 		fields := []zap.Field{zap.String(telemetry.KeySupervisor, d.part.id), zap.String(telemetry.KeyChild, ref.ID), refField(ref), zap.Stringer(telemetry.KeyReason, reason),
-			zap.Int(telemetry.KeyRestarts, d.recent.count(ctx.Now(), spec.Period)), zap.Bool(telemetry.KeyRestart, again)}
+			zap.Int(telemetry.KeyRestarts, d.recent.count(ctx.Now(), spec.Period)), zap.Bool(telemetry.KeyRestart, again), lastField(ctx.System(), ref)}
 		if delay > 0 {
 			fields = append(fields, zap.Duration(telemetry.KeyPause, delay))
 		}
@@ -206,7 +206,7 @@ func (d *dynamic) restart(ctx *actors.Context, ref actors.Ref, r *resting) {
 		ctx.Log().Error(sayTooMany, zap.String(telemetry.KeySupervisor, d.part.id), refField(ref),
 			zap.Int(telemetry.KeyIntensity, max(spec.Intensity, 0)), zap.Duration(telemetry.KeyPeriod, spec.Period))
 		if r.child == nil || r.child.End(actors.Shutdown) {
-			d.part.lost(ref)
+			d.part.left()
 		}
 		d.end(ctx, actors.Shutdown, false)
 		return
@@ -217,8 +217,8 @@ func (d *dynamic) restart(ctx *actors.Context, ref actors.Ref, r *resting) {
 	}
 	if r.child != nil {
 		r.child.Restart()
-	} else if _, err := d.part.spawn(ref, d.part.argsOf(ref)); err != nil { // somebody else has the name by now
-		d.part.lost(ref)
+	} else if _, err := d.part.spawn(ref, r.args); err != nil { // somebody else has the name by now
+		d.part.left()
 	}
 }
 
@@ -226,7 +226,7 @@ func (d *dynamic) restart(ctx *actors.Context, ref actors.Ref, r *resting) {
 func (d *dynamic) terminate(ctx *actors.Context, from actors.From, ref actors.Ref) (any, error) {
 	if r := d.part.wake(ref); r != nil { // it has ended, and now it stays so
 		if r.child == nil || r.child.End(actors.Shutdown) {
-			d.part.lost(ref)
+			d.part.left()
 		}
 		return nil, nil
 	}
@@ -259,7 +259,7 @@ func (d *dynamic) kill(ctx *actors.Context, ref actors.Ref, t *told) bool {
 	if !t.child.End(actors.Killed) {
 		return false
 	}
-	d.part.lost(ref)
+	d.part.left()
 	d.gone(ctx, ref, t, false)
 	return true
 }
@@ -315,16 +315,20 @@ func (d *dynamic) end(ctx *actors.Context, reason actors.Reason, haste bool) {
 	if haste {
 		told = actors.Killed
 	}
-	d.part.children(func(c *actors.Child) { c.Stop(told) })
+	d.part.family.Each(func(c *actors.Child) bool {
+		c.Stop(told)
+		return true
+	})
 }
 
 // endAll ends all children from outside, and returns how many there were.
 func (d *dynamic) endAll() (n int64) {
-	d.part.children(func(c *actors.Child) {
+	d.part.family.Each(func(c *actors.Child) bool {
 		if c.End(actors.Killed) {
-			d.part.lost(c.Ref())
+			d.part.left()
 			n++
 		}
+		return true
 	})
 	return n
 }

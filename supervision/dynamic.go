@@ -170,7 +170,7 @@ func (d *Dynamic) CountChildren() Counts {
 
 // Activate implements actors.Activator.
 func (d *Dynamic) Activate(ref actors.Ref) error {
-	if err := d.start(ref, ref.ID); err != nil && !errors.Is(err, actors.ErrExists) {
+	if err := d.start(ref, actors.OwnID); err != nil && !errors.Is(err, actors.ErrExists) {
 		return err
 	}
 	return nil
@@ -192,7 +192,7 @@ func (d *Dynamic) start(ref actors.Ref, args any) error {
 		p.left()
 		return ErrStopped
 	}
-	child, err := p.spawnNew(ref, args)
+	child, err := p.spawn(ref, args)
 	if err != nil {
 		p.left()
 		return err

@@ -69,7 +69,7 @@ func (s *state) serve(now time.Time, r request) {
 }
 
 func (s *state) perform(r request, k *kid, st step) {
-	s.op = &op{k, r.from, r.req}
+	s.op = &op{k: k, from: r.from, do: r.req}
 	s.plan = append(s.plan, st)
 }
 
@@ -103,10 +103,9 @@ func (s *state) idle(k *kid) error {
 	return nil
 }
 
-// fail answers a request whose child can't be started. One that was to be added isn't.
-func (o *op) fail(s *state, err error) {
-	s.op = nil
-	s.emit(answer{o.from, nil, err})
+// fail notes that the request's child can't be started. One that was to be added isn't.
+func (o *op) fail(err error) {
+	o.err = err
 	if _, added := o.do.(StartChildReq); added {
 		o.k.unwanted = true
 	}
@@ -119,8 +118,8 @@ func (s *state) finishOp() {
 		return
 	}
 	s.op = nil
-	if _, ok := o.do.(TerminateChildReq); ok {
-		s.emit(answer{o.from, nil, nil})
+	if _, ok := o.do.(TerminateChildReq); ok || o.err != nil {
+		s.emit(answer{o.from, nil, o.err})
 		return
 	}
 	ref := actors.Ref{}

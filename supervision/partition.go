@@ -1,7 +1,6 @@
 package supervision
 
 import (
-	"fmt"
 	"sync"
 	"sync/atomic"
 
@@ -17,10 +16,10 @@ type partition struct {
 	live      atomic.Int64 // children that run, or wait for a restart
 	restarted atomic.Int64
 	sup       atomic.Pointer[actors.Ref]
+	family    actors.Children
 
 	mu struct {
 		sync.Mutex
-		args  map[actors.Ref]any      // of children that may be started again without their actor
 		rests map[actors.Ref]*resting // children that wait for a restart
 	}
 }
@@ -28,6 +27,7 @@ type partition struct {
 // resting is a child that waits for its restart.
 type resting struct {
 	child *actors.Child // a crashed one; nil: it has ended, and has another actor then
+	args  any
 }
 
 // What a partition's actor hears of a child. childEnd is of one that has ended without a crash, and may be started again; lastGone says that the
@@ -39,21 +39,25 @@ type (
 	}
 	childEnd struct {
 		ref    actors.Ref
+		args   any
 		reason actors.Reason
 	}
 	lastGone struct{}
 )
 
+// Family has the runtime list the children.
+func (p *partition) Family() *actors.Children { return &p.family }
+
 // Exited implements actors.Owner.
 func (p *partition) Exited(c *actors.Child, reason actors.Reason) {
 	if reason.Ended() {
-		if !p.dyn.spec.restarts() || !p.tell(childEnd{c.Ref(), reason}) {
-			p.lost(c.Ref())
+		if !p.dyn.spec.restarts() || !p.tell(childEnd{c.Ref(), c.Args(), reason}) {
+			p.left()
 		}
 		return
 	}
 	if !p.tell(childCrash{c, reason}) && c.End(reason) { // or its supervisor was faster
-		p.lost(c.Ref())
+		p.left()
 	}
 }
 
@@ -66,37 +70,6 @@ func (p *partition) tell(msg any) bool {
 // spawn starts the actor of a child that is booked.
 func (p *partition) spawn(ref actors.Ref, args any) (*actors.Child, error) {
 	return p.dyn.sys.Spawn(p.dyn.spec.Child, ref, args, p)
-}
-
-// spawnNew starts the actor of a new child.
-func (p *partition) spawnNew(ref actors.Ref, args any) (*actors.Child, error) {
-	if !p.dyn.spec.restarts() {
-		return p.spawn(ref, args)
-	}
-	if !p.keep(ref, args) {
-		return nil, fmt.Errorf("%w: %v", actors.ErrExists, ref)
-	}
-	child, err := p.spawn(ref, args)
-	if err != nil {
-		p.mu.Lock()
-		delete(p.mu.args, ref)
-		p.mu.Unlock()
-	}
-	return child, err
-}
-
-// keep keeps what a child is started with, unless there is one of that name.
-func (p *partition) keep(ref actors.Ref, args any) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if _, there := p.mu.args[ref]; there {
-		return false
-	}
-	if p.mu.args == nil {
-		p.mu.args = map[actors.Ref]any{}
-	}
-	p.mu.args[ref] = args
-	return true
 }
 
 // enter books a child that is to be started, if there is room.
@@ -117,23 +90,6 @@ func (p *partition) left() {
 	if p.live.Add(-1) == 0 && !p.open.Load() {
 		p.tell(lastGone{})
 	}
-}
-
-// lost books the end of a child that isn't started again.
-func (p *partition) lost(ref actors.Ref) {
-	if p.dyn.spec.restarts() {
-		p.mu.Lock()
-		delete(p.mu.args, ref)
-		p.mu.Unlock()
-	}
-	p.left()
-}
-
-// argsOf is what a child has been started with.
-func (p *partition) argsOf(ref actors.Ref) any {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.mu.args[ref]
 }
 
 // rest notes that a child waits for its restart; wake that it does no more, and who it is.
@@ -167,24 +123,17 @@ func (p *partition) bury() {
 	rests := p.mu.rests
 	p.mu.rests = nil
 	p.mu.Unlock()
-	for ref, r := range rests {
+	for _, r := range rests {
 		if r.child == nil {
-			p.lost(ref)
+			p.left()
 		}
 	}
 }
 
-// children calls f for each child that has an actor.
-func (p *partition) children(f func(*actors.Child)) { p.dyn.sys.Children(p, f) }
-
 // find returns the child of a name, nil if there is none.
-func (p *partition) find(ref actors.Ref) (found *actors.Child) {
-	p.children(func(c *actors.Child) {
-		if c.Ref() == ref {
-			found = c
-		}
-	})
-	return found
+func (p *partition) find(ref actors.Ref) *actors.Child {
+	c, _ := p.dyn.sys.ChildOf(p, ref)
+	return c
 }
 
 // each calls f for each child until it returns false, which it returns then.
@@ -200,18 +149,19 @@ func (p *partition) each(f func(ChildInfo) bool) bool {
 	}
 	p.mu.Unlock()
 	more := true
-	tell := func(ref actors.Ref) {
-		if !more {
-			return
-		}
+	tell := func(ref actors.Ref) bool {
 		info := ChildInfo{ID: ref.ID, Ref: ref, State: Running, Up: true, Restart: p.dyn.spec.Restart, Shutdown: ShutdownTime(p.dyn.spec.Shutdown)}
 		if rests[ref] {
 			info.State, info.Up = Restarting, false
 		}
 		more = f(info)
+		return more
 	}
-	p.children(func(c *actors.Child) { tell(c.Ref()) })
+	p.family.Each(func(c *actors.Child) bool { return tell(c.Ref()) })
 	for _, ref := range bare {
+		if !more {
+			break
+		}
 		tell(ref)
 	}
 	return more

@@ -12,12 +12,21 @@ func refField(r actors.Ref) zap.Field { return zap.Stringer(telemetry.KeyActor, 
 // words of the log.
 const (
 	sayCrashed    = "a child crashed"
+	sayEnded      = "a permanent child has ended and is started again"
 	sayStartError = "a child can't be started"
 	sayLeft       = "a child did not stop in time and is left behind"
 	sayLeftMany   = "children did not stop in time and are left behind"
 	sayShutdown   = "a child crashed while it stopped"
 	sayTooMany    = "too many restarts; the supervisor ends"
 )
+
+// lastField is the kind of the last message of an actor that has crashed, where it is known: never what it holds.
+func lastField(sys *actors.System, ref actors.Ref) zap.Field {
+	if f, err := sys.Facts(ref); err == nil && f.Last != "" {
+		return zap.String(telemetry.KeyMessage, f.Last)
+	}
+	return zap.Skip()
+}
 
 // write writes a report to the log.
 func (s *supervisor) write(ctx *actors.Context, r report) {
@@ -27,16 +36,17 @@ func (s *supervisor) write(ctx *actors.Context, r report) {
 	}
 	switch r.what {
 	case childCrashed, startError:
-		if r.reason.IsNormal() && r.what == childCrashed {
-			return // it is started again, but nothing is wrong
-		}
-		fields = append(fields, zap.Stringer(telemetry.KeyReason, r.reason), zap.Int(telemetry.KeyRestarts, r.restarts), zap.Bool(telemetry.KeyRestart, r.again))
+		fields = append(fields, zap.Stringer(telemetry.KeyReason, r.reason), zap.Int(telemetry.KeyRestarts, r.restarts), zap.Bool(telemetry.KeyRestart, r.again),
+			lastField(ctx.System(), s.st.refOf(r.k)))
 		if r.delay > 0 {
 			fields = append(fields, zap.Duration(telemetry.KeyPause, r.delay))
 		}
-		if r.what == startError {
+		switch {
+		case r.what == startError:
 			log.Error(sayStartError, fields...)
-		} else {
+		case r.reason.IsNormal():
+			log.Warn(sayEnded, fields...)
+		default:
 			log.Error(sayCrashed, fields...)
 		}
 	case leftBehind:

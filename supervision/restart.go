@@ -128,7 +128,7 @@ func (s *state) startFailed(now time.Time, k *kid, reason actors.Reason) {
 	case ignored, s.op != nil && s.op.k == k:
 		s.plan[0].do = stop // of what its Init has left
 		if s.op != nil && !ignored {
-			s.op.fail(s, failed)
+			s.op.fail(failed)
 		}
 		s.busy = false
 	case !s.up:

@@ -89,6 +89,7 @@ type op struct {
 	k    *kid
 	from actors.From
 	do   any
+	err  error // the child can't be started
 }
 
 // Events that wait for the plan's end.
@@ -199,7 +200,7 @@ func (s *state) cleared(now time.Time, l *link) {
 func (s *state) overdue(now time.Time, l *link) {
 	if k := s.find(l); k != nil && k.phase == stopping {
 		s.report(report{what: leftBehind, k: k})
-		s.emit(kill{l, true})
+		s.emit(kill{l, k.spec.Type == Worker}) // a supervisor leaves nothing behind but what is below it
 		s.clear(k)
 	}
 	s.proceed(now)
