@@ -10,10 +10,10 @@ import (
 
 // portable is the transport that runs wherever Go does: one goroutine per connection, parked in a read into a few bytes of
 // the connection itself. Only while bytes are at hand does it borrow a buffer from a pool.
-type portable struct{}
+type portable struct{ guard func(run func()) }
 
 // Portable returns the transport with one parked goroutine per connection.
-func Portable() Transport { return portable{} }
+func Portable() Transport { return portable{unguarded} }
 
 // headLen is how many bytes the parked read takes: enough for the smallest stanzas, little enough to keep per connection.
 const headLen = 64
@@ -33,14 +33,14 @@ type portableConn struct {
 
 // Start implements Transport. The reading goroutine is a fresh one: the handshake has grown the caller's stack, and that
 // would stay for the connection's life.
-func (portable) Start(conn *secureConn, open func(Conn) (Handler, error)) error {
+func (p portable) Start(conn *secureConn, open func(Conn) (Handler, error)) error {
 	c := &portableConn{tls: conn.Conn, sock: conn.sock, resumed: make(chan struct{}, 1)}
 	conn.sock.nonblocking(func() { c.handler.Writable() }, c.Resume)
 	var err error
 	if c.handler, err = open(c); err != nil {
 		return err
 	}
-	go c.run()
+	go p.guard(c.run)
 	return nil
 }
 

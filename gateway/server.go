@@ -43,8 +43,10 @@ type Config struct {
 	// authentication, for which the session has less patience, and tells the client; StanzaTime to complete a stanza it has
 	// begun.
 	HandshakeTime, LoginTime, StanzaTime time.Duration
-	Logger                               *zap.Logger
-	Counters                             *Counters
+	// Guard, if set, runs what each goroutine of the gateway does, so that a panic can be noted before it ends the process.
+	Guard    func(run func())
+	Logger   *zap.Logger
+	Counters *Counters
 }
 
 // Defaults of Config.
@@ -104,8 +106,11 @@ func New(cfg Config) *Server {
 	setDefault(&cfg.HandshakeTime, DefaultHandshakeTime)
 	setDefault(&cfg.LoginTime, DefaultLoginTime)
 	setDefault(&cfg.StanzaTime, DefaultStanzaTime)
+	if cfg.Guard == nil {
+		cfg.Guard = unguarded
+	}
 	if cfg.Transport == nil {
-		cfg.Transport = Portable()
+		cfg.Transport = portable{cfg.Guard}
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = zap.NewNop()
@@ -128,6 +133,8 @@ func New(cfg Config) *Server {
 	s.direct.NextProtos = []string{"xmpp-client"}
 	return s
 }
+
+func unguarded(run func()) { run() }
 
 func setDefault[T int | time.Duration](v *T, d T) {
 	if *v == 0 {
@@ -156,7 +163,7 @@ func (s *Server) Start() error {
 		s.mu.listeners = append(s.mu.listeners, ln)
 		s.mu.Unlock()
 		s.wg.Add(1)
-		go s.accept(ln, l.direct)
+		go s.cfg.Guard(func() { s.accept(ln, l.direct) })
 	}
 	return nil
 }
@@ -237,7 +244,7 @@ func (s *Server) accept(ln net.Listener, direct bool) {
 			pause = 5 * time.Millisecond
 			s.count.Accepted.Add(1)
 			s.wg.Add(1)
-			go s.welcome(conn, direct)
+			go s.cfg.Guard(func() { s.welcome(conn, direct) })
 		case errors.Is(err, net.ErrClosed):
 			return
 		default:

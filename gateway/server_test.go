@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -164,6 +165,18 @@ func TestDirectTLS(t *testing.T) {
 	}
 	c.Close()
 	r.want("closed(0)")
+}
+
+// TestGuard: whoever wants to know of panics sees every goroutine: two that accept, one for the handshake, one that reads.
+func TestGuard(t *testing.T) {
+	var guarded atomic.Int64
+	r := newRig(t, func(c *Config) {
+		c.Guard = func(run func()) { guarded.Add(1); run() }
+	})
+	r.login()
+	if n := guarded.Load(); n != 4 {
+		t.Errorf("%d goroutines are guarded", n)
+	}
 }
 
 func TestRestartReadsANewHeader(t *testing.T) {

@@ -23,6 +23,7 @@ func (n *Node) newGateway(sessions *supervision.Dynamic) *gateway.Server {
 		Rate:     gateway.RateLimit{Stanzas: float64(l.Stanzas), Bytes: float64(l.Bytes)},
 		Logger:   n.log,
 		Counters: &n.connections,
+		Guard:    n.dumps.Guard,
 	})
 	n.gateway.Store(s)
 	return s
