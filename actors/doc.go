@@ -1,5 +1,6 @@
 // Package actors is what an actor is: a behaviour with a queue of its own, addressed by a Ref, run by one worker at a time.
-// It has the words and the meaning of Erlang's gen_server where they apply: cast, call, info, monitor, Down, exit reasons.
+// It has the words and the meaning of Erlang's gen_server where they apply: cast, call, info, monitor, Down, link, exit signals and
+// reasons, names.
 //
 // Guarantees:
 //   - Messages of one sender to one Ref are handled in the order in which they were cast, while the actor lives; a restart
@@ -11,7 +12,7 @@
 //     answered NoProc.
 //   - A handler that runs for long doesn't stop the others: its worker is replaced until it returns.
 //
-// It runs on protoactor-go's actor core with a queue and a worker pool of its own (docs/design). A behaviour is two methods:
+// Every actor is a process of protoactor-go, with a queue and a worker pool of its own (docs/design/0001). A behaviour is two methods:
 //
 //	type counter struct{ n int }
 //
