@@ -33,6 +33,12 @@ type BatchEnder interface {
 	EndBatch(ctx *Context) error
 }
 
+// Hibernator is the ability to give back memory: Hibernate is called when nothing came for the kind's HibernateAfter. What it drops it
+// makes again when it needs it: no call announces the next message.
+type Hibernator interface {
+	Hibernate(ctx *Context)
+}
+
 // Passivator is the ability to stay: asked when nothing came for the kind's IdleTimeout.
 type Passivator interface {
 	MayPassivate(ctx *Context) bool
@@ -150,6 +156,9 @@ type Spec struct {
 	BatchLen int
 	// IdleTimeout is after how long without a message an actor is passivated; 0 is never.
 	IdleTimeout time.Duration
+	// HibernateAfter is after how long without a message an actor gives back what it can do without; 0 is never. It should be
+	// shorter than IdleTimeout.
+	HibernateAfter time.Duration
 	// Blocking says that handlers may wait for the outside world: they get a goroutine of their own while they have messages.
 	Blocking bool
 }

@@ -74,7 +74,7 @@ func (p *process) facts() Facts {
 // tells reports whether a control message says something of what an actor does.
 func tells(msg any) bool {
 	switch msg.(type) {
-	case passivateMsg, endedMsg, linkMsg, unlinkMsg, *inspectMsg, *callExpiry:
+	case idleMsg, endedMsg, linkMsg, unlinkMsg, *inspectMsg, *callExpiry:
 		return false
 	}
 	return true

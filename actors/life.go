@@ -1,8 +1,6 @@
 package actors
 
 import (
-	"time"
-
 	"github.com/jackdaw-im/jackdaw/telemetry"
 )
 
@@ -31,7 +29,8 @@ func (p *process) init() error {
 	p.beh = p.kind.spec.New()
 	p.up = true
 	p.touch()
-	p.passivateAfter(p.kind.spec.IdleTimeout)
+	p.idling &^= hibernated
+	p.idleAfter(p.kind.idleAfter)
 	args := p.args
 	if args == OwnID {
 		args = p.id
@@ -191,52 +190,4 @@ func (p *process) gone(reason Reason, rest []any) {
 	}
 	p.q.mu.Lock()
 	p.wakeLocked(true, nil) // what it had under way is forgotten on its own turn
-}
-
-// passivateAfter sets the one timer of passivation; 0 is never.
-func (p *process) passivateAfter(d time.Duration) {
-	if d > 0 && !p.timed {
-		p.timed = true
-		p.sys().wheel.add(d, p, passivateMsg{})
-	}
-}
-
-// passivate ends an idle actor, unless something came meanwhile or it wants to stay.
-func (p *process) passivate() {
-	idleFor := p.sys().sinceTick(p.q.touched)
-	limit := p.kind.spec.IdleTimeout
-	stay := idleFor < limit
-	if !stay {
-		if v, ok := p.beh.(Passivator); ok && !v.MayPassivate(p.context()) {
-			p.touch()
-			stay, idleFor = true, 0
-		}
-	}
-	if stay {
-		p.passivateAfter(limit - idleFor)
-		return
-	}
-	// What comes from now on waits in the queue, and either finds a new life here or, after the end, another actor.
-	p.enter(suspended)
-	p.up = false
-	if t, ok := p.beh.(Terminator); ok {
-		p.terminate(t, Normal)
-	}
-	p.breakLinks(Normal)
-	p.forget()
-	p.q.mu.Lock()
-	if p.q.phase == ended { // its owner has lost patience
-		p.q.mu.Unlock()
-		return
-	}
-	if p.q.length() > 0 || p.q.ctl != nil {
-		p.q.phase = starting
-		p.q.mu.Unlock()
-		p.control(initMsg{}, nil)
-		return
-	}
-	p.q.phase = ended
-	p.q.mu.Unlock()
-	p.gone(Normal, nil)
-	p.owner.Exited(&Child{p}, Normal)
 }

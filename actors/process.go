@@ -31,12 +31,12 @@ func (c *Child) End(reason Reason) bool { return c.p.end(reason) }
 
 // Control messages of the runtime itself.
 type (
-	initMsg      struct{}
-	restartMsg   struct{}
-	stopMsg      struct{ reason Reason }
-	passivateMsg struct{}
-	endBatch     struct{}
-	endedMsg     struct{} // the last an actor gets: what it had under way is forgotten
+	initMsg    struct{}
+	restartMsg struct{}
+	stopMsg    struct{ reason Reason }
+	idleMsg    struct{}
+	endBatch   struct{}
+	endedMsg   struct{} // the last an actor gets: what it had under way is forgotten
 )
 
 // process is one actor. There may be millions: an idle one is this struct, its behaviour, its id and a place in the registry.
@@ -61,9 +61,17 @@ type process struct {
 type flags struct {
 	pinned  bool // its Ref names this node
 	up      bool // Init has begun and no crash or end has come since
-	timed   bool // a passivateMsg is on its way
+	idling  idling
 	cleared bool // it has ended, and what it had under way is forgotten
 }
+
+// idling is what an actor without messages has come to.
+type idling uint8
+
+const (
+	timed      idling = 1 << iota // an idleMsg is on its way
+	hibernated                    // nothing came since Hibernate
+)
 
 // extras are the parts of an actor that most have none of.
 type extras struct {

@@ -77,6 +77,13 @@ func (m *smallMap[K, V]) remove(k K) {
 	}
 }
 
+// shrink gives back the room of entries that are gone.
+func (m *smallMap[K, V]) shrink() {
+	if m.many == nil && cap(m.few) > len(m.few) {
+		m.few = append([]pair[K, V](nil), m.few...)
+	}
+}
+
 // keys returns all keys, in no order.
 func (m *smallMap[K, V]) keys() []K {
 	var all []K

@@ -78,8 +78,10 @@ type kind struct {
 	queueLen int
 	batchLen int
 	batches  bool // the behaviour has EndBatch
-	run      func(*process, *worker)
-	counter  *kindCounter
+	// idleAfter is when an actor that nothing comes to is looked at first; 0 is never.
+	idleAfter time.Duration
+	run       func(*process, *worker)
+	counter   *kindCounter
 }
 
 // OwnID as args of Spawn stands for the ID of the actor's Ref, which is there already.
@@ -337,6 +339,10 @@ func (s *System) newKind(spec Spec) *kind {
 	if k.batchLen == 0 {
 		k.batchLen = DefaultBatchLen
 	}
+	k.idleAfter = spec.IdleTimeout
+	if d := spec.HibernateAfter; d > 0 && (k.idleAfter == 0 || d < k.idleAfter) {
+		k.idleAfter = d
+	}
 	_, k.batches = spec.New().(BatchEnder)
 	if spec.Blocking {
 		k.run = s.runAlone
@@ -398,7 +404,7 @@ func (s *System) deadLetter(to Ref, msg any) {
 	case *inspectMsg:
 		m.fail()
 		return
-	case endBatch, initMsg, restartMsg, stopMsg, passivateMsg, endedMsg, unlinkMsg, exitSignal, Down, timerMsg, *callExpiry, *callReply:
+	case endBatch, initMsg, restartMsg, stopMsg, idleMsg, endedMsg, unlinkMsg, exitSignal, Down, timerMsg, *callExpiry, *callReply:
 		return // the runtime's own
 	}
 	s.stats.deadLetter(to.Kind)

@@ -139,9 +139,9 @@ func (p *process) dispatch(msg any) {
 		p.restart()
 	case stopMsg:
 		p.exit(m.reason)
-	case passivateMsg:
-		p.timed = false
-		p.passivate()
+	case idleMsg:
+		p.idling &^= timed
+		p.idle()
 	case endedMsg:
 		p.forget() // what a killed one had under way; for the others nothing is left
 	default:
@@ -165,10 +165,10 @@ func (p *process) waits(msg any) bool {
 		}
 		p.sys().signal(m.from, exitSignal{from: p.ref(), reason: NoProc, link: true})
 		return true
-	case passivateMsg:
-		p.timed = false
+	case idleMsg:
+		p.idling &^= timed
 		if p.up {
-			p.passivateAfter(p.kind.spec.IdleTimeout)
+			p.idleAfter(p.kind.idleAfter)
 		}
 		return true
 	case endBatch, *callExpiry:
@@ -190,7 +190,14 @@ func (p *process) waits(msg any) bool {
 	return true
 }
 
-func (p *process) touch() { p.q.touched = p.kind.sys.clock.Load() }
+// touch notes that the actor isn't idle.
+func (p *process) touch() {
+	p.q.touched = p.kind.sys.clock.Load()
+	if p.idling&hibernated != 0 {
+		p.idling &^= hibernated
+		p.idleAfter(p.kind.idleAfter)
+	}
+}
 
 // worker is what runs the actor's turn, nil if it has a goroutine of its own or no turn at all.
 func (p *process) worker() *worker {
