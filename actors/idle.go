@@ -2,11 +2,15 @@ package actors
 
 import "time"
 
-// idleAfter sets the one timer that looks whether the actor is idle; 0 is never.
+// idleAfter sets the timer that looks whether the actor is idle; 0 is never.
 func (p *process) idleAfter(d time.Duration) {
-	if d > 0 && p.idling&timed == 0 {
-		p.idling |= timed
-		p.sys().wheel.add(d, p, idleMsg{})
+	set := timed
+	if p.idling&hibernated != 0 {
+		set = timedLong // what wakes it wants to be looked at sooner
+	}
+	if d > 0 && p.idling&set == 0 {
+		p.idling |= set
+		p.sys().wheel.add(d, p, idleMsg{set})
 	}
 }
 

@@ -34,7 +34,7 @@ type (
 	initMsg    struct{}
 	restartMsg struct{}
 	stopMsg    struct{ reason Reason }
-	idleMsg    struct{}
+	idleMsg      struct{ set idling }
 	endBatch   struct{}
 	endedMsg   struct{} // the last an actor gets: what it had under way is forgotten
 )
@@ -70,6 +70,7 @@ type idling uint8
 
 const (
 	timed      idling = 1 << iota // an idleMsg is on its way
+	timedLong                     // and one that was set while it hibernated
 	hibernated                    // nothing came since Hibernate
 )
 

@@ -140,7 +140,7 @@ func (p *process) dispatch(msg any) {
 	case stopMsg:
 		p.exit(m.reason)
 	case idleMsg:
-		p.idling &^= timed
+		p.idling &^= m.set
 		p.idle()
 	case endedMsg:
 		p.forget() // what a killed one had under way; for the others nothing is left
@@ -166,7 +166,7 @@ func (p *process) waits(msg any) bool {
 		p.sys().signal(m.from, exitSignal{from: p.ref(), reason: NoProc, link: true})
 		return true
 	case idleMsg:
-		p.idling &^= timed
+		p.idling &^= m.set
 		if p.up {
 			p.idleAfter(p.kind.idleAfter)
 		}
