@@ -34,7 +34,7 @@ type (
 	initMsg    struct{}
 	restartMsg struct{}
 	stopMsg    struct{ reason Reason }
-	idleMsg      struct{ set idling }
+	idleMsg    struct{ set idling }
 	endBatch   struct{}
 	endedMsg   struct{} // the last an actor gets: what it had under way is forgotten
 )
