@@ -88,5 +88,8 @@ func (w *window) forget(now time.Time, period time.Duration) []time.Time {
 	for i < len(w.times) && now.Sub(w.times[i]) >= period {
 		i++
 	}
+	if i == 0 {
+		return w.times
+	}
 	return append(w.times[:0], w.times[i:]...)
 }

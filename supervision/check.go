@@ -64,6 +64,24 @@ func (s *SupervisorSpec) check() error {
 	return CheckChildSpecs(s.AutoShutdown, s.Children...)
 }
 
+// check reports what is wrong with a dynamic supervisor's spec.
+func (s *DynamicSpec) check() error {
+	switch {
+	case s.Child.Kind == "" || s.Child.New == nil:
+		return fmt.Errorf("%w: the children of %q have no kind or no behaviour", ErrBadSpec, s.ID)
+	case s.Restart > Temporary:
+		return fmt.Errorf("%w: the children of %q have restart type %v", ErrBadSpec, s.ID, s.Restart)
+	case s.Shutdown < 0 && s.Shutdown != Brutal:
+		return fmt.Errorf("%w: the children of %q have a shutdown of %v", ErrBadSpec, s.ID, s.Shutdown)
+	case s.Period < 0 || s.MaxChildren < 0:
+		return fmt.Errorf("%w: %q has a period of %v, and at most %d children", ErrBadSpec, s.ID, s.Period, s.MaxChildren)
+	}
+	if err := s.Backoff.check(); err != nil {
+		return fmt.Errorf("%w: %q: %w", ErrBadSpec, s.ID, err)
+	}
+	return nil
+}
+
 // check reports what is wrong with a delay.
 func (b *Backoff) check() error {
 	if b.Min < 0 || b.Max < 0 || b.Max > 0 && b.Max < b.Min || b.Jitter < 0 || b.Jitter > 1 || b.Reset < 0 || b.Min > maxDelay {

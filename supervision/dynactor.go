@@ -25,7 +25,10 @@ type (
 		ref  actors.Ref
 		told *told
 	}
-	childDue     struct{ ref actors.Ref }
+	childDue struct {
+		ref  actors.Ref
+		rest *resting
+	}
 	terminateReq struct{ ref actors.Ref }
 )
 
@@ -50,8 +53,11 @@ type dynamic struct {
 // Init implements actors.Behaviour. Signals of others than its supervisor don't end it. Children of an earlier life, which ended by a fault, don't survive it.
 func (d *dynamic) Init(ctx *actors.Context, args any) error {
 	a := args.(*dynArgs)
-	ctx.TrapExit(true)
 	d.part, d.tree = a.part, a.tree
+	if err := d.part.dyn.spec.check(); err != nil {
+		return err
+	}
+	ctx.TrapExit(true)
 	d.told, d.struck = map[actors.Ref]*told{}, map[actors.Ref]*strikes{}
 	self := ctx.Self()
 	d.part.sup.Store(&self)
@@ -79,8 +85,8 @@ func (d *dynamic) Handle(ctx *actors.Context, msg any) error {
 	case childEnd:
 		d.ended(ctx, m)
 	case childDue:
-		if r := d.part.wake(m.ref); r != nil {
-			d.restart(ctx, m.ref, r)
+		if d.part.wake(m.ref, m.rest) != nil {
+			d.restart(ctx, m.ref, m.rest)
 		}
 	case childOverdue:
 		if d.told[m.ref] == m.told {
@@ -171,7 +177,7 @@ func (d *dynamic) decide(ctx *actors.Context, ref actors.Ref, reason actors.Reas
 	case !again:
 	case delay > 0:
 		d.part.rest(ref, r)
-		ctx.SendAfter(delay, childDue{ref})
+		ctx.SendAfter(delay, childDue{ref, r})
 	default:
 		d.restart(ctx, ref, r)
 	}
@@ -224,7 +230,7 @@ func (d *dynamic) restart(ctx *actors.Context, ref actors.Ref, r *resting) {
 
 // terminate tells a child to end, for good.
 func (d *dynamic) terminate(ctx *actors.Context, from actors.From, ref actors.Ref) (any, error) {
-	if r := d.part.wake(ref); r != nil { // it has ended, and now it stays so
+	if r := d.part.wake(ref, nil); r != nil { // it has ended, and now it stays so
 		if r.child == nil || r.child.End(actors.Shutdown) {
 			d.part.left()
 		}

@@ -86,6 +86,7 @@ func TestPoisonUnderLoad(t *testing.T) {
 		near.wants(t, 1, senders*each)
 		far.wants(t, 1, senders*each)
 		_ = r.sys.Cast(actors.Ref{Kind: "poison", ID: "poison"}, "one more")
+		synctest.Wait() // while its supervisor is started again, near isn't there
 		load(0)
 		poison.wants(t, 2+intensity, 0)
 		near.wants(t, 2, 2*senders*each)

@@ -92,7 +92,7 @@ func (p *partition) left() {
 	}
 }
 
-// rest notes that a child waits for its restart; wake that it does no more, and who it is.
+// rest notes that a child waits for its restart.
 func (p *partition) rest(ref actors.Ref, r *resting) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -102,10 +102,14 @@ func (p *partition) rest(ref actors.Ref, r *resting) {
 	p.mu.rests[ref] = r
 }
 
-func (p *partition) wake(ref actors.Ref) *resting {
+// wake notes that a child waits no more, and returns it; nil: none does, or not for this restart.
+func (p *partition) wake(ref actors.Ref, which *resting) *resting {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	r := p.mu.rests[ref]
+	if which != nil && which != r {
+		return nil
+	}
 	delete(p.mu.rests, ref)
 	return r
 }
