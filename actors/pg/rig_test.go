@@ -96,7 +96,7 @@ func run(t *testing.T, f func(r *rig)) {
 		r.scope = New(r.sys, "scope")
 		scope := Spec(r.scope)
 		scope.Spec.New = func() actors.Behaviour { return &mortal{r: r} }
-		r.members = supervision.NewDynamic(r.sys, supervision.DynamicSpec{ID: "members", Partitions: 1, Restart: supervision.Permanent,
+		r.members = supervision.NewDynamic(r.sys, supervision.DynamicSpec{ID: "members", Partitions: 1, Restart: supervision.Transient,
 			Child: actors.Spec{Kind: "member", QueueLen: 4, New: func() actors.Behaviour { return new(body) }}})
 		var err error
 		r.root, err = supervision.StartRoot(r.sys, supervision.SupervisorSpec{ID: "root", Children: []supervision.ChildSpec{scope, r.members.Child()}})
