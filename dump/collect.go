@@ -23,7 +23,7 @@ const (
 	stateTime = 100 * time.Millisecond
 	// treeTime and actorsTime are for whole sections.
 	treeTime   = 3 * time.Second
-	actorsTime = 2 * time.Second
+	actorsTime = 3 * time.Second
 	// grace is for what was collected until its time was over.
 	grace = 500 * time.Millisecond
 )
@@ -94,10 +94,7 @@ func (c *collector) write(ctx context.Context, w io.Writer, sections []section) 
 func (c *collector) cheap() []section {
 	return []section{
 		{sectionMemory, time.Second, func(context.Context) (any, error) { return CurrentUsage(), nil }},
-		{sectionActors, actorsTime, func(ctx context.Context) (any, error) {
-			recent := c.source.Recent()
-			return tops(ctx, c.source, lately(recent), recent)
-		}},
+		{sectionActors, actorsTime, func(context.Context) (any, error) { return lately(c.source), nil }},
 		{sectionTree, treeTime, func(ctx context.Context) (any, error) { return treeOf(ctx, c.source) }},
 	}
 }
@@ -107,10 +104,7 @@ func (c *collector) all() []section {
 	return []section{
 		{sectionMemory, time.Second, func(context.Context) (any, error) { return CurrentUsage(), nil }},
 		{sectionKinds, time.Second, func(context.Context) (any, error) { return kindsOf(c.source.Snapshot()), nil }},
-		{sectionActors, actorsTime, func(ctx context.Context) (any, error) {
-			recent := c.source.Recent()
-			return tops(ctx, c.source, append(c.source.Busiest(), lately(recent)...), recent)
-		}},
+		{sectionActors, actorsTime, func(ctx context.Context) (any, error) { return everybody(ctx, c.source) }},
 		{sectionTree, treeTime, func(ctx context.Context) (any, error) { return treeOf(ctx, c.source) }},
 		{sectionStates, 3 * time.Second, c.states},
 		{sectionMetrics, 2 * time.Second, func(context.Context) (any, error) { return c.source.Metrics() }},

@@ -1,11 +1,9 @@
 package dump
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 
 	"github.com/jackdaw-im/jackdaw/actors"
 	"github.com/jackdaw-im/jackdaw/supervision"
@@ -35,74 +33,6 @@ func below(ctx context.Context, s Source, sup *Child, ref actors.Ref) {
 			below(ctx, s, &sup.Children[i], info.Ref)
 		}
 	}
-}
-
-// lately are candidates as well: those that ran a moment ago. Asking for them takes nothing away from others who ask.
-func lately(recent []actors.Handled) []actors.Load {
-	loads := make([]actors.Load, len(recent))
-	for i, r := range recent {
-		loads[i].Ref = r.Ref
-	}
-	return loads
-}
-
-// newest are the last n of each worker.
-func newest(recent []actors.Handled, n int) []actors.Handled {
-	of := map[int]int{}
-	for _, r := range recent {
-		of[r.Worker]++
-	}
-	return slices.DeleteFunc(slices.Clone(recent), func(r actors.Handled) bool {
-		of[r.Worker]--
-		return of[r.Worker] >= n
-	})
-}
-
-// tops makes the lists of actors out of the candidates, of which the first about an actor counts.
-func tops(ctx context.Context, s Source, candidates []actors.Load, recent []actors.Handled) (*Actors, error) {
-	var all []Actor
-	seen := map[actors.Ref]bool{}
-	for _, l := range candidates {
-		if ctx.Err() != nil {
-			break // what there is has to do
-		}
-		if seen[l.Ref] {
-			continue
-		}
-		seen[l.Ref] = true
-		f, err := s.Facts(l.Ref)
-		if err != nil {
-			continue // it has ended meanwhile
-		}
-		all = append(all, Actor{
-			Ref: l.Ref.String(), Phase: f.Phase, Queue: f.Queue, Control: f.Control, Oldest: Duration(f.Oldest), Waiting: f.Waiting,
-			Running: f.Running, For: Duration(f.For), Last: f.Last, Handled: l.Handled, Restarts: max(l.Restarts, int64(f.Restarts)),
-		})
-	}
-	a := &Actors{
-		Longest:   first(all, func(a Actor) int64 { return int64(a.Queue) }),
-		Oldest:    first(all, func(a Actor) int64 { return int64(a.Oldest) }),
-		Busiest:   first(all, func(a Actor) int64 { return a.Handled }),
-		Restarted: first(all, func(a Actor) int64 { return a.Restarts }),
-		Running: first(all, func(a Actor) int64 {
-			if a.Running == "" {
-				return 0
-			}
-			return int64(a.For) + 1
-		}),
-		Recent: []Handled{},
-	}
-	for _, r := range newest(recent, maxRecent) {
-		a.Recent = append(a.Recent, Handled{r.Worker, r.Ref.String(), r.Kind})
-	}
-	return a, ctx.Err()
-}
-
-// first returns the actors with the most of something, those with nothing left out.
-func first(all []Actor, of func(Actor) int64) []Actor {
-	list := slices.DeleteFunc(slices.Clone(all), func(a Actor) bool { return of(a) <= 0 })
-	slices.SortStableFunc(list, func(a, b Actor) int { return cmp.Or(cmp.Compare(of(b), of(a)), cmp.Compare(a.Ref, b.Ref)) })
-	return list[:min(len(list), maxRows)]
 }
 
 // states asks the actors that a reader is likely to ask about: those that stand in the tree, and the first of each list.

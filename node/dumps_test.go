@@ -10,6 +10,7 @@ import (
 	"github.com/jackdaw-im/jackdaw/actors/echo"
 	"github.com/jackdaw-im/jackdaw/client"
 	"github.com/jackdaw-im/jackdaw/dump"
+	"github.com/jackdaw-im/jackdaw/supervision"
 )
 
 // TestDump: of a node that works, every section is whole, and nothing of what its users write is in it.
@@ -53,6 +54,66 @@ func TestDump(t *testing.T) {
 	}
 	if got := n.dumpCounts(); got["request"] != 1 || len(got) != len(dump.Reasons) {
 		t.Errorf("counted %v", got)
+	}
+}
+
+// stuck is a behaviour that doesn't return.
+type stuck struct{ began, release chan struct{} }
+
+func (s *stuck) Init(*actors.Context, any) error { return nil }
+
+func (s *stuck) Handle(_ *actors.Context, msg any) error {
+	if _, ok := msg.(hold); ok {
+		close(s.began)
+		<-s.release
+	}
+	return nil
+}
+
+type hold struct{ secret string }
+
+// TestDumpOfASickNode: who doesn't return is named, with what it does and what waits for it, and nobody waits for its state.
+func TestDumpOfASickNode(t *testing.T) {
+	n := startNode(t, testConfig(t))
+	s := &stuck{began: make(chan struct{}), release: make(chan struct{})}
+	root, err := supervision.StartRoot(n.sys, supervision.SupervisorSpec{ID: "sick", Children: []supervision.ChildSpec{
+		supervision.Actor("patient", actors.Spec{Kind: "ward", New: func() actors.Behaviour { return s }}, nil),
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		close(s.release)
+		if err := root.Stop(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}()
+	patient := actors.Ref{Kind: "ward", ID: "patient"}
+	for i := range 40 { // more than the least that is noted
+		var msg any = "a body"
+		if i%10 == 0 {
+			msg = hold{"a body"}
+		}
+		if err := n.sys.Cast(patient, msg); err != nil {
+			t.Fatal(err)
+		}
+	}
+	<-s.began
+	var b, view bytes.Buffer
+	if err := n.Dumps().Send(t.Context(), &b, dump.Signal); err != nil {
+		t.Fatal(err)
+	}
+	text := b.String()
+	if err := dump.View(&view, &b, dump.Options{Sections: []string{"actors"}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"in a handler", "39     ", "ward/patient", "node.hold for ", "36 string, 3 node.hold"} {
+		if !strings.Contains(view.String(), want) {
+			t.Errorf("%q isn't in\n%s", want, view.String())
+		}
+	}
+	if !strings.Contains(text, "node.(*stuck).Handle") || strings.Contains(text, "a body") {
+		t.Error("the place is there, the body is not")
 	}
 }
 
