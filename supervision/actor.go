@@ -3,6 +3,7 @@ package supervision
 import (
 	"math/rand/v2"
 	"sync/atomic"
+	"time"
 
 	"github.com/jackdaw-im/jackdaw/actors"
 )
@@ -30,7 +31,7 @@ type (
 	pauseOver   struct{ wait *pause }
 	stopSelf    struct {
 		reason actors.Reason
-		haste  bool
+		by     time.Time // in haste: what is below has to have ended by then; zero: no haste
 	}
 )
 
@@ -74,7 +75,7 @@ func (s *supervisor) Handle(ctx *actors.Context, msg any) error {
 	case pauseOver:
 		s.st.over(now, m.wait)
 	case stopSelf:
-		s.st.stopSelf(now, m.reason, m.haste)
+		s.st.stopSelf(now, m.reason, m.by)
 	}
 	s.act(ctx)
 	return nil
@@ -122,9 +123,9 @@ func (s *supervisor) do(ctx *actors.Context, e effect) {
 		e.life.child.Restart()
 	case tell:
 		if e.life.kid.Load().spec.Type == Worker {
-			e.life.child.Stop(s.reason(e.haste))
+			e.life.child.Stop(told(e.by))
 		} else {
-			_ = ctx.Answer(e.life.child.Ref(), stopSelf{s.reason(e.haste), e.haste})
+			_ = ctx.Answer(e.life.child.Ref(), stopSelf{told(e.by), e.by})
 		}
 	case kill:
 		if e.life.child.End(actors.Killed) && e.abandoned {
@@ -151,11 +152,12 @@ func (s *supervisor) do(ctx *actors.Context, e effect) {
 	}
 }
 
-func (s *supervisor) reason(haste bool) actors.Reason {
-	if haste {
-		return actors.Killed
+// told is the reason that a child is told to end with.
+func told(by time.Time) actors.Reason {
+	if by.IsZero() {
+		return actors.Shutdown
 	}
-	return actors.Shutdown
+	return actors.Killed
 }
 
 // spawn starts the actor of a child.

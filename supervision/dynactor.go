@@ -23,7 +23,7 @@ type (
 	givenUp      struct{}
 	childOverdue struct {
 		ref  actors.Ref
-		told *told
+		told *leaving
 	}
 	childDue struct {
 		ref  actors.Ref
@@ -32,8 +32,8 @@ type (
 	terminateReq struct{ ref actors.Ref }
 )
 
-// told is a child that has been told to end.
-type told struct {
+// leaving is a child that has been told to end.
+type leaving struct {
 	child *actors.Child
 	from  []actors.From // who waits for that
 	watch actors.MonitorRef
@@ -46,7 +46,7 @@ type dynamic struct {
 	recent window // restarts
 	struck map[actors.Ref]*strikes
 	sweep  int // how many of these there have to be for a look at them
-	told   map[actors.Ref]*told
+	told   map[actors.Ref]*leaving
 	ending *actors.Reason
 }
 
@@ -58,17 +58,17 @@ func (d *dynamic) Init(ctx *actors.Context, args any) error {
 		return err
 	}
 	ctx.TrapExit(true)
-	d.told, d.struck = map[actors.Ref]*told{}, map[actors.Ref]*strikes{}
+	d.told, d.struck = map[actors.Ref]*leaving{}, map[actors.Ref]*strikes{}
 	self := ctx.Self()
 	d.part.sup.Store(&self)
 	d.part.bury()
 	if a.reap {
-		d.end(ctx, actors.Killed, true)
+		d.end(ctx, actors.Killed, ctx.Now().Add(Grace))
 		return nil
 	}
 	d.part.family.Each(func(c *actors.Child) bool {
 		if d.part.dyn.spec.restarts() {
-			d.told[c.Ref()] = &told{child: c}
+			d.told[c.Ref()] = &leaving{child: c}
 		}
 		c.Stop(actors.Killed)
 		return true
@@ -97,7 +97,7 @@ func (d *dynamic) Handle(ctx *actors.Context, msg any) error {
 			d.gone(ctx, m.Target, t, d.part.dyn.spec.restarts())
 		}
 	case stopSelf:
-		d.end(ctx, m.reason, m.haste)
+		d.end(ctx, m.reason, m.by)
 	case lastGone:
 		if d.ending != nil && d.part.live.Load() == 0 {
 			ctx.Stop(*d.ending)
@@ -214,7 +214,7 @@ func (d *dynamic) restart(ctx *actors.Context, ref actors.Ref, r *resting) {
 		if r.child == nil || r.child.End(actors.Shutdown) {
 			d.part.left()
 		}
-		d.end(ctx, actors.Shutdown, false)
+		d.end(ctx, actors.Shutdown, time.Time{})
 		return
 	}
 	d.part.restarted.Add(1)
@@ -245,7 +245,7 @@ func (d *dynamic) terminate(ctx *actors.Context, from actors.From, ref actors.Re
 	if child == nil {
 		return nil, ErrNotFound
 	}
-	t = &told{child: child, from: []actors.From{from}, watch: ctx.Monitor(ref)}
+	t = &leaving{child: child, from: []actors.From{from}, watch: ctx.Monitor(ref)}
 	d.told[ref] = t
 	delete(d.struck, ref)
 	switch shutdown := d.part.dyn.spec.Shutdown; shutdown {
@@ -261,7 +261,7 @@ func (d *dynamic) terminate(ctx *actors.Context, from actors.From, ref actors.Re
 }
 
 // kill ends a child from outside, and reports false if it has ended by itself, which will be heard of.
-func (d *dynamic) kill(ctx *actors.Context, ref actors.Ref, t *told) bool {
+func (d *dynamic) kill(ctx *actors.Context, ref actors.Ref, t *leaving) bool {
 	if !t.child.End(actors.Killed) {
 		return false
 	}
@@ -271,7 +271,7 @@ func (d *dynamic) kill(ctx *actors.Context, ref actors.Ref, t *told) bool {
 }
 
 // gone tells those who wait for the end of a child. What is still to be heard of it is no reason to start it again.
-func (d *dynamic) gone(ctx *actors.Context, ref actors.Ref, t *told, more bool) {
+func (d *dynamic) gone(ctx *actors.Context, ref actors.Ref, t *leaving, more bool) {
 	for _, from := range t.from {
 		ctx.Reply(from, nil, nil)
 	}
@@ -283,22 +283,21 @@ func (d *dynamic) gone(ctx *actors.Context, ref actors.Ref, t *told, more bool) 
 }
 
 // abandon leaves a child behind that did not stop in time.
-func (d *dynamic) abandon(ctx *actors.Context, ref actors.Ref, t *told) {
+func (d *dynamic) abandon(ctx *actors.Context, ref actors.Ref, t *leaving) {
 	if d.kill(ctx, ref, t) {
 		d.tree.abandoned.Add(1)
 		ctx.Log().Error(sayLeft, zap.String(telemetry.KeySupervisor, d.part.id), zap.String(telemetry.KeyChild, ref.ID), refField(ref))
 	}
 }
 
-// end stops all children at the same time and then the supervisor.
-func (d *dynamic) end(ctx *actors.Context, reason actors.Reason, haste bool) {
+// end stops all children at the same time and then the supervisor; in haste by a time that isn't zero.
+func (d *dynamic) end(ctx *actors.Context, reason actors.Reason, by time.Time) {
 	shutdown := d.part.dyn.spec.Shutdown
-	if haste {
-		shutdown = min(shutdown, Grace)
-		reason = actors.Killed
+	if !by.IsZero() {
+		shutdown = min(shutdown, max(by.Sub(ctx.Now()), 0))
 	}
 	if d.ending != nil {
-		if haste {
+		if !by.IsZero() {
 			ctx.SendAfter(shutdown, givenUp{})
 		}
 		return
@@ -317,12 +316,9 @@ func (d *dynamic) end(ctx *actors.Context, reason actors.Reason, haste bool) {
 	case shutdown != Infinity:
 		ctx.SendAfter(shutdown, givenUp{})
 	}
-	told := actors.Shutdown
-	if haste {
-		told = actors.Killed
-	}
+	why := told(by)
 	d.part.family.Each(func(c *actors.Child) bool {
-		c.Stop(told)
+		c.Stop(why)
 		return true
 	})
 }

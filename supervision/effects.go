@@ -14,10 +14,10 @@ type (
 	// spawn makes an actor; again makes a crashed one live again.
 	spawn struct{ life *link }
 	again struct{ life *link }
-	// tell tells an actor to stop; a supervisor in haste tells all its children at the same time.
+	// tell tells an actor to stop; by is for supervisors in haste.
 	tell struct {
-		life  *link
-		haste bool
+		life *link
+		by   time.Time
 	}
 	// kill ends an actor from outside; abandoned ones didn't stop in time.
 	kill struct {

@@ -7,3 +7,6 @@ func StopSelf(reason actors.Reason) any { return stopSelf{reason: reason} }
 
 // Fault is a message on which a partition of a dynamic supervisor crashes.
 func Fault() any { return childCrash{} }
+
+// SupervisorFault is a message on which a supervisor crashes.
+func SupervisorFault() any { return childExited{} }

@@ -29,7 +29,7 @@ func (s *state) decide(now time.Time, k *kid, reason actors.Reason) {
 		s.plan = append(s.plan, step{k: k, do: stop})
 	}
 	if k.spec.Significant && (s.spec.AutoShutdown == AnySignificant || s.spec.AutoShutdown == AllSignificant && !s.anySignificant(k)) {
-		s.end(now, actors.Shutdown, false)
+		s.end(now, actors.Shutdown, time.Time{})
 	}
 }
 
@@ -104,7 +104,7 @@ func (s *state) fire(now time.Time, w *pause) {
 	}
 	if s.recent.book(now, s.spec.Period) > max(s.spec.Intensity, 0) {
 		s.report(report{what: tooMany, k: w.k})
-		s.end(now, actors.Shutdown, false)
+		s.end(now, actors.Shutdown, time.Time{})
 		return
 	}
 	if w.k.wait == w {
@@ -132,7 +132,7 @@ func (s *state) startFailed(now time.Time, k *kid, reason actors.Reason) {
 		}
 		s.busy = false
 	case !s.up:
-		s.end(now, actors.Crashed(failed), false)
+		s.end(now, actors.Crashed(failed), time.Time{})
 	default: // the restart has failed: that was one, and is followed by the next
 		s.plan, s.busy = nil, false
 		s.restart(now, k, report{what: startError, k: k, reason: reason})

@@ -123,7 +123,7 @@ func newState(spec SupervisorSpec, random func() float64, left []*kid) *state {
 // reaping makes it one that only ends what is left.
 func (s *state) reaping(now time.Time) {
 	s.spec.Children, s.kids = nil, nil
-	s.end(now, actors.Killed, true)
+	s.end(now, actors.Killed, now.Add(Grace))
 }
 
 // find returns the child of a life, nil if the supervisor has no such any more.
@@ -207,8 +207,8 @@ func (s *state) overdue(now time.Time, l *link) {
 }
 
 // stopSelf is told that the supervisor shall end.
-func (s *state) stopSelf(now time.Time, reason actors.Reason, haste bool) {
-	s.end(now, reason, haste)
+func (s *state) stopSelf(now time.Time, reason actors.Reason, by time.Time) {
+	s.end(now, reason, by)
 	s.proceed(now)
 }
 
@@ -329,11 +329,12 @@ func (s *state) stopKid(now time.Time, k *kid) {
 // tell tells a child to stop, and sees to it that it does in time.
 func (s *state) tell(now time.Time, k *kid) {
 	d := k.spec.shutdown()
-	haste := !s.by.IsZero()
-	if haste {
-		if left := s.by.Sub(now); d != Brutal && left < d {
-			d = max(left, 0)
+	if !s.by.IsZero() && d != Brutal {
+		left := s.by.Sub(now)
+		if k.spec.Type != Worker {
+			left += Grace // it keeps the time, which its own children have
 		}
+		d = max(min(d, left), 0)
 	}
 	switch {
 	case d == Brutal:
@@ -344,7 +345,7 @@ func (s *state) tell(now time.Time, k *kid) {
 		s.emit(timer{d, k.life})
 	}
 	k.phase = stopping
-	s.emit(tell{k.life, haste})
+	s.emit(tell{k.life, s.by})
 }
 
 // clear lets go of a child that has ended: of a supervisor once nothing that it may have left below it runs.
@@ -371,29 +372,25 @@ func (s *state) remove(k *kid) {
 	s.kids = slices.DeleteFunc(s.kids, func(x *kid) bool { return x == k })
 }
 
-// end stops all children and then the supervisor itself; in haste it tells them all at the same time.
-func (s *state) end(now time.Time, reason actors.Reason, haste bool) {
-	if s.ends && (!haste || !s.by.IsZero()) {
+// end stops all children and then the supervisor itself. In haste, by a time that isn't zero, it tells them all at the same time.
+func (s *state) end(now time.Time, reason actors.Reason, by time.Time) {
+	if s.ends && (by.IsZero() || !s.by.IsZero()) {
 		return
 	}
 	if !s.ends {
 		s.about = reason
 	}
-	s.ends = true
+	s.ends, s.by = true, by
 	s.refuse()
 	s.plan, s.busy = nil, false
-	if haste {
-		s.by = now.Add(Grace)
-	}
 	all := append(slices.Clone(s.left), s.kids...)
 	for i := len(all) - 1; i >= 0; i-- {
 		k := all[i]
 		s.plan = append(s.plan, step{k: k, do: stop})
 		switch {
-		case haste && k.phase == stopping: // it has its own time, and no more than the haste
-			s.emit(timer{Grace, k.life})
-			s.emit(tell{k.life, true})
-		case haste || k.spec.Type == dynamicType: // partitions don't need each other
+		case !by.IsZero() && k.phase == stopping: // it has its own time, and no more than the haste
+			s.tell(now, k)
+		case !by.IsZero() || k.spec.Type == dynamicType: // partitions don't need each other
 			s.stopKid(now, k)
 		}
 	}
