@@ -11,9 +11,9 @@ import (
 )
 
 // Inspector looks into single actors of a running server, as sys does in OTP: on the actor's own turn, whatever waits in its queue. A
-// Ref may be a registered name, and one without a node finds this node's pinned actor too. No actor is woken by it. The refusals
-// are ErrNoActor, ErrBusy (the actor didn't come to it in time) and ErrInvalid (its kind can't). It may be used by any number of
-// goroutines. A server implements it, and [Client].
+// Ref may be a registered name, and one without a node finds this node's pinned actor too. No actor is woken by it, and each use is
+// logged. The refusals are ErrNoActor, ErrBusy (the actor didn't come to it in time) and ErrInvalid (its kind can't). It may be used by
+// any number of goroutines. A server implements it, and [Client].
 type Inspector interface {
 	// State returns what the actor's FormatStatus gives, as JSON.
 	State(ctx context.Context, ref actors.Ref) (doc []byte, err error)
@@ -40,6 +40,11 @@ type Overview interface {
 	Dump(ctx context.Context) (*adminpb.Dumped, error)
 	// DumpTo writes a crash dump to w.
 	DumpTo(ctx context.Context, w io.Writer) error
+}
+
+// Refuse is a refusal in other words: errors.Is finds it, and the text is all that is shown.
+func Refuse(refusal error, format string, args ...any) error {
+	return &wordedError{text: "admin: " + fmt.Sprintf(format, args...), refusal: refusal}
 }
 
 // MaxTrace bounds the messages of one Trace.

@@ -46,7 +46,7 @@ func (s *Socket) look(req *adminpb.Request) *adminpb.Response {
 	var err error
 	switch k := req.GetKind().(type) {
 	case *adminpb.Request_GetState:
-		err = s.sys("admin: sys state", k.GetState.GetRef(), func(ref actors.Ref) error {
+		err = s.sys(k.GetState.GetRef(), func(ref actors.Ref) error {
 			doc, err := in.State(ctx, ref)
 			if err == nil && len(doc) > maxDoc {
 				err = fmt.Errorf("%w: the state has %d bytes, and %d are the most that travel", ErrInvalid, len(doc), maxDoc)
@@ -55,22 +55,22 @@ func (s *Socket) look(req *adminpb.Request) *adminpb.Response {
 			return err
 		})
 	case *adminpb.Request_ReplaceState:
-		err = s.sys("admin: sys replace", k.ReplaceState.GetRef(), func(ref actors.Ref) error {
+		err = s.sys(k.ReplaceState.GetRef(), func(ref actors.Ref) error {
 			resp.Kind = done.Kind
 			return in.Replace(ctx, ref, []byte(k.ReplaceState.GetJson()))
 		})
 	case *adminpb.Request_SuspendActor:
-		err = s.sys("admin: sys suspend", k.SuspendActor.GetRef(), func(ref actors.Ref) error {
+		err = s.sys(k.SuspendActor.GetRef(), func(ref actors.Ref) error {
 			resp.Kind = done.Kind
 			return in.Suspend(ctx, ref)
 		})
 	case *adminpb.Request_ResumeActor:
-		err = s.sys("admin: sys resume", k.ResumeActor.GetRef(), func(ref actors.Ref) error {
+		err = s.sys(k.ResumeActor.GetRef(), func(ref actors.Ref) error {
 			resp.Kind = done.Kind
 			return in.Resume(ctx, ref)
 		})
 	case *adminpb.Request_GetActorStatus:
-		err = s.sys("admin: sys status", k.GetActorStatus.GetRef(), func(ref actors.Ref) error {
+		err = s.sys(k.GetActorStatus.GetRef(), func(ref actors.Ref) error {
 			status, err := in.ActorStatus(ctx, ref)
 			resp.Kind = &adminpb.Response_ActorStatus{ActorStatus: status}
 			return err
@@ -84,8 +84,8 @@ func (s *Socket) look(req *adminpb.Request) *adminpb.Response {
 	return resp
 }
 
-// sys does something to one actor, and leaves word of it.
-func (s *Socket) sys(what string, to *nodepb.Ref, f func(actors.Ref) error) error {
+// sys does something to one actor. The Inspector leaves word of it.
+func (s *Socket) sys(to *nodepb.Ref, f func(actors.Ref) error) error {
 	ref := actors.RefOf(to)
 	switch {
 	case s.cfg.Inspector == nil:
@@ -93,9 +93,7 @@ func (s *Socket) sys(what string, to *nodepb.Ref, f func(actors.Ref) error) erro
 	case ref.ID == "":
 		return fmt.Errorf("%w: the request names no actor", ErrInvalid)
 	}
-	err := f(ref)
-	s.log.Info(what, zap.String(telemetry.KeyActor, RefText(ref)), zap.Error(err))
-	return err
+	return f(ref)
 }
 
 // view answers the requests about the server as a whole; nil if req is none.
@@ -158,7 +156,7 @@ func (s *Socket) streamed(conn net.Conn, r *bufio.Reader, f func(context.Context
 // trace sends the next messages of an actor as they come. An error is that of sending.
 func (s *Socket) trace(ctx context.Context, req *adminpb.TraceActor, send func(*adminpb.Response) error) error {
 	var lost error
-	err := s.sys("admin: sys trace", req.GetRef(), func(ref actors.Ref) error {
+	err := s.sys(req.GetRef(), func(ref actors.Ref) error {
 		n := int(min(req.GetMessages(), MaxTrace))
 		if n == 0 {
 			n = MaxTrace

@@ -40,7 +40,7 @@ type SocketConfig struct {
 	Overview  Overview
 	// Reserved reports whether an address belongs to a service, so that no user may have it; nil: none does.
 	Reserved func(ident.UserID) bool
-	// Logger hears who was created and removed, and which actors were looked into; nil is silence.
+	// Logger hears who was created and removed, and of dumps; nil is silence.
 	Logger *zap.Logger
 }
 

@@ -37,20 +37,20 @@ func failure(err error) *adminpb.Response {
 	return &adminpb.Response{Failure: &adminpb.Failure{Code: codeOf(err), Text: err.Error()}}
 }
 
-// remoteError is an error that has travelled: the server's words, and the refusal they are about.
-type remoteError struct {
+// wordedError is a refusal in other words: those of a server from which it has travelled, or of the code that refuses.
+type wordedError struct {
 	text    string
 	refusal error
 }
 
 // Error implements error.
-func (e *remoteError) Error() string { return e.text }
+func (e *wordedError) Error() string { return e.text }
 
 // Unwrap makes errors.Is find the refusal.
-func (e *remoteError) Unwrap() error { return e.refusal }
+func (e *wordedError) Unwrap() error { return e.refusal }
 
 func fromFailure(f *adminpb.Failure) error {
-	e := &remoteError{text: f.GetText()}
+	e := &wordedError{text: f.GetText()}
 	if f.GetCode() != nodepb.Code_CODE_UNSPECIFIED {
 		e.refusal = outcome(f.GetCode())
 	}

@@ -47,6 +47,8 @@ type Node struct {
 	mailboxes   mailbox.Counters
 	seconds     *telemetry.Histogram
 	items       *telemetry.Histogram
+	busy        busy
+	marks       marks
 
 	// Set by the tree's services as they start.
 	gateway atomic.Pointer[gateway.Server]

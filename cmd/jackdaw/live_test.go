@@ -77,7 +77,7 @@ func event(i int64) *adminpb.TraceEvent {
 	e := &adminpb.TraceEvent{Time: time.Date(2026, 1, 2, 3, 4, 5, 6000, time.Local).UnixMicro() + i, Kind: "counter.add", How: "cast", TookUs: 17 + i}
 	switch i {
 	case 1:
-		e.Missed, e.Queue = 4, 2
+		e.Queue = 2
 		e.Sent = []*adminpb.Sent{{To: "lane/mail-0", Kind: "lane.append"}, {To: "session/7", Kind: "\x1b[2Jpush"}}
 	case 2:
 		e.Error = "counter: broken\nstack"
@@ -90,15 +90,15 @@ func (f *fakeServer) Tree(context.Context) (*adminpb.TreeNode, error) {
 		return nil, f.broken
 	}
 	child := func(id, typ string, below ...*adminpb.TreeNode) *adminpb.TreeNode {
-		return &adminpb.TreeNode{Id: id, Ref: typ + "/" + id, Type: typ, Restart: "permanent", Up: true, Children: below}
+		return &adminpb.TreeNode{Id: id, Ref: typ + "/" + id, Type: typ, Restart: "permanent", State: "running", Children: below}
 	}
 	mailboxes := child("mailboxes", "supervisor", child("mailboxes-0", "partition"), child("mailboxes-1", "partition"))
-	mailboxes.Children[0].Live, mailboxes.Children[1].Live, mailboxes.Children[1].Restarts = 600, 603, 5
+	mailboxes.Children[0].Live, mailboxes.Children[1].Live, mailboxes.Children[1].Restarted = 600, 603, 5
 	echo := child("echo", "worker")
-	echo.Restarts, echo.Up, echo.Restart = 2, false, "transient"
+	echo.Restarts, echo.State, echo.Restart = 2, "restarting", "transient"
 	messaging := child("messaging", "supervisor", child("lanes", "supervisor", child("mail-0", "worker"), child("mail-1", "worker")),
 		mailboxes, child("services", "supervisor", echo), child("lanes2", "supervisor", child("mail-0", "worker")))
-	messaging.Restarts = 1
+	messaging.Restarts, messaging.Strategy, messaging.Intensity, messaging.RecentRestarts, messaging.PeriodMs = 1, "rest_for_one", 3, 2, 5000
 	return child("jackdaw", "supervisor", child("admin", "worker"), messaging), nil
 }
 

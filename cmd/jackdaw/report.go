@@ -57,12 +57,9 @@ func statusText(st *adminpb.ActorStatus) string {
 	return printable(b.String())
 }
 
-// traceText is one message of a trace on one line, after one that says what is missing.
+// traceText is one message of a trace on one line.
 func traceText(e *adminpb.TraceEvent) string {
 	var b strings.Builder
-	if e.GetMissed() > 0 {
-		fmt.Fprintf(&b, "(%d messages left out: the trace is read too slowly)\n", e.GetMissed())
-	}
 	at := time.UnixMicro(e.GetTime()).Format("15:04:05.000000")
 	fmt.Fprintf(&b, "%s  %-5s %s  took %s", at, e.GetHow(), e.GetKind(), top.Took(e.GetTookUs()))
 	if e.GetQueue() > 0 {

@@ -224,8 +224,7 @@ func newSysTrace(c *console, s *settings) *cobra.Command {
 		Short: "Print an actor's next messages as it handles them",
 		Long: `Print the types of an actor's next messages, as it handles them: how each came, how long its
 handler took, how many wait behind it, and what the handler sent. It ends after -n messages,
-when the actor ends, or with Ctrl-C. A trace that is read too slowly leaves messages out and
-says how many; the actor doesn't wait for it.`,
+when the actor ends, or with Ctrl-C. The actor doesn't wait for it.`,
 		Example: `  jackdaw sys trace mailbox/juliet@localhost
   jackdaw sys trace mailbox/juliet@localhost -n 1000 --json > trace.json`,
 		Args: oneRef,

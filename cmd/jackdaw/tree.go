@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -17,10 +18,11 @@ func newTree(c *console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "tree [PATH]",
 		Short: "Print the live supervision tree",
-		Long: `Print the live supervision tree of the running server: each child with its type and how often
-it was restarted. PATH, names with slashes between them, prints what is below one child; the
-last names of it suffice if they are the only ones. A child that --depth or --fold closes
-sums up what is below it. The partitions of a dynamic supervisor are summed up on its line.`,
+		Long: `Print the live supervision tree of the running server: each child with its type, how often it
+was restarted, and its REF for "jackdaw sys". PATH, names with slashes between them, prints
+what is below one child; the last names of it suffice if they are the only ones. A child that
+--depth or --fold closes sums up what is below it. The partitions of a dynamic supervisor are
+summed up on its line.`,
 		Example: `  jackdaw tree
   jackdaw tree messaging/services
   jackdaw tree --depth 2 --fold lanes
@@ -61,6 +63,9 @@ sums up what is below it. The partitions of a dynamic supervisor are summed up o
 	}
 	return cmd
 }
+
+// maxTreeRoom is how wide a column of the tree is at most.
+const maxTreeRoom = 60
 
 // treeView says what of a tree is shown.
 type treeView struct {
@@ -120,11 +125,19 @@ func (v *treeView) draw(root *adminpb.TreeNode) (string, error) {
 		}
 		closed[n] = true
 	}
-	var b strings.Builder
+	var lines [][3]string
+	var room [2]int
 	var walk func(n *adminpb.TreeNode, level int)
 	walk = func(n *adminpb.TreeNode, level int) {
 		shut := closed[n] || v.depth > 0 && level+1 >= v.depth
-		b.WriteString(strings.Repeat("  ", level) + v.line(n, shut) + "\n")
+		child, marks := line(n, shut)
+		l := [3]string{printable(strings.Repeat("  ", level) + child), printable(n.GetRef()), marks}
+		lines = append(lines, l)
+		for i := range room {
+			if len(l[i]) <= maxTreeRoom {
+				room[i] = max(room[i], len(l[i]))
+			}
+		}
 		if shut || dynamic(n) && !v.partitions {
 			return
 		}
@@ -133,7 +146,11 @@ func (v *treeView) draw(root *adminpb.TreeNode) (string, error) {
 		}
 	}
 	walk(root, 0)
-	return printable(b.String()), nil
+	var b strings.Builder
+	for _, l := range lines {
+		b.WriteString(strings.TrimRight(fmt.Sprintf("%-*s  %-*s  %s", room[0], l[0], room[1], l[1], l[2]), " ") + "\n")
+	}
+	return b.String(), nil
 }
 
 // dynamic reports whether a supervisor's children are partitions.
@@ -148,50 +165,64 @@ func (b *below) add(n *adminpb.TreeNode) {
 	for _, c := range n.GetChildren() {
 		b.children++
 		b.live += c.GetLive()
-		b.restarts += c.GetRestarts()
-		if !c.GetUp() {
+		b.restarts += c.GetRestarts() + c.GetRestarted()
+		if c.GetState() != "running" {
 			b.down++
 		}
 		b.add(c)
 	}
 }
 
-// line is one child; of one that is shut, with the sum of what is below it.
-func (v *treeView) line(n *adminpb.TreeNode, shut bool) string {
+// line is one child, and what is remarkable about it; of one that is shut, with the sum of what is below it.
+func line(n *adminpb.TreeNode, shut bool) (child, marks string) {
 	var sum below
 	if sum.add(n); !shut && !dynamic(n) {
 		sum = below{}
 	}
-	text, live := n.GetId(), ""
-	if sum.live > 0 {
-		live = fmt.Sprintf(", %d actors", sum.live)
-	}
+	words := []string{n.GetRestart()}
 	switch {
 	case dynamic(n):
-		text += fmt.Sprintf(" (dynamic, %d partitions, %d actors)", len(n.GetChildren()), sum.live)
+		words = []string{"dynamic", fmt.Sprintf("%d partitions, %d actors", len(n.GetChildren()), sum.live)}
 	case n.GetType() == "partition":
-		text += fmt.Sprintf(" (partition, %d actors)", n.GetLive())
-	case n.GetType() == "supervisor" && sum.children > 0:
-		text += fmt.Sprintf(" (supervisor, %d below%s)", sum.children, live)
+		words = []string{"partition", fmt.Sprintf("%d actors", n.GetLive())}
 	case n.GetType() == "supervisor":
-		text += " (supervisor)"
-	default:
-		text += fmt.Sprintf(" (%s)", n.GetRestart())
+		words = []string{"supervisor"}
+		if s := n.GetStrategy(); s != "" && s != "one_for_one" {
+			words = append(words, s)
+		}
+		if sum.children > 0 {
+			words = append(words, fmt.Sprintf("%d below", sum.children))
+		}
+		if sum.live > 0 {
+			words = append(words, fmt.Sprintf("%d actors", sum.live))
+		}
 	}
-	text += marks(n.GetRestarts(), !n.GetUp(), " down")
-	if below := marks(sum.restarts, sum.down > 0, fmt.Sprintf(" down=%d", sum.down)); below != "" {
-		text += "; below:" + below
+	if n.GetSignificant() {
+		words = append(words, "significant")
 	}
-	return text
+	return fmt.Sprintf("%s (%s)", n.GetId(), strings.Join(words, ", ")), remarks(n, sum)
 }
 
-// marks is what is worth a second look.
-func marks(restarts int64, down bool, word string) (text string) {
-	if restarts > 0 {
-		text = fmt.Sprintf(" restarts=%d", restarts)
+// remarks are what is remarkable about a child, and below it.
+func remarks(n *adminpb.TreeNode, sum below) string {
+	var words []string
+	if n.GetState() != "running" {
+		words = append(words, strings.ToUpper(n.GetState()))
 	}
-	if down {
-		text += word
+	if r := n.GetRestarts(); r > 0 {
+		words = append(words, fmt.Sprintf("restarts=%d", r))
 	}
-	return text
+	if r := n.GetRecentRestarts(); r > 0 {
+		words = append(words, fmt.Sprintf("bears=%d/%v had=%d", n.GetIntensity(), time.Duration(n.GetPeriodMs())*time.Millisecond, r))
+	}
+	if r := n.GetRestarted(); r > 0 {
+		words = append(words, fmt.Sprintf("restarted=%d", r))
+	}
+	if sum.restarts > 0 {
+		words = append(words, fmt.Sprintf("restarts_below=%d", sum.restarts))
+	}
+	if sum.down > 0 {
+		words = append(words, fmt.Sprintf("down_below=%d", sum.down))
+	}
+	return strings.Join(words, " ")
 }

@@ -610,12 +610,10 @@ type TraceEvent struct {
 	TookUs int64  `protobuf:"varint,4,opt,name=took_us,json=tookUs,proto3" json:"took_us,omitempty"`
 	// queue is how many messages waited behind it.
 	Queue int64 `protobuf:"varint,5,opt,name=queue,proto3" json:"queue,omitempty"`
-	// error is what the handler returned; empty if nothing.
+	// error is the type of what the handler returned; empty if nothing.
 	Error string `protobuf:"bytes,6,opt,name=error,proto3" json:"error,omitempty"`
 	// sent is what the handler sent.
-	Sent []*Sent `protobuf:"bytes,7,rep,name=sent,proto3" json:"sent,omitempty"`
-	// missed are events before this one that were not told, because the client read too slowly.
-	Missed        int64 `protobuf:"varint,8,opt,name=missed,proto3" json:"missed,omitempty"`
+	Sent          []*Sent `protobuf:"bytes,7,rep,name=sent,proto3" json:"sent,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -697,13 +695,6 @@ func (x *TraceEvent) GetSent() []*Sent {
 		return x.Sent
 	}
 	return nil
-}
-
-func (x *TraceEvent) GetMissed() int64 {
-	if x != nil {
-		return x.Missed
-	}
-	return 0
 }
 
 // Sent is one message that a handler sent.
@@ -803,15 +794,24 @@ type TreeNode struct {
 	Ref   string                 `protobuf:"bytes,2,opt,name=ref,proto3" json:"ref,omitempty"`
 	// type is worker, supervisor, or partition: one of those that share the children of a dynamic supervisor.
 	Type string `protobuf:"bytes,3,opt,name=type,proto3" json:"type,omitempty"`
+	// state is stopped, starting, running or restarting.
+	State string `protobuf:"bytes,4,opt,name=state,proto3" json:"state,omitempty"`
 	// restart is permanent, transient or temporary.
-	Restart  string `protobuf:"bytes,4,opt,name=restart,proto3" json:"restart,omitempty"`
-	Up       bool   `protobuf:"varint,5,opt,name=up,proto3" json:"up,omitempty"`
-	Restarts int64  `protobuf:"varint,6,opt,name=restarts,proto3" json:"restarts,omitempty"`
-	// live is how many actors a partition has.
-	Live          int64       `protobuf:"varint,7,opt,name=live,proto3" json:"live,omitempty"`
-	Children      []*TreeNode `protobuf:"bytes,8,rep,name=children,proto3" json:"children,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Restart     string `protobuf:"bytes,5,opt,name=restart,proto3" json:"restart,omitempty"`
+	Significant bool   `protobuf:"varint,6,opt,name=significant,proto3" json:"significant,omitempty"`
+	// restarts is how often it was started again, live how many actors a partition has, restarted how often those were started again.
+	Restarts  int64 `protobuf:"varint,7,opt,name=restarts,proto3" json:"restarts,omitempty"`
+	Live      int64 `protobuf:"varint,8,opt,name=live,proto3" json:"live,omitempty"`
+	Restarted int64 `protobuf:"varint,9,opt,name=restarted,proto3" json:"restarted,omitempty"`
+	// strategy is that of a supervisor: one_for_one, one_for_all or rest_for_one. More than intensity restarts within period_ms end it;
+	// recent_restarts is how many there were in the last period.
+	Strategy       string      `protobuf:"bytes,10,opt,name=strategy,proto3" json:"strategy,omitempty"`
+	Intensity      int64       `protobuf:"varint,11,opt,name=intensity,proto3" json:"intensity,omitempty"`
+	PeriodMs       int64       `protobuf:"varint,12,opt,name=period_ms,json=periodMs,proto3" json:"period_ms,omitempty"`
+	RecentRestarts int64       `protobuf:"varint,13,opt,name=recent_restarts,json=recentRestarts,proto3" json:"recent_restarts,omitempty"`
+	Children       []*TreeNode `protobuf:"bytes,14,rep,name=children,proto3" json:"children,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *TreeNode) Reset() {
@@ -865,6 +865,13 @@ func (x *TreeNode) GetType() string {
 	return ""
 }
 
+func (x *TreeNode) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
 func (x *TreeNode) GetRestart() string {
 	if x != nil {
 		return x.Restart
@@ -872,9 +879,9 @@ func (x *TreeNode) GetRestart() string {
 	return ""
 }
 
-func (x *TreeNode) GetUp() bool {
+func (x *TreeNode) GetSignificant() bool {
 	if x != nil {
-		return x.Up
+		return x.Significant
 	}
 	return false
 }
@@ -889,6 +896,41 @@ func (x *TreeNode) GetRestarts() int64 {
 func (x *TreeNode) GetLive() int64 {
 	if x != nil {
 		return x.Live
+	}
+	return 0
+}
+
+func (x *TreeNode) GetRestarted() int64 {
+	if x != nil {
+		return x.Restarted
+	}
+	return 0
+}
+
+func (x *TreeNode) GetStrategy() string {
+	if x != nil {
+		return x.Strategy
+	}
+	return ""
+}
+
+func (x *TreeNode) GetIntensity() int64 {
+	if x != nil {
+		return x.Intensity
+	}
+	return 0
+}
+
+func (x *TreeNode) GetPeriodMs() int64 {
+	if x != nil {
+		return x.PeriodMs
+	}
+	return 0
+}
+
+func (x *TreeNode) GetRecentRestarts() int64 {
+	if x != nil {
+		return x.RecentRestarts
 	}
 	return 0
 }
@@ -1565,7 +1607,7 @@ const file_adminpb_inspect_proto_rawDesc = "" +
 	"\n" +
 	"TraceActor\x12&\n" +
 	"\x03ref\x18\x01 \x01(\v2\x14.jackdaw.node.v1.RefR\x03ref\x12\x1a\n" +
-	"\bmessages\x18\x02 \x01(\rR\bmessages\"\xcf\x01\n" +
+	"\bmessages\x18\x02 \x01(\rR\bmessages\"\xb7\x01\n" +
 	"\n" +
 	"TraceEvent\x12\x12\n" +
 	"\x04time\x18\x01 \x01(\x03R\x04time\x12\x12\n" +
@@ -1574,21 +1616,27 @@ const file_adminpb_inspect_proto_rawDesc = "" +
 	"\atook_us\x18\x04 \x01(\x03R\x06tookUs\x12\x14\n" +
 	"\x05queue\x18\x05 \x01(\x03R\x05queue\x12\x14\n" +
 	"\x05error\x18\x06 \x01(\tR\x05error\x12*\n" +
-	"\x04sent\x18\a \x03(\v2\x16.jackdaw.admin.v1.SentR\x04sent\x12\x16\n" +
-	"\x06missed\x18\b \x01(\x03R\x06missed\"*\n" +
+	"\x04sent\x18\a \x03(\v2\x16.jackdaw.admin.v1.SentR\x04sent\"*\n" +
 	"\x04Sent\x12\x0e\n" +
 	"\x02to\x18\x01 \x01(\tR\x02to\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\"\t\n" +
-	"\aGetTree\"\xd2\x01\n" +
+	"\aGetTree\"\x98\x03\n" +
 	"\bTreeNode\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x10\n" +
 	"\x03ref\x18\x02 \x01(\tR\x03ref\x12\x12\n" +
-	"\x04type\x18\x03 \x01(\tR\x04type\x12\x18\n" +
-	"\arestart\x18\x04 \x01(\tR\arestart\x12\x0e\n" +
-	"\x02up\x18\x05 \x01(\bR\x02up\x12\x1a\n" +
-	"\brestarts\x18\x06 \x01(\x03R\brestarts\x12\x12\n" +
-	"\x04live\x18\a \x01(\x03R\x04live\x126\n" +
-	"\bchildren\x18\b \x03(\v2\x1a.jackdaw.admin.v1.TreeNodeR\bchildren\"\b\n" +
+	"\x04type\x18\x03 \x01(\tR\x04type\x12\x14\n" +
+	"\x05state\x18\x04 \x01(\tR\x05state\x12\x18\n" +
+	"\arestart\x18\x05 \x01(\tR\arestart\x12 \n" +
+	"\vsignificant\x18\x06 \x01(\bR\vsignificant\x12\x1a\n" +
+	"\brestarts\x18\a \x01(\x03R\brestarts\x12\x12\n" +
+	"\x04live\x18\b \x01(\x03R\x04live\x12\x1c\n" +
+	"\trestarted\x18\t \x01(\x03R\trestarted\x12\x1a\n" +
+	"\bstrategy\x18\n" +
+	" \x01(\tR\bstrategy\x12\x1c\n" +
+	"\tintensity\x18\v \x01(\x03R\tintensity\x12\x1b\n" +
+	"\tperiod_ms\x18\f \x01(\x03R\bperiodMs\x12'\n" +
+	"\x0frecent_restarts\x18\r \x01(\x03R\x0erecentRestarts\x126\n" +
+	"\bchildren\x18\x0e \x03(\v2\x1a.jackdaw.admin.v1.TreeNodeR\bchildren\"\b\n" +
 	"\x06GetTop\"\x97\x06\n" +
 	"\x03Top\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12\x16\n" +

@@ -104,9 +104,9 @@ func (s *Screen) Lines(width, height int) []Line {
 }
 
 func (s *Screen) footer() string {
-	text := " Sort: q queue  a age  m messages  r restarts   p pause   j k scroll   x quit"
+	text := " Sort: q)ueue a)ge m)essages r)estarts   p)ause  j k scroll  x quit"
 	if s.offset > 0 {
-		text += fmt.Sprintf("   %d above", s.offset)
+		text += fmt.Sprintf("  %d above", s.offset)
 	}
 	return text
 }
