@@ -328,6 +328,11 @@ func TestFullDisk(t *testing.T) {
 // runningSocket is the socket of a running node.
 func runningSocket(t *testing.T, n *testnode.Node) string {
 	t.Helper()
+	for !strings.Contains(n.Output(), "Stop: ") { // it is ready before it has told all; the test's own time limit ends it
+		if n.PID() == 0 {
+			t.Fatal(n.Output())
+		}
+	}
 	_, after, _ := strings.Cut(n.Output(), "its data is in ")
 	data, _, _ := strings.Cut(after, "\n")
 	socket := filepath.Join(data, "jackdaw.sock")
