@@ -59,7 +59,7 @@ func (o overview) Top(context.Context) (*adminpb.Top, error) {
 	t := &adminpb.Top{
 		Node: string(n.sys.Node()), Domain: n.cfg.Domain, Version: n.version.Version, Started: n.started.UnixMicro(), Time: now.UnixMicro(),
 		Actors: n.busy.look(n.sys, now, s.Top), Restarts: s.Restarts, Overloads: s.Overloads, Spares: s.Spares, Stuck: s.Stuck,
-		Workers: int64(runtime.GOMAXPROCS(0)), Cores: int64(runtime.GOMAXPROCS(0)),
+		Workers: int64(runtime.GOMAXPROCS(0)), Cores: int64(runtime.GOMAXPROCS(0)), RunQueue: -1, // which the actors don't tell
 	}
 	for kind, live := range s.Live {
 		t.Kinds = append(t.Kinds, &adminpb.KindLoad{Kind: kind, Live: live, Handled: s.Handled[kind]})

@@ -999,7 +999,7 @@ type Top struct {
 	Spares  int64 `protobuf:"varint,11,opt,name=spares,proto3" json:"spares,omitempty"`
 	Workers int64 `protobuf:"varint,12,opt,name=workers,proto3" json:"workers,omitempty"`
 	Stuck   int64 `protobuf:"varint,13,opt,name=stuck,proto3" json:"stuck,omitempty"`
-	// run_queue is how many actors with messages wait for a worker now.
+	// run_queue is how many actors with messages wait for a worker now; below 0 if the server can't tell.
 	RunQueue   int64 `protobuf:"varint,14,opt,name=run_queue,json=runQueue,proto3" json:"run_queue,omitempty"`
 	Goroutines int64 `protobuf:"varint,15,opt,name=goroutines,proto3" json:"goroutines,omitempty"`
 	// rss_bytes is the memory of the process, heap_bytes that of live and not yet collected objects, both now.

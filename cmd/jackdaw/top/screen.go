@@ -123,14 +123,23 @@ func (s *Screen) header(width int) []Line {
 	return []Line{
 		{s.mood() + name, Bold},
 		{s.kinds(width), Plain},
-		{fmt.Sprintf("load    %s msg/s   cpu %.0f%%   run queue %s   workers %d+%d spare   stuck %s", Count(t.GetMessagesPerSecond()),
-			100*t.GetCpuShare(), Count(float64(t.GetRunQueue())), t.GetWorkers(), t.GetSpares(), Count(float64(t.GetStuck()))), Plain},
+		{s.load(), Plain},
 		{fmt.Sprintf("memory  rss %s   heap %s   goroutines %s", Bytes(t.GetRssBytes()), Bytes(t.GetHeapBytes()), Count(float64(t.GetGoroutines()))), Plain},
 		{fmt.Sprintf("gc      %s/s   cpu %.1f%%   pause p99 %s   %s in all", Count(t.GetGcPerSecond()), 100*t.GetGcCpuShare(),
 			Took(t.GetGcPauseUs()), Count(float64(t.GetGcCycles()))), Plain},
 		{fmt.Sprintf("faults  restarts %s   overloads %s   dead letters %s", Count(float64(t.GetRestarts())), Count(float64(t.GetOverloads())),
 			Count(float64(t.GetDeadLetters()))), Plain},
 	}
+}
+
+// load is what the workers do.
+func (s *Screen) load() string {
+	t := s.top
+	text := fmt.Sprintf("load    %s msg/s   cpu %.0f%%", Count(t.GetMessagesPerSecond()), 100*t.GetCpuShare())
+	if n := t.GetRunQueue(); n >= 0 {
+		text += "   run queue " + Count(float64(n))
+	}
+	return text + fmt.Sprintf("   workers %d+%d spare   stuck %s", t.GetWorkers(), t.GetSpares(), Count(float64(t.GetStuck())))
 }
 
 // mood is what is unusual about the screen itself.

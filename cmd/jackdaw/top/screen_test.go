@@ -125,6 +125,10 @@ func TestText(t *testing.T) {
 	Rates(now, measured(60))
 	text := Text(now, SortQueue)
 	golden(t, "once.txt", text)
+	now.RunQueue = -1
+	if text := Text(now, SortQueue); strings.Contains(text, "run queue") || !strings.Contains(text, "cpu 38%   workers 8") {
+		t.Errorf("what isn't known is shown: %s", text)
+	}
 	if strings.Count(text, "\n") != 8+len(now.Actors) || !strings.Contains(text, "a-very-long-one-indeed@example.org") {
 		t.Error("not all of it")
 	}
