@@ -61,7 +61,7 @@ func (m *machine[S, D]) Handle(ctx *actors.Context, msg any) error {
 		}
 	case info:
 		ev.Type, ev.Content = Info, x.msg
-	case actors.Down, *actors.Reply:
+	case actors.Down, actors.Exit, *actors.Reply:
 		ev.Type = Info
 	}
 	return m.take(ctx, ev)
@@ -160,10 +160,10 @@ func (m *machine[S, D]) MayPassivate(ctx *actors.Context) bool {
 	return !m.waits() && (m.def.MayPassivate == nil || m.def.MayPassivate(ctx, m.state, &m.data))
 }
 
-// FormatStatus tells what may be shown of the machine, as a Status.
+// FormatStatus implements actors.StatusFormatter by a Status.
 func (m *machine[S, D]) FormatStatus() any { return m.status() }
 
-// ReplaceState lets an operator's document take the place of state and data, if the machine has a way to read it.
+// ReplaceState implements actors.StateReplacer.
 func (m *machine[S, D]) ReplaceState(ctx *actors.Context, doc []byte) error {
 	if m.def.ReplaceState == nil {
 		return errNoReplace
@@ -193,5 +193,6 @@ var _ interface {
 	actors.CallHandler
 	actors.Terminator
 	actors.Passivator
-	FormatStatus() any
+	actors.StatusFormatter
+	actors.StateReplacer
 } = (*machine[int, time.Time])(nil)

@@ -82,7 +82,8 @@ var (
 // Its functions run on the actor's turn, one at a time. A returned error, or a panic, is a crash.
 type Machine[S comparable, D any] struct {
 	// Init sets Data, which is zero, and returns the first state. What it says to its Context follows as after an event, but
-	// for Postpone, which is ignored. Needed.
+	// for Postpone, which is ignored. The start is over when the first enter call and the events that they have inserted are
+	// done: if one of them fails, the start has failed. Needed.
 	Init func(c *Context[S, D], args any) (S, error)
 	// States are the states that have functions of their own.
 	States map[S]State[S, D]

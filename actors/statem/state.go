@@ -130,9 +130,6 @@ func (g *engine[S, D]) begin(c *Context[S, D], ev Event, given bool) {
 
 // start calls Init.
 func (g *engine[S, D]) start(c *Context[S, D], args any) error {
-	if err := g.def.check(); err != nil {
-		return err
-	}
 	g.begin(c, Event{}, false)
 	s, err := g.def.Init(c, args)
 	if err == nil {
