@@ -76,10 +76,8 @@ func (s *state) group(k *kid) []*kid {
 
 // begin starts the delay of a group whose members have been stopped.
 func (s *state) begin(st step) {
-	for _, x := range s.group(st.k) {
-		if x == st.k || x.spec.Restart != Temporary {
-			x.wait = st.wait
-		}
+	for _, x := range s.group(st.k) { // temporary ones are forgotten by now
+		x.wait = st.wait
 	}
 	switch {
 	case st.d > 0:
