@@ -53,7 +53,7 @@ func (c *counter) ReplaceState(_ *actors.Context, doc []byte) error {
 }
 
 // plain shows and takes nothing.
-type plain struct{ name string }
+type plain struct{}
 
 func (*plain) Init(*actors.Context, any) error   { return nil }
 func (*plain) Handle(*actors.Context, any) error { return nil }
