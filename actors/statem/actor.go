@@ -155,6 +155,13 @@ func (m *machine[S, D]) Terminate(ctx *actors.Context, reason actors.Reason) {
 	}
 }
 
+// Hibernate implements actors.Hibernator. What the machine keeps beside the data it has given back before.
+func (m *machine[S, D]) Hibernate(ctx *actors.Context) {
+	if m.def.Hibernate != nil {
+		m.def.Hibernate(ctx, m.state, &m.data)
+	}
+}
+
 // MayPassivate implements actors.Passivator.
 func (m *machine[S, D]) MayPassivate(ctx *actors.Context) bool {
 	return !m.waits() && (m.def.MayPassivate == nil || m.def.MayPassivate(ctx, m.state, &m.data))
@@ -192,6 +199,7 @@ var _ interface {
 	actors.Behaviour
 	actors.CallHandler
 	actors.Terminator
+	actors.Hibernator
 	actors.Passivator
 	actors.StatusFormatter
 	actors.StateReplacer

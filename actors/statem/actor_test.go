@@ -261,6 +261,23 @@ func TestPassivationWithoutAWord(t *testing.T) {
 	})
 }
 
+// TestHibernate: a machine at rest gives back what its data can do without, also while a timeout runs.
+func TestHibernate(t *testing.T) {
+	staged(t, func(st *stage) {
+		r := &record{}
+		st.spec = func(s *actors.Spec) { s.HibernateAfter = time.Minute }
+		m := newMachine()
+		st.start(m, begin{r, nil})
+		st.step(2 * time.Minute)
+		r.wants(t, "", "") // it has nothing to give back
+		m.Hibernate = func(_ *actors.Context, s string, d *journal) { d.note("hibernates in %s", s) }
+		st.step(ev("x", next("b"), set(idle, 2*time.Minute, "t")))
+		st.step(90 * s)
+		st.step(90 * s)
+		r.wants(t, "a cast x; hibernates in b; b {timeout,idle} t", "")
+	})
+}
+
 // TestStoppedFromOutside: as a supervisor does.
 func TestStoppedFromOutside(t *testing.T) {
 	staged(t, func(st *stage) {

@@ -94,6 +94,8 @@ type Machine[S comparable, D any] struct {
 	// Terminate cleans up, on every exit and after a crash too, unless Init has failed. Calls left without an answer are
 	// answered afterwards.
 	Terminate func(ctx *actors.Context, s S, d *D, reason actors.Reason)
+	// Hibernate gives back what the data can do without, when nothing came for the kind's HibernateAfter.
+	Hibernate func(ctx *actors.Context, s S, d *D)
 	// MayPassivate is asked when nothing came for the kind's IdleTimeout, unless a timeout runs, an event is postponed or a call
 	// unanswered: then the machine stays. Without it others are passivated.
 	MayPassivate func(ctx *actors.Context, s S, d *D) bool
