@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -20,7 +21,7 @@ type entrant struct {
 }
 
 // limit ends a run that is stuck.
-const limit = 4 * time.Minute
+const limit = 10 * time.Minute
 
 // run starts the entrant's program for one measurement and returns what it prints.
 func (b *built) run(ctx context.Context, e entrant, r row, cfg *settings) (measure.Result, error) {
@@ -37,6 +38,9 @@ func (b *built) run(ctx context.Context, e entrant, r row, cfg *settings) (measu
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	out, err := output(b.command(ctx, e, job, cfg.cores))
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return measure.Result{}, fmt.Errorf("actors: it was not done after %v", limit)
+	}
 	if err != nil {
 		return measure.Result{}, err
 	}

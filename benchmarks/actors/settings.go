@@ -31,7 +31,7 @@ type settings struct {
 
 // defaults measure all, in about five minutes.
 func defaults() settings {
-	return settings{rounds: 5, span: 300 * time.Millisecond, cores: runtime.NumCPU()}
+	return settings{rounds: 5, span: 250 * time.Millisecond, cores: runtime.NumCPU()}
 }
 
 // optional is a flag that may have a value, behind "=".

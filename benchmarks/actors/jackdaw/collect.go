@@ -40,7 +40,7 @@ var collect = within(func(w *world, job measure.Job) (measure.Result, error) {
 	if err != nil {
 		return measure.Result{}, err
 	}
-	natural := readCollector()
+	natural, since := readCollector(), time.Since(load.begun)
 	if natural.cycles == start.cycles {
 		runtime.GC()
 		natural = readCollector()
@@ -57,7 +57,7 @@ var collect = within(func(w *world, job measure.Job) (measure.Result, error) {
 			}
 		}
 	}()
-	err = load.run(func(spent time.Duration) bool { return spent >= job.Span*4/3 })
+	err = load.run(func(spent time.Duration) bool { return spent >= since+job.Span/3 })
 	close(stop)
 	<-stopped
 	if err != nil {

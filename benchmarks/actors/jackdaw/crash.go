@@ -43,8 +43,8 @@ func (w *witness) Handle(_ *actors.Context, msg any) error {
 	return nil
 }
 
-// crashes are how many of a crowd crash: few enough for a supervisor with its default intensity.
-const crashes = 2000
+// crashes are how many of a crowd crash: some 300 of the 1,000 that each partition bears by default.
+const crashes = 20_000
 
 // crash crashes some of very many under a dynamic supervisor with its defaults, and then asks every one of them whether it was touched.
 var crash = within(func(w *world, job measure.Job) (measure.Result, error) {
