@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"time"
 )
 
 // Sampling: which actors are worth a look is known from one turn in about sampleEvery, and from what is noted anyway when queues
@@ -19,9 +20,10 @@ const (
 // Load is one actor that is worth a look.
 type Load struct {
 	Ref Ref
-	// Handled is about how many messages it has handled since Busiest was called last, and Restarts how often it was restarted
-	// since the start; 0 if others did more.
-	Handled, Restarts int64
+	// PerSecond is about how many messages it handles a second, of late; 0 if others do more.
+	PerSecond float64
+	// Restarts is how often it was restarted since the start; 0 if others were more often.
+	Restarts int64
 	// Queue is the longest that its queue was lately, or 0 if it passed no mark.
 	Queue int
 	// Stuck says that its handler runs for so long that its worker has been replaced.
@@ -58,12 +60,48 @@ func (t *tally) add(ref Ref, n int64) {
 	m[ref] += n
 }
 
+// window is how long ago "of late" begins, in ticks: one to two windows.
+const window = uint32(5 * time.Second / tick)
+
+// lately says which of two windows a note belongs to: that which is under way, or the one before.
+type lately struct{ since, before uint32 }
+
+// turned begins another window if it is time for it; old says that what belongs to the one under way belongs to the one before now,
+// gone that it is older than that.
+func (l *lately) turned(clock uint32) (old, gone bool) {
+	switch age := clock - l.since; {
+	case age < window:
+		return false, false
+	case age < 2*window:
+		l.before, l.since = age, clock
+		return true, false
+	}
+	l.before, l.since = 0, clock
+	return true, true
+}
+
+// span is how long both windows are by now.
+func (l *lately) span(clock uint32) time.Duration {
+	return time.Duration(max(l.before+clock-l.since, 1)) * tick
+}
+
 // samples are those of one run queue.
 type samples struct {
-	mu      sync.Mutex
+	mu sync.Mutex
+	lately
 	handled tally
+	older   tally // of the window before
 	recent  [recentLen]Handled
 	at      int
+}
+
+// turn moves the window on.
+func (sm *samples) turn(clock uint32) {
+	if old, gone := sm.turned(clock); gone {
+		sm.handled, sm.older = nil, nil
+	} else if old {
+		sm.handled, sm.older = nil, sm.handled
+	}
 }
 
 // sample notes a turn, and returns how many turns to leave out.
@@ -78,6 +116,7 @@ func (s *stats) sample(index int, p *process, n int) (skip int32) {
 	sm.mu.Lock()
 	defer sm.mu.Unlock()
 	ref := p.ref()
+	sm.turn(p.sys().clock.Load())
 	sm.handled.add(ref, int64(n)*sampleEvery)
 	sm.recent[sm.at%recentLen] = Handled{index, ref, kind}
 	sm.at++
@@ -97,8 +136,8 @@ func (s *System) Recent() (all []Handled) {
 	return all
 }
 
-// Busiest returns the actors that are worth a look, a few hundred at most: those that handled the most messages since the last
-// call, had the longest queues, were restarted most, or have handlers that don't return. They may have ended.
+// Busiest returns the actors that are worth a look, some hundred: those that handle the most messages or had the longest queues in the
+// last 5 to 10 s, were restarted most, or have handlers that don't return. They may have ended.
 func (s *System) Busiest() []Load {
 	loads := map[Ref]Load{}
 	note := func(ref Ref, f func(*Load)) {
@@ -110,10 +149,13 @@ func (s *System) Busiest() []Load {
 	for i := range s.stats.samples {
 		sm := &s.stats.samples[i]
 		sm.mu.Lock()
-		for ref, n := range sm.handled {
-			note(ref, func(l *Load) { l.Handled += n })
+		clock := s.clock.Load()
+		sm.turn(clock)
+		for _, t := range []tally{sm.handled, sm.older} {
+			for ref, n := range t {
+				note(ref, func(l *Load) { l.PerSecond += float64(n) / sm.span(clock).Seconds() })
+			}
 		}
-		sm.handled = nil
 		sm.mu.Unlock()
 	}
 	st := &s.stats
@@ -121,7 +163,7 @@ func (s *System) Busiest() []Load {
 	for ref, n := range st.mu.restarted {
 		note(ref, func(l *Load) { l.Restarts = n })
 	}
-	for _, m := range st.mu.top {
+	for _, m := range st.longestLocked(s.clock.Load()) {
 		note(m.Ref, func(l *Load) { l.Queue = m.Len })
 	}
 	st.mu.Unlock()
@@ -129,7 +171,7 @@ func (s *System) Busiest() []Load {
 		note(ref, func(l *Load) { l.Stuck = true })
 	}
 	return slices.SortedFunc(maps.Values(loads), func(a, b Load) int {
-		return cmp.Or(cmp.Compare(b.Queue, a.Queue), cmp.Compare(b.Handled, a.Handled), cmp.Compare(b.Restarts, a.Restarts),
+		return cmp.Or(cmp.Compare(b.Queue, a.Queue), cmp.Compare(b.PerSecond, a.PerSecond), cmp.Compare(b.Restarts, a.Restarts),
 			cmp.Compare(a.Ref.String(), b.Ref.String()))
 	})
 }

@@ -2,6 +2,7 @@ package actors
 
 import (
 	"context"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -117,7 +118,29 @@ func (p *process) handleCall(c *callRequest) {
 	}
 	if v != NoReply {
 		pc.complete(v, err, p.worker())
+	} else if !pc.done.Load() {
+		p.owe(pc)
 	}
+}
+
+// owe notes a call that is answered later: should this life end before, its caller hears so at once.
+func (p *process) owe(pc *pendingCall) {
+	x := p.extra()
+	if len(x.owed) == cap(x.owed) {
+		x.owed = slices.DeleteFunc(x.owed, func(c *pendingCall) bool { return c.done.Load() })
+	}
+	x.owed = append(x.owed, pc)
+}
+
+// renege tells those who wait for an answer of this life that none comes.
+func (p *process) renege(err error) {
+	if p.ext == nil {
+		return
+	}
+	for _, pc := range p.ext.owed {
+		pc.settle(nil, err, p.worker())
+	}
+	p.ext.owed = nil
 }
 
 func (p *process) handleReply(c *pendingCall) error {

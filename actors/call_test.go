@@ -260,3 +260,81 @@ func TestCallersOfOneThatCrashes(t *testing.T) {
 		}
 	})
 }
+
+// TestCallsOwedByOneThatEnds: who was told to wait for its answer hears at once that none comes, however the callee ends.
+func TestCallsOwedByOneThatEnds(t *testing.T) {
+	later := ask(func(*actors.Context, actors.From) (any, error) { return actors.NoReply, nil })
+	for name, c := range map[string]struct {
+		end  func(*agent)
+		want error
+	}{
+		"crash": {func(b *agent) { _ = b.cast(crash) }, actors.ErrCrashed},
+		"stop":  {func(b *agent) { b.child.Stop(actors.Shutdown) }, actors.ErrNoProc},
+		"kill":  {func(b *agent) { b.child.End(actors.Killed) }, actors.ErrCrashed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, actors.Config{}, func(t *testing.T, s *actors.System) {
+				a, b := newAgent(t, s, "a", &undertaker{}), newAgent(t, s, "b", &undertaker{})
+				var answered []actors.From
+				a.do(func(ctx *actors.Context) {
+					for range 20 {
+						ctx.Call(b.ref(), ask(func(_ *actors.Context, from actors.From) (any, error) {
+							answered = append(answered, from)
+							return actors.NoReply, nil
+						}), time.Hour)
+					}
+				})
+				b.do(func(ctx *actors.Context) {
+					for _, from := range answered {
+						ctx.Reply(from, "!", nil)
+					}
+				})
+				synctest.Wait()
+				if len(a.got) != 20 {
+					t.Fatalf("%d answers", len(a.got))
+				}
+				a.got = nil
+				a.do(func(ctx *actors.Context) { ctx.Call(b.ref(), later, time.Hour) })
+				outside := make(chan error, 1)
+				go func() {
+					_, err := s.Call(t.Context(), b.ref(), later)
+					outside <- err
+				}()
+				synctest.Wait()
+				c.end(b)
+				a.wants(t, fmt.Sprintf("[reply 21 <nil> %v]", c.want))
+				if err := <-outside; err != c.want {
+					t.Errorf("outside: %v", err)
+				}
+				if n := s.Snapshot().LateReplies; n != 0 {
+					t.Errorf("%d late replies", n)
+				}
+			})
+		})
+	}
+}
+
+// TestLives: a life has a number that no other has.
+func TestLives(t *testing.T) {
+	bubble(t, actors.Config{}, func(t *testing.T, s *actors.System) {
+		seen := map[uint64]string{}
+		a, b := newAgent(t, s, "a", &restarter{restart: true}), newAgent(t, s, "b", &restarter{restart: true})
+		for i := range 3 {
+			for _, x := range []*agent{a, b} {
+				name := fmt.Sprint(x.ref(), i)
+				for range 2 {
+					x.do(func(ctx *actors.Context) {
+						if other := seen[ctx.Life()]; other != "" && other != name || ctx.Life() == 0 {
+							t.Errorf("%s and %s are %d", name, other, ctx.Life())
+						}
+						seen[ctx.Life()] = name
+					})
+				}
+				_ = x.cast(crash)
+			}
+		}
+		if len(seen) != 6 {
+			t.Errorf("lives %v", seen)
+		}
+	})
+}

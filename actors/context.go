@@ -18,6 +18,16 @@ type TimerRef uint64
 // Self returns the actor's own Ref.
 func (c *Context) Self() Ref { return c.process().ref() }
 
+// Life names the actor's present life: no other life, of this actor or any other of the system, has the same number. It is what a
+// process identifier tells in OTP and a Ref, which outlives a crash, doesn't.
+func (c *Context) Life() uint64 {
+	x := c.process().extra()
+	if x.life == 0 {
+		x.life = c.process().sys().lives.Add(1)
+	}
+	return x.life
+}
+
 // System returns the system the actor lives in.
 func (c *Context) System() *System { return c.process().sys() }
 

@@ -61,6 +61,7 @@ func (p *process) passivate() {
 		p.terminate(t, Normal)
 	}
 	p.breakLinks(Normal)
+	p.renege(ErrNoProc)
 	p.forget()
 	p.q.mu.Lock()
 	if p.q.phase == ended { // its owner has lost patience
@@ -70,6 +71,7 @@ func (p *process) passivate() {
 	if p.q.length() > 0 || p.q.ctl != nil {
 		p.q.phase = starting
 		p.q.mu.Unlock()
+		p.sys().notify(p, Normal) // that life has ended, though another begins
 		p.control(initMsg{}, nil)
 		return
 	}

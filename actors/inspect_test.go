@@ -135,6 +135,17 @@ func TestSuspendedIsKilled(t *testing.T) {
 		if a.lives != 3 {
 			t.Errorf("%d lives", a.lives)
 		}
+		a.do(func(ctx *actors.Context) { ctx.TrapExit(true) })
+		a.inspect(t, (*actors.Inspection).Suspend)
+		_ = s.Exit(a.ref(), actors.Shutdown)
+		synctest.Wait()
+		if a.wants(t, "[]"); len(a.ends) != 2 {
+			t.Fatalf("a trapped signal didn't wait: %v", a.ends)
+		}
+		_ = s.Exit(a.ref(), actors.Killed)
+		if synctest.Wait(); fmt.Sprint(a.ends[2:]) != "[killed]" {
+			t.Errorf("a suspended one that traps can't be killed: %v", a.ends)
+		}
 	})
 }
 

@@ -108,6 +108,9 @@ func (p *process) leave(reason Reason, ph phase) {
 		p.terminate(t, reason)
 	}
 	p.breakLinks(reason)
+	if ph == ended {
+		p.renege(ErrNoProc)
+	}
 	p.forget()
 	switch {
 	case ph != ended:
@@ -135,6 +138,7 @@ func (p *process) forget() {
 		return
 	}
 	p.breakLinks(Killed) // those of one whose owner has given it up
+	p.renege(ErrCrashed)
 	for _, m := range x.monitors.values() {
 		p.sys().unwatch(m)
 	}

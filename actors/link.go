@@ -80,6 +80,9 @@ func (s *System) signal(to Ref, sig exitSignal) {
 	}
 }
 
+// kills reports whether the signal can't be trapped. A link to one that was killed tells of it, and doesn't kill.
+func (sig exitSignal) kills() bool { return sig.reason.Code == CodeKilled && !sig.link }
+
 // signalled acts on an exit signal, as OTP's table of signals says.
 func (p *process) signalled(sig exitSignal) error {
 	if sig.link {
@@ -89,7 +92,7 @@ func (p *process) signalled(sig exitSignal) error {
 		p.ext.links.remove(sig.from)
 	}
 	switch {
-	case sig.reason.Code == CodeKilled && !sig.link: // a link to one that was killed tells of it, and doesn't kill
+	case sig.kills():
 		p.exit(Killed)
 	case p.ext.trapping():
 		return p.beh.Handle(p.context(), Exit{sig.from, sig.reason})

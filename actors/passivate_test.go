@@ -136,7 +136,7 @@ func TestRestartsAskOnce(t *testing.T) {
 }
 
 // TestMessagesWhileItEnds: what comes after the last look at the queue is for another life under the same name, in order. Whoever
-// watches has nothing to hear.
+// watches hears of the end of this one, once.
 func TestMessagesWhileItEnds(t *testing.T) {
 	sleepers(t, func(t *testing.T, p *sleeper, own *restarter) {
 		watcher := newAgent(t, p.s, "w", &restarter{})
@@ -154,7 +154,8 @@ func TestMessagesWhileItEnds(t *testing.T) {
 		if p.lives != 2 || len(own.reasons) != 0 {
 			t.Fatalf("%d lives, the owner heard %v", p.lives, own.reasons)
 		}
-		watcher.wants(t, "[]")
+		watcher.wants(t, "[down a normal]")
+		watcher.do(func(ctx *actors.Context) { ctx.Monitor(p.ref()) })
 		p.gone(t, own)
 		watcher.wants(t, "[down a normal]")
 	})

@@ -81,6 +81,8 @@ type extras struct {
 	monitors smallMap[MonitorRef, *monitor]
 	timers   smallMap[TimerRef, timerID]
 	links    smallMap[Ref, bool]
+	owed     []*pendingCall // calls that are answered later, and some that have been
+	life     uint64         // 0 until somebody asks
 	traps    bool
 	restarts int
 	trace    *tracer
@@ -130,7 +132,7 @@ func (p *process) cast(msg any, w *worker) error {
 	q.pushUser(msg, s.clock.Load())
 	p.wakeLocked(q.phase != suspended && !q.paused, w)
 	if n >= markLow && n&(n-1) == 0 {
-		s.stats.mark(p.ref(), n)
+		s.stats.mark(p.ref(), n, s.clock.Load())
 	}
 	return nil
 }

@@ -25,7 +25,9 @@ type stats struct {
 	mu struct {
 		sync.Mutex
 		dead      map[string]int64
+		window    lately
 		top       []QueueMark
+		olderTop  []QueueMark // of the window before
 		restarted tally
 	}
 }
@@ -80,9 +82,11 @@ type Snapshot struct {
 	// Overloads are casts refused for a full queue, Restarts crashed actors started anew, LateReplies answers after the
 	// deadline, Stuck handlers that ran so long that their worker was replaced, Spares such workers now.
 	Overloads, Restarts, LateReplies, Stuck, Spares int64
+	// Workers are those that run turns, and Runnable is about how many actors wait for one.
+	Workers, Runnable int64
 	// Marks counts how often a queue grew to 2^i messages.
 	Marks map[int]int64
-	// Top are the longest queues seen since the last snapshot, longest first.
+	// Top are the longest queues seen in the last 5 to 10 s, longest first.
 	Top []QueueMark
 }
 
@@ -96,18 +100,42 @@ func (s *stats) deadLetter(kind string) {
 }
 
 // mark notes that a queue has grown to n, a power of two.
-func (s *stats) mark(ref Ref, n int) {
+func (s *stats) mark(ref Ref, n int, clock uint32) {
 	s.marks[min(bits.Len(uint(n))-1, markBuckets-1)].Add(1)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	top := s.mu.top
-	if i := slices.IndexFunc(top, func(m QueueMark) bool { return m.Ref == ref }); i >= 0 {
-		top[i].Len = max(top[i].Len, n)
-	} else {
-		top = append(top, QueueMark{ref, n})
+	s.turnLocked(clock)
+	s.mu.top = longestOf(s.mu.top, QueueMark{ref, n})
+}
+
+func (s *stats) turnLocked(clock uint32) {
+	if old, gone := s.mu.window.turned(clock); gone {
+		s.mu.top, s.mu.olderTop = nil, nil
+	} else if old {
+		s.mu.top, s.mu.olderTop = nil, s.mu.top
 	}
-	slices.SortFunc(top, func(a, b QueueMark) int { return b.Len - a.Len })
-	s.mu.top = top[:min(len(top), 10)]
+}
+
+// longestLocked are the longest queues of late.
+func (s *stats) longestLocked(clock uint32) []QueueMark {
+	s.turnLocked(clock)
+	return longestOf(slices.Clone(s.mu.top), s.mu.olderTop...)
+}
+
+// topLen is how many long queues are remembered.
+const topLen = 10
+
+// longestOf adds to a list of long queues.
+func longestOf(top []QueueMark, more ...QueueMark) []QueueMark {
+	for _, m := range more {
+		if i := slices.IndexFunc(top, func(x QueueMark) bool { return x.Ref == m.Ref }); i >= 0 {
+			top[i].Len = max(top[i].Len, m.Len)
+		} else {
+			top = append(top, m)
+		}
+	}
+	slices.SortStableFunc(top, func(a, b QueueMark) int { return b.Len - a.Len })
+	return top[:min(len(top), topLen)]
 }
 
 // Snapshot returns the counters. Taking it costs no actor anything.
@@ -117,6 +145,7 @@ func (s *System) Snapshot() Snapshot {
 		Live: map[string]int64{}, Handled: map[string]int64{}, DeadLetters: map[string]int64{}, Marks: map[int]int64{},
 		Overloads: st.overloads.Load(), Restarts: st.restarts.Load(), LateReplies: st.lateReplies.Load(),
 		Stuck: st.stuck.Load(), Spares: int64(s.pool.spares.Load()),
+		Workers: int64(s.cfg.Workers), Runnable: int64(s.pool.runnable()),
 	}
 	s.mu.RLock()
 	for _, k := range s.mu.kinds {
@@ -133,7 +162,7 @@ func (s *System) Snapshot() Snapshot {
 	for k, n := range st.mu.dead {
 		snap.DeadLetters[k] = n
 	}
-	snap.Top, st.mu.top = st.mu.top, nil
+	snap.Top = st.longestLocked(s.clock.Load())
 	st.mu.Unlock()
 	return snap
 }

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/jackdaw-im/jackdaw/actors"
 )
@@ -83,11 +84,24 @@ func TestMarks(t *testing.T) {
 			grow(a, 16<<(i%3))
 		}
 		snap = s.Snapshot()
-		if len(snap.Top) != 10 || snap.Top[0].Len != 64 || snap.Top[4].Len != 32 || snap.Top[9].Len != 16 {
+		if len(snap.Top) != 10 || snap.Top[0].Len != 64 || snap.Top[5].Len != 32 || snap.Top[9].Len != 16 {
 			t.Errorf("the ten longest are %v", snap.Top)
 		}
-		if again := s.Snapshot(); len(again.Top) != 0 || !maps.Equal(again.Marks, snap.Marks) {
-			t.Errorf("without change: top %v, marks %v", again.Top, again.Marks)
+		if again := s.Snapshot(); fmt.Sprint(again.Top) != fmt.Sprint(snap.Top) || !maps.Equal(again.Marks, snap.Marks) {
+			t.Errorf("who looks takes away: top %v, marks %v", again.Top, again.Marks)
+		}
+		advance(6 * time.Second)
+		grow(all[0], 16)
+		if again := s.Snapshot(); len(again.Top) != 10 || again.Top[0].Len != 64 {
+			t.Errorf("6 s later: %v", again.Top)
+		}
+		advance(6 * time.Second)
+		if again := s.Snapshot(); fmt.Sprint(again.Top) != "[{agent/0 32}]" {
+			t.Errorf("12 s later: %v", again.Top)
+		}
+		advance(20 * time.Second)
+		if again := s.Snapshot(); len(again.Top) != 0 || !maps.Equal(again.Marks, map[int]int64{16: 15, 32: 10, 64: 5}) {
+			t.Errorf("in the end: top %v, marks %v", again.Top, again.Marks)
 		}
 		close(g)
 	})

@@ -51,6 +51,7 @@ type System struct {
 	root     *actor.ActorSystem
 	pool     *pool
 	wheel    *wheel
+	lives    atomic.Uint64 // numbers given to lives
 	clock    atomic.Uint32 // ticks of 10 ms since the process began, about
 	registry registry
 	names    names

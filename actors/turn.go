@@ -174,7 +174,7 @@ func (p *process) waits(msg any) bool {
 	case endBatch, *callExpiry:
 		return !p.up
 	case exitSignal:
-		if p.up && !p.ext.trapping() {
+		if p.up && (!p.ext.trapping() || m.kills()) {
 			return false
 		}
 	case timerMsg, *callReply, Down:

@@ -103,7 +103,7 @@ func healthy() *fake {
 		return supervision.ChildInfo{ID: id, Ref: ref("supervisor", "jackdaw."+id), Type: supervision.SupervisorType, State: supervision.Running}
 	}
 	f := &fake{
-		loads: []actors.Load{{Ref: romeo, Handled: 900, Queue: 40}, {Ref: lane, Handled: 100, Restarts: 2}, {Ref: ref("session", "ended")}, {Ref: ref("supervisor", "jackdaw.lanes"), Handled: 1}},
+		loads: []actors.Load{{Ref: romeo, PerSecond: 900, Queue: 40}, {Ref: lane, PerSecond: 100, Restarts: 2}, {Ref: ref("session", "ended")}, {Ref: ref("supervisor", "jackdaw.lanes"), PerSecond: 1}},
 		facts: map[actors.Ref]actors.Facts{
 			romeo:                              {Phase: "running", Queue: 40, Control: 1, Oldest: 3 * time.Second, Waiting: map[string]int{"*mailbox.Append": 39, "*mailbox.Ack": 1}, Last: "*mailbox.Append"},
 			ref("supervisor", "jackdaw.lanes"): {Phase: "running"},
@@ -185,7 +185,7 @@ func TestCollect(t *testing.T) {
 	if len(a.Longest) != 1 || a.Longest[0].Waiting["*mailbox.Ack"] != 1 || a.Longest[0].Oldest != Duration(3*time.Second) {
 		t.Errorf("longest %+v", a.Longest)
 	}
-	if len(a.Running) != 1 || a.Running[0].Running != "*lane.Append" || len(a.Restarted) != 1 || len(a.Busiest) != 3 || a.Busiest[0].Handled != 900 {
+	if len(a.Running) != 1 || a.Running[0].Running != "*lane.Append" || len(a.Restarted) != 1 || len(a.Busiest) != 3 || a.Busiest[0].PerSecond != 900 {
 		t.Errorf("actors %+v", a)
 	}
 	if len(a.Recent) != 2*maxRecent+1 || a.Recent[0].Kind != fmt.Sprint("*mailbox.Append", maxRecent) {

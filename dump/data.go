@@ -129,17 +129,17 @@ type Actors struct {
 
 // Actor is what is known of one actor.
 type Actor struct {
-	Ref      string         `json:"ref"`
-	Phase    string         `json:"phase"`
-	Queue    int            `json:"queue"`             // messages waiting
-	Control  int            `json:"control,omitempty"` // of the runtime and of answers, waiting
-	Oldest   Duration       `json:"oldest,omitempty"`  // age of the first
-	Waiting  map[string]int `json:"waiting,omitempty"` // by kind of message
-	Running  string         `json:"running,omitempty"` // kind of the message in the handler
-	For      Duration       `json:"for,omitempty"`     // and since when
-	Last     string         `json:"last,omitempty"`    // kind of the message handled last
-	Handled  int64          `json:"handled,omitempty"`
-	Restarts int64          `json:"restarts,omitempty"`
+	Ref       string         `json:"ref"`
+	Phase     string         `json:"phase"`
+	Queue     int            `json:"queue"`                // messages waiting
+	Control   int            `json:"control,omitempty"`    // of the runtime and of answers, waiting
+	Oldest    Duration       `json:"oldest,omitempty"`     // age of the first
+	Waiting   map[string]int `json:"waiting,omitempty"`    // by kind of message
+	Running   string         `json:"running,omitempty"`    // kind of the message in the handler
+	For       Duration       `json:"for,omitempty"`        // and since when
+	Last      string         `json:"last,omitempty"`       // kind of the message handled last
+	PerSecond int64          `json:"per_second,omitempty"` // messages, about
+	Restarts  int64          `json:"restarts,omitempty"`
 }
 
 // Handled is a message that a worker has handled.

@@ -99,13 +99,13 @@ func printActors(o *printer, a Actors) {
 			continue
 		}
 		o.printf("  %s\n", list.title)
-		rows := [][]string{{"  QUEUE", "OLDEST", "HANDLED", "RESTARTS", "PHASE", "ACTOR", "DOES OR DID LAST", "WAITING"}}
+		rows := [][]string{{"  QUEUE", "OLDEST", "MSGS/S", "RESTARTS", "PHASE", "ACTOR", "DOES OR DID LAST", "WAITING"}}
 		for _, actor := range list.actors[:o.most(len(list.actors))] {
 			does := actor.Last
 			if actor.Running != "" {
 				does = actor.Running + " for " + time.Duration(actor.For).Round(time.Millisecond).String()
 			}
-			rows = append(rows, []string{"  " + count(actor.Queue), age(actor.Oldest), some(actor.Handled), some(actor.Restarts), actor.Phase, actor.Ref, does,
+			rows = append(rows, []string{"  " + count(actor.Queue), age(actor.Oldest), some(actor.PerSecond), some(actor.Restarts), actor.Phase, actor.Ref, does,
 				counts(actor.Waiting)})
 		}
 		o.table(rows...)

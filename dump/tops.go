@@ -37,7 +37,7 @@ func newRankings() *rankings {
 	return &rankings{
 		longest:   ranking{of: func(a *Actor) int64 { return int64(a.Queue) }},
 		oldest:    ranking{of: func(a *Actor) int64 { return int64(a.Oldest) }},
-		busiest:   ranking{of: func(a *Actor) int64 { return a.Handled }},
+		busiest:   ranking{of: func(a *Actor) int64 { return a.PerSecond }},
 		restarted: ranking{of: func(a *Actor) int64 { return a.Restarts }},
 		running: ranking{of: func(a *Actor) int64 {
 			if a.Running == "" {
@@ -51,12 +51,12 @@ func newRankings() *rankings {
 // offer asks for the facts of an actor. One that has ended has none.
 func (r *rankings) offer(s System, l actors.Load) {
 	f, err := s.Facts(l.Ref)
-	if err != nil || f.Queue == 0 && f.Running == "" && l.Handled == 0 && l.Restarts == 0 { // as most are
+	if err != nil || f.Queue == 0 && f.Running == "" && l.PerSecond < 1 && l.Restarts == 0 { // as most are
 		return
 	}
 	a := &Actor{
 		Ref: l.Ref.String(), Phase: f.Phase, Queue: f.Queue, Control: f.Control, Oldest: Duration(f.Oldest), Waiting: f.Waiting,
-		Running: f.Running, For: Duration(f.For), Last: f.Last, Handled: l.Handled, Restarts: max(l.Restarts, int64(f.Restarts)),
+		Running: f.Running, For: Duration(f.For), Last: f.Last, PerSecond: int64(l.PerSecond + 0.5), Restarts: max(l.Restarts, int64(f.Restarts)),
 	}
 	for _, list := range []*ranking{&r.longest, &r.oldest, &r.busiest, &r.restarted, &r.running} {
 		list.offer(a)
@@ -84,9 +84,13 @@ func newest(recent []actors.Handled, n int) []actors.Handled {
 	})
 }
 
-// lately looks at those actors alone that ran a moment ago, which takes nothing away from others who ask.
+// lately looks at those actors alone that are known to be worth it, or ran a moment ago.
 func lately(s System) *Actors {
 	recent, r, seen := s.Recent(), newRankings(), map[actors.Ref]bool{}
+	for _, l := range s.Busiest() {
+		seen[l.Ref] = true
+		r.offer(s, l)
+	}
 	for _, h := range recent {
 		if !seen[h.Ref] {
 			seen[h.Ref] = true

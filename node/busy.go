@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	// leastLook is the least time between two looks: what the samples say of less is chance. Who asks sooner gets the last one.
+	// leastLook is the least time between two looks. Who asks sooner gets the last one.
 	leastLook = 200 * time.Millisecond
 	// perList is how many actors are told for each thing that they may be the first in.
 	perList = 50
@@ -28,23 +28,16 @@ type busy struct {
 	}
 }
 
-// look asks who is busy, and what is known of each from outside. long are further candidates.
-func (b *busy) look(system *actors.System, now time.Time, long []actors.QueueMark) []*adminpb.ActorLoad {
+// look asks who is busy, and what is known of each from outside.
+func (b *busy) look(system *actors.System, now time.Time) []*adminpb.ActorLoad {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	took := now.Sub(b.mu.at)
-	if took < leastLook && b.mu.last != nil {
+	if now.Sub(b.mu.at) < leastLook && b.mu.last != nil {
 		return b.mu.last
-	}
-	if b.mu.at.IsZero() {
-		took = 0 // since when the samples are, nobody knows
 	}
 	loads := map[actors.Ref]actors.Load{}
 	for ref := range b.mu.known {
 		loads[ref] = actors.Load{Ref: ref}
-	}
-	for _, m := range long {
-		loads[m.Ref] = actors.Load{Ref: m.Ref}
 	}
 	for _, l := range system.Busiest() {
 		loads[l.Ref] = l
@@ -56,7 +49,7 @@ func (b *busy) look(system *actors.System, now time.Time, long []actors.QueueMar
 		if err != nil {
 			continue // it has ended
 		}
-		all = append(all, measured(f, l, took))
+		all = append(all, measured(f, l))
 	}
 	b.mu.last = nil
 	for _, f := range foremost(all) {
@@ -74,13 +67,10 @@ type found struct {
 	load *adminpb.ActorLoad
 }
 
-func measured(f actors.Facts, l actors.Load, took time.Duration) found {
+func measured(f actors.Facts, l actors.Load) found {
 	load := &adminpb.ActorLoad{
 		Ref: f.Ref.String(), Phase: f.Phase, Queue: int64(f.Queue), OldestUs: f.Oldest.Microseconds(), Restarts: l.Restarts,
-		Running: f.Running, RunningUs: f.For.Microseconds(), Last: f.Last,
-	}
-	if took > 0 {
-		load.MessagesPerSecond = float64(l.Handled) / took.Seconds()
+		Running: f.Running, RunningUs: f.For.Microseconds(), Last: f.Last, MessagesPerSecond: l.PerSecond,
 	}
 	return found{f.Ref, load}
 }
@@ -113,51 +103,4 @@ func foremost(all []found) []found {
 		}
 	}
 	return list
-}
-
-// marks shares out the list of long queues, which a snapshot takes away, among those who need it. Safe for concurrent use.
-type marks struct {
-	mu struct {
-		sync.Mutex
-		scrape, look []actors.QueueMark // what one has taken away from the other
-	}
-}
-
-// scrape is a snapshot with the long queues since the last scrape.
-func (m *marks) scrape(system *actors.System) actors.Snapshot {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	s := system.Snapshot()
-	m.mu.look = longest(m.mu.look, s.Top)
-	s.Top, m.mu.scrape = longest(m.mu.scrape, s.Top), nil
-	return s
-}
-
-// look is a snapshot with the long queues since the last look.
-func (m *marks) look(system *actors.System) actors.Snapshot {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	s := system.Snapshot()
-	m.mu.scrape = longest(m.mu.scrape, s.Top)
-	s.Top, m.mu.look = longest(m.mu.look, s.Top), nil
-	return s
-}
-
-// maxMarks is how many queues a snapshot has.
-const maxMarks = 10
-
-// longest joins two lists of long queues.
-func longest(a, b []actors.QueueMark) []actors.QueueMark {
-	all := map[actors.Ref]int{}
-	for _, m := range slices.Concat(a, b) {
-		all[m.Ref] = max(all[m.Ref], m.Len)
-	}
-	var list []actors.QueueMark
-	for ref, n := range all {
-		list = append(list, actors.QueueMark{Ref: ref, Len: n})
-	}
-	slices.SortFunc(list, func(a, b actors.QueueMark) int {
-		return cmp.Or(cmp.Compare(b.Len, a.Len), cmp.Compare(a.Ref.String(), b.Ref.String()))
-	})
-	return list[:min(len(list), maxMarks)]
 }

@@ -43,7 +43,7 @@ func (n *Node) mailboxCounts() telemetry.Mailboxes {
 }
 
 func (n *Node) actorCounts() telemetry.Actors {
-	s := n.marks.scrape(n.sys)
+	s := n.sys.Snapshot()
 	a := telemetry.Actors{
 		Live: s.Live, Handled: s.Handled, DeadLetters: s.DeadLetters, Overloads: s.Overloads, Restarts: s.Restarts,
 		LateReplies: s.LateReplies, Stuck: s.Stuck, Spares: s.Spares, Marks: s.Marks,

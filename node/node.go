@@ -48,7 +48,6 @@ type Node struct {
 	seconds     *telemetry.Histogram
 	items       *telemetry.Histogram
 	busy        busy
-	marks       marks
 
 	// Set by the tree's services as they start.
 	gateway atomic.Pointer[gateway.Server]

@@ -55,11 +55,11 @@ func treeNode(n supervision.Node) *adminpb.TreeNode {
 // Top implements admin.Overview.
 func (o overview) Top(context.Context) (*adminpb.Top, error) {
 	n, now := o.n, time.Now()
-	s := n.marks.look(n.sys)
+	s := n.sys.Snapshot()
 	t := &adminpb.Top{
 		Node: string(n.sys.Node()), Domain: n.cfg.Domain, Version: n.version.Version, Started: n.started.UnixMicro(), Time: now.UnixMicro(),
-		Actors: n.busy.look(n.sys, now, s.Top), Restarts: s.Restarts, Overloads: s.Overloads, Spares: s.Spares, Stuck: s.Stuck,
-		Workers: int64(runtime.GOMAXPROCS(0)), Cores: int64(runtime.GOMAXPROCS(0)), RunQueue: -1, // which the actors don't tell
+		Actors: n.busy.look(n.sys, now), Restarts: s.Restarts, Overloads: s.Overloads, Spares: s.Spares, Stuck: s.Stuck,
+		Workers: s.Workers, Cores: int64(runtime.GOMAXPROCS(0)), RunQueue: s.Runnable,
 	}
 	for kind, live := range s.Live {
 		t.Kinds = append(t.Kinds, &adminpb.KindLoad{Kind: kind, Live: live, Handled: s.Handled[kind]})

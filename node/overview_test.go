@@ -93,7 +93,7 @@ func TestTreeOfAStartingNode(t *testing.T) {
 	}
 }
 
-// TestBusy: an actor whose queue stays long is seen at each look, and its rate is that since the last one.
+// TestBusy: an actor whose queue stays long is seen at each look.
 func TestBusy(t *testing.T) {
 	actorstest.Run(t, func(t *testing.T, k *actorstest.Kit) {
 		k.Start(counters()...)
@@ -105,10 +105,9 @@ func TestBusy(t *testing.T) {
 			k.Cast(first, add(1))
 		}
 		var b busy
-		var m marks
 		look := func() *adminpb.ActorLoad {
 			k.Advance(time.Second)
-			all := b.look(k.System(), time.Now(), m.look(k.System()).Top)
+			all := b.look(k.System(), time.Now())
 			if i := slices.IndexFunc(all, func(l *adminpb.ActorLoad) bool { return l.GetRef() == "counter/a" }); i >= 0 {
 				return all[i]
 			}
@@ -130,31 +129,6 @@ func TestBusy(t *testing.T) {
 	})
 }
 
-// TestLongQueuesAreShared: who takes a snapshot leaves the others what they need of it.
-func TestLongQueuesAreShared(t *testing.T) {
-	actorstest.Run(t, func(t *testing.T, k *actorstest.Kit) {
-		k.Start(counters()...)
-		until := make(chan struct{})
-		if err := k.System().Cast(first, hang{until}); err != nil {
-			t.Fatal(err)
-		}
-		for range 20 {
-			k.Cast(first, add(1))
-		}
-		var m marks
-		for i, want := range []int{1, 1, 0, 0} {
-			snapshot := m.look
-			if i%2 == 1 {
-				snapshot = m.scrape
-			}
-			if s := snapshot(k.System()); len(s.Top) != want {
-				t.Errorf("snapshot %d has %v", i, s.Top)
-			}
-		}
-		close(until)
-	})
-}
-
 func TestForemost(t *testing.T) {
 	var all []found
 	for i := range 500 {
@@ -171,13 +145,6 @@ func TestForemost(t *testing.T) {
 	}
 	if len(got) != 2*perList+4 || !got["k/499"] || !got["k/450"] || got["k/449"] || !got["k/000"] || !got["k/200"] || !got["k/210"] || !got["k/220"] || !got["k/230"] {
 		t.Errorf("%d: %v", len(got), got)
-	}
-	var many []actors.QueueMark
-	for i := range 30 {
-		many = append(many, actors.QueueMark{Ref: actors.Ref{Kind: "k", ID: fmt.Sprint(i % 20)}, Len: i})
-	}
-	if l := longest(many[:15], many[15:]); len(l) != maxMarks || l[0].Len != 29 || l[0].Ref.ID != "9" || l[9].Len != 20 {
-		t.Errorf("%v", l)
 	}
 }
 

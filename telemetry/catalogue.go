@@ -127,7 +127,7 @@ func actorMetrics() []metric {
 		{name: "jackdaw_queue_length", kind: histogram, distribute: giveMarks,
 			help: "Lengths that queues of actors grew to. A queue is counted each time it reaches a power of two, from 16 on."},
 		{name: "jackdaw_queue_top", kind: gauge, labels: []string{"rank", "kind"}, read: giveTop,
-			help: "The ten longest queues since the last look, by rank (1 is the longest) and the kind of their actor."},
+			help: "The ten longest queues of the last 5 to 10 seconds, by rank (1 is the longest) and the kind of their actor."},
 	}
 }
 
