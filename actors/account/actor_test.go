@@ -334,7 +334,7 @@ func TestWhoWaitsIsAnsweredAtTheEnd(t *testing.T) {
 			}()
 		}
 		synctest.Wait()
-		r.stop()
+		r.kit.Stop()
 		for range 2 {
 			if err := <-errs; !errors.Is(err, actors.ErrNoProc) {
 				t.Errorf("heard %v", err)

@@ -2,7 +2,6 @@ package account
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -11,6 +10,7 @@ import (
 	"time"
 
 	"github.com/jackdaw-im/jackdaw/actors"
+	"github.com/jackdaw-im/jackdaw/actors/actorstest"
 	"github.com/jackdaw-im/jackdaw/actors/lane"
 	"github.com/jackdaw-im/jackdaw/actors/mailbox"
 	"github.com/jackdaw-im/jackdaw/ident"
@@ -31,8 +31,8 @@ const sessionQueue = 64
 // rig is a system with accounts over real lanes and a store in memory; sessions and mailboxes only note what they get.
 type rig struct {
 	t        *testing.T
-	sys      *actors.System
-	root     *supervision.Root
+	kit      *actorstest.Kit
+	sys      *actors.System // the kit's
 	engine   *memstore.Engine
 	lanes    *faulty
 	accounts *supervision.Dynamic
@@ -119,16 +119,13 @@ func run(t *testing.T, f func(r *rig)) {
 		r := &rig{t: t, engine: memstore.New(memstore.Options{}), heard: map[actors.Ref][]string{}}
 		r.start()
 		f(r)
-		r.stop()
 	})
 }
 
 func (r *rig) start() {
 	r.t.Helper()
-	r.sys = actors.NewSystem(actors.Config{Workers: 2, Node: "n@1"})
-	if err := r.sys.Start(); err != nil {
-		r.t.Fatal(err)
-	}
+	r.kit = actorstest.New(r.t, actorstest.Config{Node: "n@1"})
+	r.sys = r.kit.System()
 	r.lanes = &faulty{Lanes: lane.New(r.engine, lane.Options{})}
 	newEar := func() actors.Behaviour { return &ear{r} }
 	mailboxes := supervision.NewDynamic(r.sys, supervision.DynamicSpec{ID: "mailboxes", Partitions: 1, Entities: true,
@@ -136,25 +133,13 @@ func (r *rig) start() {
 	r.sessions = supervision.NewDynamic(r.sys, supervision.DynamicSpec{ID: "sessions", Partitions: 1,
 		Child: actors.Spec{Kind: "session", New: newEar, QueueLen: sessionQueue}, Restart: supervision.Temporary})
 	r.accounts = Supervisor(r.sys, r.lanes)
-	root, err := supervision.StartRoot(r.sys, supervision.SupervisorSpec{ID: "root",
-		Children: append(r.lanes.Children(), mailboxes.Child(), r.accounts.Child(), r.sessions.Child())})
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	r.root = root
-}
-
-func (r *rig) stop() {
-	r.t.Helper()
-	if err := errors.Join(r.root.Stop(context.Background()), r.sys.Stop(context.Background())); err != nil {
-		r.t.Error(err)
-	}
+	r.kit.Start(append(r.lanes.Children(), mailboxes.Child(), r.accounts.Child(), r.sessions.Child())...)
 }
 
 // restart is a node that stops and starts over the same store.
 func (r *rig) restart() {
 	r.t.Helper()
-	r.stop()
+	r.kit.Stop()
 	r.start()
 	r.heard = map[actors.Ref][]string{}
 }

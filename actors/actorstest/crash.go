@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/jackdaw-im/jackdaw/actors"
 	"github.com/jackdaw-im/jackdaw/telemetry"
@@ -20,6 +21,8 @@ type Crash struct {
 	Supervisor string
 	// Ref names the child.
 	Ref actors.Ref
+	// Message is the type of the message on which it crashed, as far as it is known.
+	Message string
 	// Reason is why, without a panic's stack.
 	Reason string
 	// Restarted says whether the child was started again.
@@ -28,29 +31,46 @@ type Crash struct {
 
 // String writes it on one line, as failures print it.
 func (c Crash) String() string {
-	then := "not restarted"
+	on, then := "", "not restarted"
+	if c.Message != "" {
+		on = " on " + c.Message
+	}
 	if c.Restarted {
 		then = "restarted"
 	}
-	return fmt.Sprintf("after %v: %v of %s %s: %s", c.After, c.Ref, c.Supervisor, c.Reason, then)
+	return fmt.Sprintf("after %v: %v, child of %s, %s%s: %s", c.After, c.Ref, c.Supervisor, c.Reason, on, then)
 }
 
-// Crashes returns all crashes that supervisors have reported so far, in their order.
+// Crashes waits until all is at rest and returns all crashes that supervisors have reported so far, in their order.
 func (k *Kit) Crashes() []Crash {
 	k.Wait()
 	var list []Crash
 	for _, e := range k.logs.All() {
-		f := e.ContextMap()
-		sup, _ := f[telemetry.KeySupervisor].(string)
-		reason, _ := f[telemetry.KeyReason].(string)
-		name, _ := f[telemetry.KeyActor].(string)
-		again, decided := f[telemetry.KeyRestart].(bool)
-		ref, err := actors.ParseRef(name)
-		if decided && err == nil {
-			list = append(list, Crash{k.since(e.Time), sup, ref, firstLine(reason), again})
+		if c, ok := k.crash(e); ok {
+			list = append(list, c)
 		}
 	}
 	return list
+}
+
+// crash reads a log entry as the report of a crash about which a supervisor has decided.
+func (k *Kit) crash(e observer.LoggedEntry) (Crash, bool) {
+	f := e.ContextMap()
+	text := func(key string) string { s, _ := f[key].(string); return s }
+	again, decided := f[telemetry.KeyRestart].(bool)
+	ref, err := actors.ParseRef(text(telemetry.KeyActor))
+	return Crash{
+		After: k.since(e.Time), Supervisor: text(telemetry.KeySupervisor), Ref: ref, Message: text(telemetry.KeyMessage),
+		Reason: firstLine(text(telemetry.KeyReason)), Restarted: again,
+	}, decided && err == nil
+}
+
+// gaveUp reads a log entry as that of a supervisor that ends for its restarts, and returns its ID.
+func gaveUp(e observer.LoggedEntry) (supervisor string, ok bool) {
+	f := e.ContextMap()
+	supervisor, _ = f[telemetry.KeySupervisor].(string)
+	_, ok = f[telemetry.KeyIntensity]
+	return supervisor, ok
 }
 
 // ExpectRestarts waits until all is at rest and fails the test unless the actor has crashed and been started again n times so far,
@@ -78,9 +98,7 @@ func (k *Kit) ExpectGivenUp(supervisor string) {
 	k.tb.Helper()
 	k.Wait()
 	for _, e := range k.logs.All() {
-		f := e.ContextMap()
-		sup, _ := f[telemetry.KeySupervisor].(string)
-		if _, over := f[telemetry.KeyIntensity]; over && isSupervisor(sup, supervisor) {
+		if sup, over := gaveUp(e); over && isSupervisor(sup, supervisor) {
 			for _, t := range k.trees {
 				t.known = true
 			}
@@ -104,7 +122,15 @@ func (k *Kit) reports() (lines []string) {
 		if e.Level < zapcore.WarnLevel {
 			continue
 		}
+		if c, ok := k.crash(e); ok {
+			lines = append(lines, c.String())
+			continue
+		}
 		line := fmt.Sprintf("after %v: %s", k.since(e.Time), e.Message)
+		if sup, ok := gaveUp(e); ok {
+			lines = append(lines, fmt.Sprintf("%s: %s", line, sup))
+			continue
+		}
 		for _, f := range e.Context {
 			v, ok := e.ContextMap()[f.Key]
 			if !ok {

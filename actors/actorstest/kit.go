@@ -51,6 +51,7 @@ type Kit struct {
 	sys    *actors.System
 	logs   *observer.ObservedLogs
 	begin  time.Time
+	ended  bool
 	before map[string]bool // goroutines of the bubble that aren't the kit's
 	trees  []*tree
 	probes []*Probe
@@ -111,7 +112,7 @@ func New(tb testing.TB, cfg Config) *Kit {
 	if err := k.sys.Start(); err != nil {
 		tb.Fatalf("actorstest: %v", err)
 	}
-	tb.Cleanup(k.stop)
+	tb.Cleanup(k.Stop)
 	return k
 }
 

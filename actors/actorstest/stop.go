@@ -11,9 +11,14 @@ import (
 	"github.com/jackdaw-im/jackdaw/actors"
 )
 
-// stop ends everything, in the order in which a node does, and fails the test for what is wrong or left.
-func (k *Kit) stop() {
+// Stop ends everything, in the order in which a node does, and fails the test for what is wrong or left. The end of the test does so
+// anyway: it is for a test that goes on with another kit, over the same store for example.
+func (k *Kit) Stop() {
 	k.tb.Helper()
+	if k.ended {
+		return
+	}
+	k.ended = true
 	ctx, cancel := context.WithTimeout(context.Background(), StopTime)
 	defer cancel()
 	k.Wait()

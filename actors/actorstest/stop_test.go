@@ -65,3 +65,16 @@ func TestStopsEvenSo(t *testing.T) {
 		t.Errorf("failed with %s", out)
 	}
 }
+
+func TestOneKitAfterTheOther(t *testing.T) {
+	actorstest.Run(t, func(t *testing.T, k *actorstest.Kit) {
+		k.Start(tallyChild("a"))
+		k.Stop()
+		if err := k.System().Cast(tallyRef("a"), add{1}); err == nil {
+			t.Error("it runs on")
+		}
+		next := actorstest.New(t, actorstest.Config{})
+		next.Start(tallyChild("a"))
+		next.ExpectCall(tallyRef("a"), "sum?", sum{})
+	})
+}

@@ -64,7 +64,7 @@ func TestNothingAskedIsForgotten(t *testing.T) {
 				must(r, r.lanes.Append(ctx, big(n)))
 			}
 		})
-		if heard := len(r.heard); heard != 20 {
+		if heard := len(r.heard()); heard != 20 {
 			t.Errorf("of 20 appends %d are answered: %s", heard, r.results())
 		}
 	})
@@ -80,7 +80,7 @@ func TestReadsThatPanic(t *testing.T) {
 			must(r, r.lanes.Read(ctx, romeo, 2, []ident.MessageID{id(1)}))
 		})
 		heard := ""
-		for _, m := range r.heard {
+		for _, m := range r.heard() {
 			switch m := m.(type) {
 			case *lane.Loaded:
 				heard += fmt.Sprint("loaded ", m.Tag, " ", m.Err != nil, " ")

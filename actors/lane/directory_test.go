@@ -25,10 +25,10 @@ func TestDirectory(t *testing.T) {
 				r.lanes.Directory(ctx, romeo, time.Minute, f)
 			}
 		})
-		if len(r.heard) != 4 {
-			t.Fatalf("heard %v", r.heard)
+		if len(r.heard()) != 4 {
+			t.Fatalf("heard %v", r.heard())
 		}
-		at := func(i int) *actors.Reply { return r.heard[i].(*actors.Reply) }
+		at := func(i int) *actors.Reply { return r.heard()[i].(*actors.Reply) }
 		if at(0).Value != "memory" || at(0).Err != nil {
 			t.Errorf("first: %v", at(0))
 		}
@@ -52,8 +52,8 @@ func TestDirectoryTimeout(t *testing.T) {
 		})
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
-		if len(r.heard) != 1 || !errors.Is(r.heard[0].(*actors.Reply).Err, actors.ErrTimeout) {
-			t.Errorf("heard %v", r.heard)
+		if len(r.heard()) != 1 || !errors.Is(r.heard()[0].(*actors.Reply).Err, actors.ErrTimeout) {
+			t.Errorf("heard %v", r.heard())
 		}
 		close(gate)
 	})

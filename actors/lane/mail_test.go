@@ -155,8 +155,8 @@ func TestStoreFull(t *testing.T) {
 		})
 		close(r.e.gate)
 		synctest.Wait()
-		if m, ok := r.heard[len(r.heard)-1].(*lane.Loaded); !ok || m.Tag != 7 || len(m.Rows) != 0 || m.Err != nil {
-			r.Errorf("loaded %+v", r.heard[len(r.heard)-1])
+		if m, ok := r.heard()[len(r.heard())-1].(*lane.Loaded); !ok || m.Tag != 7 || len(m.Rows) != 0 || m.Err != nil {
+			r.Errorf("loaded %+v", r.heard()[len(r.heard())-1])
 		}
 		r.want("answers", r.results(), "1=0 2=1 3=1 ")
 		r.want("store", r.stored(), "")
@@ -208,7 +208,7 @@ func TestReadsSeeWhatWasAskedBefore(t *testing.T) {
 		must(r, r.lanes.Read(ctx, romeo, 11, []ident.MessageID{id(2), id(99), id(1)}))
 	}, func(r *rig) {
 		var seen string
-		for _, m := range r.heard {
+		for _, m := range r.heard() {
 			switch m := m.(type) {
 			case *lane.Loaded:
 				seen += fmt.Sprintf("loaded %d: %d rows, exists %v; ", m.Tag, len(m.Rows), m.Info.Exists)
@@ -239,8 +239,8 @@ func TestClosedStore(t *testing.T) {
 		must(r, r.lanes.Load(ctx, romeo, 3))
 		must(r, r.e.Close())
 	}, func(r *rig) {
-		if l, ok := r.heard[len(r.heard)-1].(*lane.Loaded); !ok || !errors.Is(l.Err, store.ErrClosed) {
-			t.Errorf("heard last: %+v", r.heard[len(r.heard)-1])
+		if l, ok := r.heard()[len(r.heard())-1].(*lane.Loaded); !ok || !errors.Is(l.Err, store.ErrClosed) {
+			t.Errorf("heard last: %+v", r.heard()[len(r.heard())-1])
 		}
 		r.want("answers", r.results(), "1=lost 2=lost ")
 	})

@@ -2,19 +2,16 @@ package lane_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"testing"
-	"testing/synctest"
-	"time"
 
 	"github.com/jackdaw-im/jackdaw/actors"
+	"github.com/jackdaw-im/jackdaw/actors/actorstest"
 	"github.com/jackdaw-im/jackdaw/actors/lane"
 	"github.com/jackdaw-im/jackdaw/ident"
 	"github.com/jackdaw-im/jackdaw/store"
 	"github.com/jackdaw-im/jackdaw/store/memstore"
-	"github.com/jackdaw-im/jackdaw/supervision"
 )
 
 const romeo = ident.UserID("romeo@example.org")
@@ -77,71 +74,44 @@ func (e *engine) rot() {
 // rig is a node with lanes and one actor that asks them.
 type rig struct {
 	*testing.T
-	sys   *actors.System
+	*actorstest.Kit
+	sys   *actors.System // the kit's
 	lanes *lane.Lanes
 	e     *engine
-	asker actors.Ref
-	heard []any
-}
-
-// asker does what it is told and writes down what it hears.
-type asker struct{ r *rig }
-
-func (a *asker) Init(*actors.Context, any) error { return nil }
-
-func (a *asker) Handle(ctx *actors.Context, msg any) error {
-	if f, ok := msg.(func(*actors.Context)); ok {
-		f(ctx)
-		return nil
-	}
-	a.r.heard = append(a.r.heard, msg)
-	return nil
+	asker *actorstest.Probe
 }
 
 func run(t *testing.T, opts lane.Options, test func(r *rig)) {
-	synctest.Test(t, func(t *testing.T) {
-		r := &rig{T: t, e: &engine{Engine: memstore.New(memstore.Options{})}, asker: actors.Ref{Kind: "asker", ID: "romeo"}}
-		r.sys = actors.NewSystem(actors.Config{Node: "n@1", Workers: 1})
-		if err := r.sys.Start(); err != nil {
-			t.Fatal(err)
-		}
+	actorstest.Config{Node: "n@1", Workers: 1}.Run(t, func(t *testing.T, k *actorstest.Kit) {
+		r := &rig{T: t, Kit: k, sys: k.System(), e: &engine{Engine: memstore.New(memstore.Options{})}}
 		r.lanes = lane.New(r.e, opts)
-		spec := actors.Spec{Kind: "asker", New: func() actors.Behaviour { return &asker{r} }}
-		root, err := supervision.StartRoot(r.sys, supervision.SupervisorSpec{ID: "root",
-			Children: append(r.lanes.Children(), supervision.Actor("romeo", spec, nil))})
-		if err != nil {
-			t.Fatal(err)
-		}
+		k.Start(r.lanes.Children()...)
+		r.asker = k.ProbeAt(actors.Ref{Kind: "asker", ID: "romeo"})
 		test(r)
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-		defer cancel()
-		if err := errors.Join(root.Stop(ctx), r.sys.Stop(ctx)); err != nil {
-			t.Error(err)
-		}
 	})
 }
 
 // do runs f as the asking actor and waits until everything has settled.
 func (r *rig) do(f func(ctx *actors.Context)) {
 	r.Helper()
-	if err := r.sys.Cast(r.asker, f); err != nil {
-		r.Fatal(err)
-	}
-	synctest.Wait()
+	r.asker.Do(f)
 }
+
+// heard is what the asking actor has been told since results were last taken.
+func (r *rig) heard() []any { return r.asker.Waiting() }
 
 func id(n int) ident.MessageID { return ident.MessageID{byte(n >> 8), byte(n)} }
 
 // message is an append of romeo's mailbox.
 func (r *rig) message(n int) *lane.Append {
-	return &lane.Append{From: r.asker, Tag: uint64(n), Append: store.Append{Mailbox: romeo, ID: id(n), Ord: int64(n), Sender: "juliet@example.org", Body: []byte("x")}}
+	return &lane.Append{From: r.asker.Ref(), Tag: uint64(n), Append: store.Append{Mailbox: romeo, ID: id(n), Ord: int64(n), Sender: "juliet@example.org", Body: []byte("x")}}
 }
 
 func ack(n int) store.Ack { return store.Ack{Mailbox: romeo, ID: id(n), Delete: true} }
 
 // results is what was heard of appends: tag and result.
 func (r *rig) results() (out string) {
-	for _, m := range r.heard {
+	for _, m := range r.heard() {
 		switch m := m.(type) {
 		case *lane.Committed:
 			out += fmt.Sprintf("%d=%d ", m.Tag, m.Result)
@@ -149,7 +119,7 @@ func (r *rig) results() (out string) {
 			out += fmt.Sprintf("%d=lost ", m.Tag)
 		}
 	}
-	r.do(func(*actors.Context) { r.heard = nil })
+	r.asker.Skip()
 	return out
 }
 

@@ -3,13 +3,11 @@ package mailbox
 import (
 	"fmt"
 	"slices"
-	"strings"
-	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/jackdaw-im/jackdaw/actors"
+	"github.com/jackdaw-im/jackdaw/actors/actorstest"
 	"github.com/jackdaw-im/jackdaw/proto/chatpb"
 	"github.com/jackdaw-im/jackdaw/proto/nodepb"
 	"github.com/jackdaw-im/jackdaw/supervision"
@@ -41,139 +39,87 @@ func (p *parrot) Handle(ctx *actors.Context, msg any) error {
 	return nil
 }
 
-// listener notes what it hears.
-type listener struct {
-	mu    sync.Mutex
-	heard []any
+// service is a parrot between two probes: one sender, and romeo's mailbox.
+type service struct {
+	*actorstest.Kit
+	parrot        *parrot
+	ref           actors.Ref
+	sender, inbox *actorstest.Probe
 }
 
-func (l *listener) Init(*actors.Context, any) error { return nil }
-func (l *listener) Handle(_ *actors.Context, msg any) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.heard = append(l.heard, msg)
-	return nil
-}
-
-func (l *listener) take() []any {
-	synctest.Wait()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	heard := l.heard
-	l.heard = nil
-	return heard
-}
-
-// service runs a parrot, one sender, and a mailbox that only listens.
-func service(t *testing.T, test func(p *parrot, send func(seq, base uint64), outcomes func() string, mail func() []*nodepb.Deliver, sys *actors.System)) {
-	synctest.Test(t, func(t *testing.T) {
-		sys := actors.NewSystem(actors.Config{Workers: 1})
-		if err := sys.Start(); err != nil {
-			t.Fatal(err)
-		}
-		defer func() {
-			if err := sys.Stop(t.Context()); err != nil {
-				t.Error(err)
-			}
-		}()
-		p := &parrot{}
-		var toSender, toMailbox listener
-		kind := func(kind string, b actors.Behaviour) actors.Spec {
-			return actors.Spec{Kind: kind, New: func() actors.Behaviour { return b }}
-		}
-		root, err := supervision.StartRoot(sys, supervision.SupervisorSpec{ID: "root", Children: []supervision.ChildSpec{
-			supervision.Actor("parrot", kind("parrot", p), nil), supervision.Actor("sender", kind("sender", &toSender), nil),
-			supervision.Actor(romeo, kind(Kind, &toMailbox), nil),
-		}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() {
-			if err := root.Stop(t.Context()); err != nil {
-				t.Error(err)
-			}
-		}()
-		sender := actors.Ref{Kind: "sender", ID: "sender"}
-		test(p, func(seq, base uint64) {
-			d := &nodepb.Deliver{SenderRef: sender.Proto(), Seq: seq, Base: base, Id: []byte(fmt.Sprintf("%016d", seq)), Message: &chatpb.Message{}}
-			if err := sys.Cast(actors.Ref{Kind: "parrot", ID: "parrot"}, d); err != nil {
-				t.Error(err)
-			}
-			synctest.Wait()
-		}, func() string {
-			var all []string
-			for _, m := range toSender.take() {
-				all = append(all, fmt.Sprint(m.(*nodepb.Outcome).GetSeq(), "=", m.(*nodepb.Outcome).GetCode()))
-			}
-			return strings.Join(all, " ")
-		}, func() (all []*nodepb.Deliver) {
-			for _, m := range toMailbox.take() {
-				all = append(all, m.(*nodepb.Deliver))
-			}
-			return all
-		}, sys)
+func onService(t *testing.T, test func(s *service)) {
+	actorstest.Config{Workers: 1}.Run(t, func(_ *testing.T, k *actorstest.Kit) {
+		spec := actors.Spec{Kind: "parrot", New: func() actors.Behaviour { return &parrot{} }}
+		s := &service{Kit: k, ref: actors.Ref{Kind: "parrot", ID: "parrot"}}
+		k.Start(supervision.Actor("parrot", spec, nil))
+		s.sender, s.inbox = k.Probe("sender"), k.ProbeAt(Ref(romeo))
+		s.parrot = actorstest.BehaviourOf[*parrot](k, s.ref)
+		test(s)
 	})
 }
 
+// send gives the parrot a message and returns the outcome.
+func (s *service) send(seq, base uint64) nodepb.Code {
+	s.Cast(s.ref, &nodepb.Deliver{SenderRef: s.sender.Ref().Proto(), Seq: seq, Base: base, Id: fmt.Appendf(nil, "%016d", seq), Message: &chatpb.Message{}})
+	o := actorstest.ExpectType[*nodepb.Outcome](s.sender)
+	if o.GetSeq() != seq {
+		return nodepb.Code_CODE_UNSPECIFIED
+	}
+	return o.GetCode()
+}
+
 func TestEndpointTakesEachOnceAndInOrder(t *testing.T) {
-	service(t, func(p *parrot, send func(seq, base uint64), outcomes func() string, _ func() []*nodepb.Deliver, _ *actors.System) {
+	onService(t, func(s *service) {
 		for _, step := range []struct {
 			seq, base uint64
-			want      string
+			want      nodepb.Code
 		}{
-			{3, 2, "3=GAP"}, // a stranger in the middle
-			{2, 2, "2=OK"},
-			{3, 2, "3=OK"},
-			{2, 2, "2=OK"}, // again
-			{5, 4, "5=GAP"},
-			{4, 4, "4=OK"},
-			{5, 4, "5=OK"},
-			{9, 9, "9=OK"}, // those between were given up
+			{3, 2, nodepb.Code_GAP}, // a stranger in the middle
+			{2, 2, nodepb.Code_OK},
+			{3, 2, nodepb.Code_OK},
+			{2, 2, nodepb.Code_OK}, // again
+			{5, 4, nodepb.Code_GAP},
+			{4, 4, nodepb.Code_OK},
+			{5, 4, nodepb.Code_OK},
+			{9, 9, nodepb.Code_OK}, // those between were given up
 		} {
-			if send(step.seq, step.base); outcomes() != step.want {
-				t.Errorf("%d from %d is not answered %s", step.seq, step.base, step.want)
+			if code := s.send(step.seq, step.base); code != step.want {
+				t.Errorf("%d from %d is answered %v, not %v", step.seq, step.base, code, step.want)
 			}
 		}
-		if !slices.Equal(p.taken, []uint64{2, 3, 4, 5, 9}) {
-			t.Errorf("taken %v", p.taken)
+		if !slices.Equal(s.parrot.taken, []uint64{2, 3, 4, 5, 9}) {
+			t.Errorf("taken %v", s.parrot.taken)
 		}
 	})
 }
 
 func TestEndpointKeepsWhatItSends(t *testing.T) {
-	service(t, func(p *parrot, send func(seq, base uint64), _ func() string, mail func() []*nodepb.Deliver, sys *actors.System) {
-		send(1, 1)
-		first := mail()
-		if len(first) != 1 || actors.RefOf(first[0].GetSenderRef()).Kind != "parrot" || first[0].GetBase() != first[0].GetSeq() {
+	onService(t, func(s *service) {
+		s.send(1, 1)
+		first := actorstest.ExpectType[*nodepb.Deliver](s.inbox)
+		if actors.RefOf(first.GetSenderRef()) != s.ref || first.GetBase() != first.GetSeq() {
 			t.Fatalf("sent %v", first)
 		}
-		time.Sleep(ResendTime + time.Second)
-		if again := mail(); len(again) != 1 || again[0].GetSeq() != first[0].GetSeq() {
-			t.Fatalf("sent again: %v", again)
-		}
-		if err := sys.Answer(actors.Ref{Kind: "parrot", ID: "parrot"}, &nodepb.Outcome{From: Ref(romeo).Proto(), Seq: first[0].GetSeq(), Code: nodepb.Code_OK}); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(time.Minute)
-		if more := mail(); len(more) != 0 || p.mail.outbox.Len() != 0 {
-			t.Fatalf("after its outcome: %v", more)
-		}
+		s.inbox.Await(ResendTime+time.Second, first)
+		s.inbox.Do(func(ctx *actors.Context) {
+			_ = ctx.Answer(s.ref, &nodepb.Outcome{From: Ref(romeo).Proto(), Seq: first.GetSeq(), Code: nodepb.Code_OK})
+		})
+		s.inbox.ExpectNone(time.Minute)
+		s.ExpectIdle(s.ref)
 	})
 }
 
 func TestEndpointIsBounded(t *testing.T) {
-	service(t, func(p *parrot, send func(seq, base uint64), outcomes func() string, mail func() []*nodepb.Deliver, _ *actors.System) {
+	onService(t, func(s *service) {
 		for seq := range uint64(maxUnderway) {
-			send(seq+1, 1)
+			s.send(seq+1, 1)
 		}
-		outcomes()
-		if send(maxUnderway+1, 1); outcomes() != fmt.Sprint(maxUnderway+1, "=LATER") {
-			t.Error("there is always room for one more")
+		if code := s.send(maxUnderway+1, 1); code != nodepb.Code_LATER {
+			t.Errorf("there is always room for one more: %v", code)
 		}
-		time.Sleep(2 * GiveUpTime)
-		mail()
-		if send(maxUnderway+1, maxUnderway+1); outcomes() != fmt.Sprint(maxUnderway+1, "=OK") {
-			t.Error("no room even after everything was given up")
+		s.Advance(2 * GiveUpTime)
+		if code := s.send(maxUnderway+1, maxUnderway+1); code != nodepb.Code_OK {
+			t.Errorf("no room even after everything was given up: %v", code)
 		}
 	})
 }

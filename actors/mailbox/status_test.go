@@ -50,10 +50,10 @@ func TestStatusOfANewOne(t *testing.T) {
 }
 
 func TestStatusOfAnEndpoint(t *testing.T) {
-	service(t, func(p *parrot, send func(seq, base uint64), _ func() string, _ func() []*nodepb.Deliver, _ *actors.System) {
-		send(1, 1)
-		send(2, 1)
-		if got := p.mail.Status(); got != (EndpointStatus{Senders: 1, Underway: 2}) {
+	onService(t, func(s *service) {
+		s.send(1, 1)
+		s.send(2, 1)
+		if got := s.parrot.mail.Status(); got != (EndpointStatus{Senders: 1, Underway: 2}) {
 			t.Errorf("it is %+v", got)
 		}
 	})
