@@ -108,6 +108,8 @@ func TestSleeps(t *testing.T) {
 		{"in the test kit's time of the package", append(
 			src("a/rig_test.go", "actorstest", "func run(t *testing.T, f func()) { actorstest.Run(t, func() { f() }) }"),
 			src("a/a_test.go", "time", "func TestA(t *testing.T) { run(t, func() { "+sleep+" }) }")...), nil},
+		{"in the time of a configured kit", src("a/a_test.go", "actorstest", "func TestA(t *testing.T) { actorstest.Config{Workers: 1}.Run(t, func(t *testing.T, k *actorstest.Kit) { "+sleep+" }) }"), nil},
+		{"of another config", src("a/a_test.go", "other", "func TestA(t *testing.T) { other.Config{}.Run(t, func(t *testing.T) { "+sleep+" }) }"), []string{"[sleep]"}},
 		{"beside fake time", src("a/a_test.go", "testing/synctest", "func TestA(t *testing.T) { "+sleep+"; synctest.Test(t, func(t *testing.T) {}) }"), []string{"[sleep]"}},
 		{"in fake time of the package", append(
 			src("a/rig_test.go", "testing/synctest", "func run(t *testing.T, f func()) { synctest.Test(t, func(t *testing.T) { f() }) }"),

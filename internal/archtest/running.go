@@ -161,7 +161,7 @@ func (t *Tree) bubbles() map[[2]string]bool {
 	for _, f := range t.Files {
 		for _, d := range f.ast.Decls {
 			if fn, ok := d.(*ast.FuncDecl); ok && !strings.HasPrefix(fn.Name.Name, "Test") &&
-				(calls(fn, "synctest", "Test") || calls(fn, "actorstest", "Run")) {
+				holds(fn, inFakeTime) {
 				found[[2]string{f.Pkg, fn.Name.Name}] = true
 			}
 		}
@@ -170,11 +170,32 @@ func (t *Tree) bubbles() map[[2]string]bool {
 }
 
 func bubble(pkg string, call *ast.CallExpr, bubbles map[[2]string]bool) bool {
-	if called(call, "synctest") == "Test" || called(call, "actorstest") == "Run" {
+	if inFakeTime(call) {
 		return true
 	}
 	name, ok := call.Fun.(*ast.Ident)
 	return ok && bubbles[[2]string{pkg, name.Name}]
+}
+
+// inFakeTime reports whether a node gives a function to synctest.Test, actorstest.Run or actorstest.Config.Run.
+func inFakeTime(n ast.Node) bool {
+	if called(n, "synctest") == "Test" || called(n, "actorstest") == "Run" {
+		return true
+	}
+	call, ok := n.(*ast.CallExpr)
+	if !ok {
+		return false
+	}
+	s, ok := call.Fun.(*ast.SelectorExpr)
+	if !ok || s.Sel.Name != "Run" {
+		return false
+	}
+	config, ok := s.X.(*ast.CompositeLit)
+	if !ok {
+		return false
+	}
+	of, ok := config.Type.(*ast.SelectorExpr)
+	return ok && of.Sel.Name == "Config" && fmt.Sprint(of.X) == "actorstest"
 }
 
 // called returns the name of the function of a package that a node calls, "" if it calls none.
@@ -195,9 +216,14 @@ func called(n ast.Node, pkg string) string {
 
 // calls reports whether a function calls one of a package.
 func calls(fn *ast.FuncDecl, pkg, name string) bool {
+	return holds(fn, func(n ast.Node) bool { return called(n, pkg) == name })
+}
+
+// holds reports whether there is such a node in a function.
+func holds(fn *ast.FuncDecl, such func(ast.Node) bool) bool {
 	found := false
 	ast.Inspect(fn, func(n ast.Node) bool {
-		found = found || n != nil && called(n, pkg) == name
+		found = found || n != nil && such(n)
 		return !found
 	})
 	return found
