@@ -106,6 +106,10 @@ func TestBackoffOfAGroup(t *testing.T) {
 			}
 			if strategy == supervision.OneForOne {
 				r.want("-c")
+			} else {
+				_, err := r.restart("d")
+				r.wantErr(err, supervision.ErrRestarting)
+				r.wantErr(r.delete("d"), supervision.ErrRestarting)
 			}
 			time.Sleep(59 * time.Second)
 			r.want("")
@@ -284,6 +288,33 @@ func TestBackoffOfThoseThatEnd(t *testing.T) {
 		synctest.Wait()
 		if took := r.stop(); took > time.Second || d.Live() != 0 {
 			t.Errorf("the stop took %v, %d live", took, d.Live())
+		}
+	})
+}
+
+// TestBackoffOfAnotherOfTheName: a delay is over for the child whose it was, and not for another that has its name now.
+func TestBackoffOfAnotherOfTheName(t *testing.T) {
+	run(t, func(r *rig) {
+		d, refs := r.many(supervision.DynamicSpec{Backoff: supervision.Backoff{Min: 2 * time.Second, Max: 2 * time.Second}}, 1)
+		_ = r.sys.Cast(refs[0], "crash")
+		time.Sleep(time.Second)
+		if _, err := d.StartChild("a", nil); !errors.Is(err, actors.ErrExists) {
+			t.Errorf("while it waits: %v", err)
+		}
+		if err := d.TerminateChild(bg, refs[0]); err != nil {
+			t.Error(err)
+		}
+		if _, err := d.StartChild("a", nil); err != nil {
+			t.Error(err)
+		}
+		_ = r.sys.Cast(refs[0], "crash")
+		time.Sleep(1500 * time.Millisecond)
+		if got := fmt.Sprint(names(d)); got != "[a?]" {
+			t.Errorf("after the first one's delay: %s", got)
+		}
+		time.Sleep(time.Second)
+		if got := fmt.Sprint(names(d)); got != "[a]" {
+			t.Errorf("after its own: %s", got)
 		}
 	})
 }

@@ -192,7 +192,7 @@ func (d *Dynamic) start(ref actors.Ref, args any) error {
 		p.left()
 		return ErrStopped
 	}
-	child, err := p.spawn(ref, args)
+	child, err := p.spawnNew(ref, args)
 	if err != nil {
 		p.left()
 		return err

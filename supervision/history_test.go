@@ -16,16 +16,9 @@ import (
 	"github.com/jackdaw-im/jackdaw/supervision"
 )
 
-// inBubble checks a property with a rig in fake time. rapid tells a failure by a panic, which mustn't leave the bubble's own test.
+// inBubble checks a property with a rig in fake time.
 func inBubble(t *testing.T, rt *rapid.T, property func(*rapid.T, *rig)) {
-	var failure any
-	run(t, func(r *rig) {
-		defer func() { failure = recover() }()
-		property(rt, r)
-	})
-	if failure != nil {
-		panic(failure)
-	}
+	rapid.SyncTest(rt, func(rt *rapid.T) { within(t, actors.Config{}, func(r *rig) { property(rt, r) }) })
 }
 
 // history is a supervision tree and its model, side by side.
@@ -295,7 +288,6 @@ func TestHistories(t *testing.T) {
 				"terminate": h.terminate, "restart": h.restart, "delete": h.remove, "add": h.add,
 			})
 			h.m.endAll(h.m.root)
-			root := r.root
 			r.stop()
 			if got, want := strings.Join(strings.Fields(r.j.take()), " "), strings.Join(h.m.did, " "); got != want {
 				rt.Fatalf("at the end it did %q, want %q", got, want)
@@ -305,7 +297,6 @@ func TestHistories(t *testing.T) {
 			if left > 0 {
 				rt.Fatalf("%d actors are left", left)
 			}
-			_ = root
 		})
 	})
 }

@@ -15,15 +15,8 @@ type link struct {
 	sup   actors.Ref
 	child *actors.Child
 	kid   atomic.Pointer[kid] // of the supervisor that has it now
-	end   atomic.Uint32       // an ending
+	over  atomic.Bool         // it has ended
 }
-
-// What has become of an actor.
-const (
-	endNone uint32 = iota
-	endCrashed
-	endOver
-)
 
 func newLink(k *kid) *link {
 	l := &link{}
@@ -34,7 +27,6 @@ func newLink(k *kid) *link {
 // Started implements what the runtime tells owners after Init. A supervisor is started when its children are: it says so
 // itself.
 func (l *link) Started(*actors.Child) {
-	l.end.Store(endNone)
 	if l.kid.Load().spec.Type != SupervisorType {
 		l.started()
 	}
@@ -44,11 +36,7 @@ func (l *link) started() { _ = l.sys.Answer(l.sup, childStarted{l}) }
 
 // Exited implements actors.Owner.
 func (l *link) Exited(_ *actors.Child, reason actors.Reason) {
-	if reason.Ended() {
-		l.end.Store(endOver)
-	} else {
-		l.end.Store(endCrashed)
-	}
+	l.over.Store(reason.Ended())
 	_ = l.sys.Answer(l.sup, childExited{l, reason})
 }
 
@@ -104,15 +92,12 @@ func (b *brood) kill() {
 	}
 }
 
-// adopt makes a child of one that an earlier life has left.
+// adopt makes a child of one that an earlier life has left: one that has crashed can be told to stop as one that runs.
 func adopt(l *link) *kid {
 	old := l.kid.Load()
 	k := &kid{spec: old.spec, below: old.below, life: l, phase: running}
 	l.kid.Store(k) // before its end is looked at: one that comes later is told to k's supervisor
-	switch l.end.Load() {
-	case endCrashed:
-		k.phase = crashed
-	case endOver:
+	if l.over.Load() {
 		k.phase = gone
 	}
 	return k

@@ -8,6 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/jackdaw-im/jackdaw/actors"
@@ -200,6 +202,32 @@ func TestNothingIsLeftBelow(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) { run(t, test) })
 	}
+}
+
+// TestStartedByOneThatIsEnded: what a supervisor starts just as it is ended from outside is ended as well.
+func TestStartedByOneThatIsEnded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gate := make(chan struct{})
+		core, _ := observer.New(zapcore.WarnLevel)
+		held := zap.New(core, zap.Hooks(func(zapcore.Entry) error { <-gate; return nil })) // on the supervisor's turn, before it starts a again
+		within(t, actors.Config{Logger: held}, func(r *rig) {
+			c := below(supervision.Temporary, supervision.SupervisorSpec{Children: []supervision.ChildSpec{r.worker("a"), r.worker("b")}})
+			c.Shutdown = supervision.Brutal
+			r.top(supervision.SupervisorSpec{Children: []supervision.ChildSpec{r.worker("z"), c}})
+			r.want("+z +a +b")
+			r.cast("a", "stop")
+			if err := r.terminate("below"); err != nil {
+				t.Error(err)
+			}
+			r.want("-a -b")
+			close(gate)
+			synctest.Wait()
+			r.nobody()
+			if got := r.j.take(); got != "" && got != "+a" {
+				t.Errorf("got %q", got)
+			}
+		})
+	})
 }
 
 // TestServiceBelowABrutalSupervisor is stopped in order: what it runs is no actor, and would go on.

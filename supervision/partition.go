@@ -1,6 +1,7 @@
 package supervision
 
 import (
+	"fmt"
 	"sync"
 	"sync/atomic"
 
@@ -70,6 +71,19 @@ func (p *partition) tell(msg any) bool {
 // spawn starts the actor of a child that is booked.
 func (p *partition) spawn(ref actors.Ref, args any) (*actors.Child, error) {
 	return p.dyn.sys.Spawn(p.dyn.spec.Child, ref, args, p)
+}
+
+// spawnNew is spawn, unless a child of that name waits for its restart.
+func (p *partition) spawnNew(ref actors.Ref, args any) (*actors.Child, error) {
+	if p.dyn.spec.Backoff.Min > 0 {
+		p.mu.Lock()
+		r := p.mu.rests[ref]
+		p.mu.Unlock()
+		if r != nil {
+			return nil, fmt.Errorf("%w: %v, which waits for its restart", actors.ErrExists, ref)
+		}
+	}
+	return p.spawn(ref, args)
 }
 
 // enter books a child that is to be started, if there is room.
