@@ -295,7 +295,7 @@ func TestBackoffOfThoseThatEnd(t *testing.T) {
 // TestBackoffOfAnotherOfTheName: a delay is over for the child whose it was, and not for another that has its name now.
 func TestBackoffOfAnotherOfTheName(t *testing.T) {
 	run(t, func(r *rig) {
-		d, refs := r.many(supervision.DynamicSpec{Backoff: supervision.Backoff{Min: 2 * time.Second, Max: 2 * time.Second}}, 1)
+		d, refs := r.many(supervision.DynamicSpec{Backoff: supervision.Backoff{Min: 2 * time.Second, Max: 8 * time.Second}}, 1)
 		_ = r.sys.Cast(refs[0], "crash")
 		time.Sleep(time.Second)
 		if _, err := d.StartChild("a", nil); !errors.Is(err, actors.ErrExists) {

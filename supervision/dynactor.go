@@ -21,22 +21,18 @@ type dynArgs struct {
 // Messages to a partition's actor, besides those of its children.
 type (
 	givenUp      struct{}
-	childOverdue struct {
-		ref  actors.Ref
-		told *leaving
-	}
-	childDue struct {
+	childOverdue struct{ told *leaving }
+	childDue     struct {
 		ref  actors.Ref
 		rest *resting
 	}
 	terminateReq struct{ ref actors.Ref }
 )
 
-// leaving is a child that has been told to end.
+// leaving is a child that has been told to end, for good.
 type leaving struct {
 	child *actors.Child
 	from  []actors.From // who waits for that
-	watch actors.MonitorRef
 }
 
 // dynamic is the behaviour of one partition's supervisor.
@@ -46,7 +42,7 @@ type dynamic struct {
 	recent window // restarts
 	struck map[actors.Ref]*strikes
 	sweep  int // how many of these there have to be for a look at them
-	told   map[actors.Ref]*leaving
+	told   map[actors.Child]*leaving
 	ending *actors.Reason
 }
 
@@ -58,7 +54,7 @@ func (d *dynamic) Init(ctx *actors.Context, args any) error {
 		return err
 	}
 	ctx.TrapExit(true)
-	d.told, d.struck = map[actors.Ref]*leaving{}, map[actors.Ref]*strikes{}
+	d.told, d.struck = map[actors.Child]*leaving{}, map[actors.Ref]*strikes{}
 	self := ctx.Self()
 	d.part.sup.Store(&self)
 	d.part.bury()
@@ -67,9 +63,7 @@ func (d *dynamic) Init(ctx *actors.Context, args any) error {
 		return nil
 	}
 	d.part.family.Each(func(c *actors.Child) bool {
-		if d.part.dyn.spec.restarts() {
-			d.told[c.Ref()] = &leaving{child: c}
-		}
+		d.leave(&leaving{child: c})
 		c.Stop(actors.Killed)
 		return true
 	})
@@ -89,12 +83,8 @@ func (d *dynamic) Handle(ctx *actors.Context, msg any) error {
 			d.restart(ctx, m.ref, m.rest)
 		}
 	case childOverdue:
-		if d.told[m.ref] == m.told {
-			d.abandon(ctx, m.ref, m.told)
-		}
-	case actors.Down:
-		if t := d.told[m.Target]; t != nil && t.watch == m.Monitor && m.Reason.Ended() { // after a crash it is still to be ended
-			d.gone(ctx, m.Target, t, d.part.dyn.spec.restarts())
+		if d.told[*m.told.child] == m.told {
+			d.abandon(ctx, m.told)
 		}
 	case stopSelf:
 		d.end(ctx, m.reason, m.by)
@@ -132,30 +122,27 @@ func (d *dynamic) Terminate(ctx *actors.Context, _ actors.Reason) {
 
 // crashed decides about a child that has crashed.
 func (d *dynamic) crashed(ctx *actors.Context, m childCrash) {
-	ref := m.child.Ref()
-	t := d.told[ref]
+	t := d.told[*m.child]
 	again := d.part.dyn.spec.Restart != Temporary && d.ending == nil && t == nil
-	d.decide(ctx, ref, m.reason, again, &resting{child: m.child})
-	if !again {
-		if m.child.End(m.reason) {
-			d.part.left()
-		}
-		if t != nil {
-			d.gone(ctx, ref, t, false)
-		}
+	if t == nil {
+		d.decide(ctx, m.child.Ref(), m.reason, again, &resting{child: m.child})
+	}
+	if !again && m.child.End(m.reason) { // otherwise it has ended by itself, which is told
+		d.part.left()
+		d.gone(ctx, t)
 	}
 }
 
 // ended decides about a child that has ended without a crash.
 func (d *dynamic) ended(ctx *actors.Context, m childEnd) {
-	t := d.told[m.ref]
-	again := d.part.dyn.spec.Restart.again(m.reason) && d.ending == nil && t == nil
-	d.decide(ctx, m.ref, m.reason, again, &resting{args: m.args})
+	spec, t := &d.part.dyn.spec, d.told[*m.child]
+	again := spec.restarts() && spec.Restart.again(m.reason) && d.ending == nil && t == nil
+	if t == nil {
+		d.decide(ctx, m.child.Ref(), m.reason, again, &resting{args: m.child.Args()})
+	}
 	if !again {
 		d.part.left()
-		if t != nil {
-			d.gone(ctx, m.ref, t, false)
-		}
+		d.gone(ctx, t)
 	}
 }
 
@@ -165,7 +152,7 @@ func (d *dynamic) decide(ctx *actors.Context, ref actors.Ref, reason actors.Reas
 	if again {
 		delay = d.delay(ctx.Now(), ref)
 	}
-	if !reason.IsNormal() && d.told[ref] == nil {
+	if !reason.IsNormal() {
 		fields := []zap.Field{zap.String(telemetry.KeySupervisor, d.part.id), zap.String(telemetry.KeyChild, ref.ID), refField(ref), zap.Stringer(telemetry.KeyReason, reason),
 			zap.Int(telemetry.KeyRestarts, d.recent.count(ctx.Now(), spec.Period)), zap.Bool(telemetry.KeyRestart, again), lastField(ctx.System(), ref)}
 		if delay > 0 {
@@ -230,61 +217,78 @@ func (d *dynamic) restart(ctx *actors.Context, ref actors.Ref, r *resting) {
 
 // terminate tells a child to end, for good.
 func (d *dynamic) terminate(ctx *actors.Context, from actors.From, ref actors.Ref) (any, error) {
+	delete(d.struck, ref)
 	if r := d.part.wake(ref, nil); r != nil { // it has ended, and now it stays so
 		if r.child == nil || r.child.End(actors.Shutdown) {
 			d.part.left()
 		}
 		return nil, nil
 	}
-	t := d.told[ref]
-	if t != nil {
-		t.from = append(t.from, from)
-		return actors.NoReply, nil
-	}
 	child := d.part.find(ref)
 	if child == nil {
 		return nil, ErrNotFound
 	}
-	t = &leaving{child: child, from: []actors.From{from}, watch: ctx.Monitor(ref)}
-	d.told[ref] = t
-	delete(d.struck, ref)
+	if t := d.told[*child]; t != nil {
+		t.from = append(t.from, from)
+		return actors.NoReply, nil
+	}
+	t := &leaving{child: child, from: []actors.From{from}}
+	if !d.leave(t) {
+		return nil, nil
+	}
 	switch shutdown := d.part.dyn.spec.Shutdown; shutdown {
 	case Brutal:
-		d.kill(ctx, ref, t)
+		d.kill(ctx, t)
 	case Infinity:
 		child.Stop(actors.Shutdown)
 	default:
 		child.Stop(actors.Shutdown)
-		ctx.SendAfter(shutdown, childOverdue{ref, t})
+		ctx.SendAfter(shutdown, childOverdue{t})
 	}
 	return actors.NoReply, nil
 }
 
-// kill ends a child from outside, and reports false if it has ended by itself, which will be heard of.
-func (d *dynamic) kill(ctx *actors.Context, ref actors.Ref, t *leaving) bool {
+// leave books a child that is to end for good, so that its end is told. It reports false if it has ended and nothing will be.
+func (d *dynamic) leave(t *leaving) bool {
+	d.told[*t.child] = t
+	if d.part.dyn.spec.restarts() {
+		return true
+	}
+	d.part.want(t.child)
+	if now := d.part.find(t.child.Ref()); now != nil && *now == *t.child {
+		return true
+	}
+	delete(d.told, *t.child)
+	d.part.unwant(t.child)
+	return false
+}
+
+// gone tells those who wait for the end of a child that it has come; t may be nil.
+func (d *dynamic) gone(ctx *actors.Context, t *leaving) {
+	if t == nil {
+		return
+	}
+	delete(d.told, *t.child)
+	d.part.unwant(t.child)
+	for _, from := range t.from {
+		ctx.Reply(from, nil, nil)
+	}
+}
+
+// kill ends a child from outside, and reports false if it has ended by itself, which will be told.
+func (d *dynamic) kill(ctx *actors.Context, t *leaving) bool {
 	if !t.child.End(actors.Killed) {
 		return false
 	}
 	d.part.left()
-	d.gone(ctx, ref, t, false)
+	d.gone(ctx, t)
 	return true
 }
 
-// gone tells those who wait for the end of a child. What is still to be heard of it is no reason to start it again.
-func (d *dynamic) gone(ctx *actors.Context, ref actors.Ref, t *leaving, more bool) {
-	for _, from := range t.from {
-		ctx.Reply(from, nil, nil)
-	}
-	t.from = nil
-	ctx.Demonitor(t.watch)
-	if !more {
-		delete(d.told, ref)
-	}
-}
-
 // abandon leaves a child behind that did not stop in time.
-func (d *dynamic) abandon(ctx *actors.Context, ref actors.Ref, t *leaving) {
-	if d.kill(ctx, ref, t) {
+func (d *dynamic) abandon(ctx *actors.Context, t *leaving) {
+	ref := t.child.Ref()
+	if d.kill(ctx, t) {
 		d.tree.abandoned.Add(1)
 		ctx.Log().Error(sayLeft, zap.String(telemetry.KeySupervisor, d.part.id), zap.String(telemetry.KeyChild, ref.ID), refField(ref))
 	}

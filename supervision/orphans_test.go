@@ -253,7 +253,7 @@ func TestRequestsOfAnEndedSupervisor(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			run(t, func(r *rig) {
 				c := r.worker("a")
-				c.Shutdown = time.Minute
+				c.Shutdown, c.Spec.Blocking = time.Minute, true // so that it holds up nobody else
 				r.top(supervision.SupervisorSpec{Children: []supervision.ChildSpec{c, r.worker("b")}})
 				r.cast("a", "hang")
 				errs := make(chan error, 3)

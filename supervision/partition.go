@@ -16,12 +16,14 @@ type partition struct {
 	open      atomic.Bool
 	live      atomic.Int64 // children that run, or wait for a restart
 	restarted atomic.Int64
+	asked     atomic.Int32 // children in told
 	sup       atomic.Pointer[actors.Ref]
 	family    actors.Children
 
 	mu struct {
 		sync.Mutex
 		rests map[actors.Ref]*resting // children that wait for a restart
+		told  map[actors.Child]bool   // children of whose end somebody wants to hear
 	}
 }
 
@@ -31,7 +33,7 @@ type resting struct {
 	args  any
 }
 
-// What a partition's actor hears of a child. childEnd is of one that has ended without a crash, and may be started again; lastGone says that the
+// What a partition's actor hears of a child. childEnd is of one that has ended without a crash, where it matters; lastGone says that the
 // last has ended while all are being stopped.
 type (
 	childCrash struct {
@@ -39,8 +41,7 @@ type (
 		reason actors.Reason
 	}
 	childEnd struct {
-		ref    actors.Ref
-		args   any
+		child  *actors.Child
 		reason actors.Reason
 	}
 	lastGone struct{}
@@ -52,13 +53,46 @@ func (p *partition) Family() *actors.Children { return &p.family }
 // Exited implements actors.Owner.
 func (p *partition) Exited(c *actors.Child, reason actors.Reason) {
 	if reason.Ended() {
-		if !p.dyn.spec.restarts() || !p.tell(childEnd{c.Ref(), c.Args(), reason}) {
+		if !p.wanted(c) || !p.tell(childEnd{c, reason}) {
 			p.left()
 		}
 		return
 	}
 	if !p.tell(childCrash{c, reason}) && c.End(reason) { // or its supervisor was faster
 		p.left()
+	}
+}
+
+// wanted reports whether the partition's actor has to hear of an end in order.
+func (p *partition) wanted(c *actors.Child) bool {
+	if p.dyn.spec.restarts() {
+		return true
+	}
+	if p.asked.Load() == 0 {
+		return false
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.mu.told[*c]
+}
+
+// want makes the partition's actor hear of a child's end, until it wants no more. An end that has come already isn't heard of.
+func (p *partition) want(c *actors.Child) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.mu.told == nil {
+		p.mu.told = map[actors.Child]bool{}
+	}
+	p.mu.told[*c] = true
+	p.asked.Add(1)
+}
+
+func (p *partition) unwant(c *actors.Child) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.mu.told[*c] {
+		delete(p.mu.told, *c)
+		p.asked.Add(-1)
 	}
 }
 
@@ -135,11 +169,12 @@ func (p *partition) resting() int64 {
 	return int64(len(p.mu.rests))
 }
 
-// bury lets go of the children that wait without an actor: they won't be started any more.
+// bury lets go of the children that wait without an actor: they won't be started any more. Nor does anybody wait for an end now.
 func (p *partition) bury() {
 	p.mu.Lock()
 	rests := p.mu.rests
-	p.mu.rests = nil
+	p.mu.rests, p.mu.told = nil, nil
+	p.asked.Store(0)
 	p.mu.Unlock()
 	for _, r := range rests {
 		if r.child == nil {
