@@ -138,18 +138,8 @@ func (m *machine[S, D]) reply(ctx *actors.Context, c *Context[S, D]) {
 	}
 }
 
-// Terminate implements actors.Terminator.
+// Terminate implements actors.Terminator. Calls without an answer are the runtime's to answer.
 func (m *machine[S, D]) Terminate(ctx *actors.Context, reason actors.Reason) {
-	defer func() { // also if the machine's own fails
-		err := actors.ErrCrashed
-		if reason.Ended() {
-			err = actors.ErrNoProc
-		}
-		for _, from := range m.unanswered() {
-			ctx.Reply(from, nil, err)
-		}
-		m.cur, m.ext, m.timers = nil, nil, nil
-	}()
 	if m.up && m.def.Terminate != nil {
 		m.def.Terminate(ctx, m.state, &m.data, reason)
 	}

@@ -91,13 +91,12 @@ type Machine[S comparable, D any] struct {
 	Handle func(c *Context[S, D], ev Event) error
 	// Enter is the enter call of states without an Enter.
 	Enter func(e *Entry[S, D], old S) error
-	// Terminate cleans up, on every exit and after a crash too, unless Init has failed. Calls left without an answer are
-	// answered afterwards.
+	// Terminate cleans up, on every exit and after a crash too, unless Init has failed. It may still answer calls by ctx.Reply.
 	Terminate func(ctx *actors.Context, s S, d *D, reason actors.Reason)
 	// Hibernate gives back what the data can do without, when nothing came for the kind's HibernateAfter.
 	Hibernate func(ctx *actors.Context, s S, d *D)
-	// MayPassivate is asked when nothing came for the kind's IdleTimeout, unless a timeout runs, an event is postponed or a call
-	// unanswered: then the machine stays. Without it others are passivated.
+	// MayPassivate is asked when nothing came for the kind's IdleTimeout, unless a timeout runs or an event is postponed: then
+	// the machine stays. Without it others are passivated, those that owe an answer as well.
 	MayPassivate func(ctx *actors.Context, s S, d *D) bool
 	// FormatStatus is what may be shown of state and data, besides the state's name: no keys, no content. Without it the
 	// data's type is shown.
@@ -228,6 +227,6 @@ type Status struct {
 	State string
 	// Data is what FormatStatus says, else the type of the data.
 	Data any
-	// Postponed, Timeouts and Calls are how many events are postponed, timeouts run, and calls are unanswered.
-	Postponed, Timeouts, Calls int
+	// Postponed and Timeouts are how many events are postponed and timeouts run.
+	Postponed, Timeouts int
 }

@@ -352,6 +352,7 @@ var stops = []rule{
 		steps: []any{call("x", reply("sent"), next("b"), insert(ev("y", crash)))}, lines: "a call x; b internal y; terminate b crashed: on purpose", answers: "sent"},
 	{says: "Init may stop the machine, which is not there to be ended", init: []opt{stop(actors.Normal)}, steps: []any{ev("x")}, lines: ""},
 	{says: "Init may fail", init: []opt{crash}, steps: []any{ev("x")}, lines: ""},
+	{says: "Init that asks for what there isn't has failed", init: []opt{set(Cast, s, "t")}, steps: []any{ev("x")}, lines: ""},
 	{says: "Init returns the state, and can't go to another", init: []opt{next("b")}, steps: []any{ev("x")}, lines: ""},
 	{says: "a state without handler is a crash",
 		change: func(m *tmachine) { m.Handle, m.States = nil, map[string]State[string, journal]{"b": {Handle: handle}} },

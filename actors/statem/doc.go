@@ -61,10 +61,10 @@
 //     sent.
 //
 // A timeout runs until it fires, is set again or cancelled; times are those of actors.Context.SendAfter. A crash takes state,
-// data, timeouts and all events that were taken from the queue with it; the next life begins with Init. Calls among them are
-// answered actors.ErrCrashed, if the machine ends for good actors.ErrNoProc. So are calls that a handler has taken and not
-// answered, but for those beyond the last 256, which hear nothing before their deadline.
+// data, timeouts and all events that the machine has taken from the queue with it; the next life begins with Init. Calls among
+// them, and those that a handler has taken and not answered, are answered actors.ErrCrashed, or actors.ErrNoProc if the machine
+// ends for good.
 //
-// Nothing grows without bound: see Machine.PostponeLen and ErrInserted. A machine at rest takes 40 bytes more than its state
-// and data; 64 for each running timeout.
+// Nothing grows without bound: see Machine.PostponeLen and ErrInserted. A machine at rest takes 32 bytes besides its state and
+// data, and 64 for each running timeout.
 package statem

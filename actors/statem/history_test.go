@@ -411,7 +411,9 @@ func history(t *testing.T, w *world, steps []happening, restarts bool) (wrong st
 			m.receive(h.event())
 		case Call:
 			st.calls.Go(func() {
-				v, err := st.sys.Call(t.Context(), st.ref(), h.p)
+				ctx, done := context.WithTimeout(t.Context(), patience)
+				defer done()
+				v, err := st.sys.Call(ctx, st.ref(), h.p)
 				if err != nil {
 					v = strings.TrimPrefix(err.Error(), "actors: ")
 				}

@@ -179,6 +179,7 @@ type bench struct {
 	now  time.Duration
 	refs actors.TimerRef
 	due  []alarm
+	owed int // calls without an answer
 	over bool
 }
 
@@ -198,6 +199,7 @@ func (b *bench) step(s any) {
 	case do:
 		b.event(Event{Type: Cast, Content: x})
 	case ask:
+		b.owed++
 		b.event(Event{Type: Call, Content: x})
 	case time.Duration:
 		end := b.now + x
@@ -289,6 +291,7 @@ func (b *bench) transition(c *tcontext) error {
 
 func (b *bench) answer(c *tcontext) {
 	for _, a := range b.sent(c) {
+		b.owed--
 		b.r.answer(a.v, a.err)
 	}
 }
@@ -298,7 +301,7 @@ func (b *bench) end(r actors.Reason) {
 	if b.up && b.def.Terminate != nil {
 		b.def.Terminate(nil, b.state, &b.data, r)
 	}
-	for range b.unanswered() {
+	for ; b.owed > 0; b.owed-- { // as the runtime does
 		if r.Ended() {
 			b.r.answer(nil, actors.ErrNoProc)
 		} else {
@@ -320,6 +323,9 @@ type stage struct {
 	ends  []actors.Reason
 	lives bool // a crash is followed by another life
 }
+
+// patience is how long a call waits before the test is taken to have failed.
+const patience = 10 * time.Hour
 
 // Exited implements actors.Owner.
 func (s *stage) Exited(c *actors.Child, reason actors.Reason) {
@@ -356,7 +362,9 @@ func (s *stage) step(x any) {
 		_ = s.sys.Cast(s.ref(), x) // some have ended
 	case ask:
 		s.calls.Go(func() {
-			s.r.answer(s.sys.Call(s.t.Context(), s.ref(), x))
+			ctx, done := context.WithTimeout(s.t.Context(), patience)
+			defer done()
+			s.r.answer(s.sys.Call(ctx, s.ref(), x))
 		})
 	case time.Duration:
 		advance(x + 20*time.Millisecond) // timers come up to a tick later

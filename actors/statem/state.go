@@ -13,8 +13,6 @@ const (
 	maxInserted = 10_000
 	// maxRepeats is how often an enter call may repeat itself at once.
 	maxRepeats = 1000
-	// maxOpen is how many calls that were taken and not answered a machine remembers, to answer them if it ends.
-	maxOpen = 256
 )
 
 // engine is one machine: values in, effects out. It calls the machine's functions, but it knows no clock and sends nothing: what
@@ -23,19 +21,17 @@ const (
 // The steps of one event are event (or start), then as long as enterDue says so enter, then finish; next is the event to follow.
 type engine[S comparable, D any] struct {
 	def    *Machine[S, D]
-	cur    *Context[S, D] // the turn under way; it stays if it fails
-	timers *timeout       // that run, in the order in which they were set
-	ext    *backlog       // nil while nothing waits
-	up     bool           // Init has returned
+	timers *timeout // that run, in the order in which they were set
+	ext    *backlog // nil while nothing waits
+	up     bool     // Init has returned
 	state  S
 	data   D
 }
 
 // backlog are the parts of a machine that most have none of.
 type backlog struct {
-	queue     []Event       // inserted and to be retried; the next one is the last
-	postponed []Event       // the oldest one is the first
-	open      []actors.From // calls taken and not answered, the oldest first
+	queue     []Event // inserted and to be retried; the next one is the last
+	postponed []Event // the oldest one is the first
 }
 
 // timeout is one that runs.
@@ -52,7 +48,6 @@ type turn[S comparable, D any] struct {
 	eng      *engine[S, D]
 	ev       Event
 	given    bool // there is an event: not in Init
-	pending  bool // it is a call that has no answer and is noted nowhere
 	moved    bool // the next state is the state
 	changed  bool // and it is another one
 	repeats  int
@@ -124,8 +119,8 @@ func (t *turn[S, D]) reset() {
 // begin makes c the turn of an event.
 func (g *engine[S, D]) begin(c *Context[S, D], ev Event, given bool) {
 	c.t.reset()
-	c.t.eng, c.t.ev, c.t.given, c.t.pending = g, ev, given, ev.Type == Call
-	c.Data, g.cur = &g.data, c
+	c.t.eng, c.t.ev, c.t.given = g, ev, given
+	c.Data = &g.data
 }
 
 // start calls Init.
@@ -163,27 +158,11 @@ func (g *engine[S, D]) event(c *Context[S, D], ev Event) error {
 	return c.t.err
 }
 
-// sent takes note of the replies, which are sent now.
+// sent returns the replies, which are sent now.
 func (g *engine[S, D]) sent(c *Context[S, D]) []answer {
-	for _, a := range c.t.replies {
-		if c.t.pending && a.from == c.t.ev.From {
-			c.t.pending = false
-		} else {
-			g.close(a.from)
-		}
-	}
 	replies := c.t.replies
 	c.t.replies = c.t.replies[:0]
 	return replies
-}
-
-// close forgets a call that a handler has taken.
-func (g *engine[S, D]) close(from actors.From) {
-	if g.ext != nil {
-		if i := slices.Index(g.ext.open, from); i >= 0 {
-			g.ext.open = slices.Delete(g.ext.open, i, i+1)
-		}
-	}
 }
 
 // enterDue makes the next state the state, and reports whether its enter call is due.
@@ -246,14 +225,6 @@ func (g *engine[S, D]) finish(c *Context[S, D]) error {
 			g.apply(c, r)
 		}
 	}
-	if t.pending {
-		t.pending = false
-		x := g.backlog()
-		if len(x.open) == maxOpen {
-			x.open = slices.Delete(x.open, 0, 1)
-		}
-		x.open = append(x.open, t.ev.From)
-	}
 	return nil
 }
 
@@ -264,14 +235,10 @@ func (g *engine[S, D]) keep(t *turn[S, D]) error {
 		if t.ev.Type != Call {
 			return ErrPostponed
 		}
-		if t.pending {
-			t.replies = append(t.replies, answer{t.ev.From, nil, actors.ErrOverloaded})
-			t.pending = false
-		}
+		t.replies = append(t.replies, answer{t.ev.From, nil, actors.ErrOverloaded})
 		return nil
 	}
 	x.postponed = append(x.postponed, t.ev)
-	t.pending = false
 	return nil
 }
 
@@ -283,10 +250,6 @@ func (g *engine[S, D]) insert(t *turn[S, D]) error {
 	}
 	for _, ev := range slices.Backward(t.inserted) {
 		x.queue = append(x.queue, ev)
-		if ev.Type == Call { // it waits here now
-			t.pending = t.pending && ev.From != t.ev.From
-			g.close(ev.From)
-		}
 	}
 	return nil
 }
@@ -380,16 +343,10 @@ func (g *engine[S, D]) follows() (Event, bool) {
 
 // rest gives back what a machine that waits for messages needs no more.
 func (g *engine[S, D]) rest() {
-	g.cur = nil
-	x := g.ext
-	if x == nil {
-		return
-	}
-	if x.queue = nil; len(x.open) == 0 {
-		x.open = nil
-	}
-	if len(x.postponed) == 0 && x.open == nil {
-		g.ext = nil
+	if x := g.ext; x != nil {
+		if x.queue = nil; len(x.postponed) == 0 {
+			g.ext = nil
+		}
 	}
 }
 
@@ -398,25 +355,6 @@ func (g *engine[S, D]) backlog() *backlog {
 		g.ext = &backlog{}
 	}
 	return g.ext
-}
-
-// unanswered returns everybody who waits for an answer that won't come any more.
-func (g *engine[S, D]) unanswered() []actors.From {
-	var left []actors.From
-	if g.cur != nil && g.cur.t.pending {
-		left = append(left, g.cur.t.ev.From)
-	}
-	if x := g.ext; x != nil {
-		left = append(left, x.open...)
-		for _, events := range [][]Event{x.postponed, x.queue} {
-			for _, ev := range events {
-				if ev.Type == Call {
-					left = append(left, ev.From)
-				}
-			}
-		}
-	}
-	return left
 }
 
 // waits reports whether the machine has something that a passivated one would lose.
@@ -433,13 +371,8 @@ func (g *engine[S, D]) status() (s Status) {
 	for t := g.timers; t != nil; t = t.next {
 		s.Timeouts++
 	}
-	if x := g.ext; x != nil {
-		s.Postponed, s.Calls = len(x.postponed), len(x.open)
-		for _, ev := range x.postponed {
-			if ev.Type == Call {
-				s.Calls++
-			}
-		}
+	if g.ext != nil {
+		s.Postponed = len(g.ext.postponed)
 	}
 	s.State = nameOf(g.state)
 	if g.def.FormatStatus != nil {
