@@ -18,7 +18,7 @@ const (
 // engine is one machine: values in, effects out. It calls the machine's functions, but it knows no clock and sends nothing: what
 // is to be done stands in the turn, and its owner does it after each step.
 //
-// The steps of one event are event (or start), then as long as enterDue says so enter, then finish; next is the event to follow.
+// The steps of one event are event (or start), then as long as enterDue says so enter, then finish; follows gives the next event.
 type engine[S comparable, D any] struct {
 	def    *Machine[S, D]
 	timers *timeout // that run, in the order in which they were set
