@@ -37,27 +37,27 @@ type Handled struct {
 	Kind   string
 }
 
-// tally counts by Ref for up to tallyLen of them. A new one takes the place of the one with the least, and its count: a count is
-// never too low, and those with the most are there (Metwally and others, space saving).
-type tally map[Ref]int64
+// tally counts by Ref for about tallyLen of them. When there are twice as many, those with the least are dropped, and whoever comes
+// later begins where they stood: a count is never too low, and those with the most are there (as in lossy counting; Manku, Motwani).
+type tally struct {
+	n     map[Ref]int64
+	floor int64
+}
 
 func (t *tally) add(ref Ref, n int64) {
-	if *t == nil {
-		*t = tally{}
+	if have, known := t.n[ref]; known {
+		t.n[ref] = have + n
+		return
 	}
-	m := *t
-	if _, known := m[ref]; !known && len(m) >= tallyLen {
-		var least Ref
-		low := int64(-1)
-		for r, c := range m {
-			if low < 0 || c < low {
-				least, low = r, c
-			}
-		}
-		delete(m, least)
-		n += low
+	if t.n == nil {
+		t.n = map[Ref]int64{}
 	}
-	m[ref] += n
+	if len(t.n) >= 2*tallyLen {
+		counts := slices.Sorted(maps.Values(t.n))
+		t.floor = counts[len(counts)-tallyLen]
+		maps.DeleteFunc(t.n, func(_ Ref, n int64) bool { return n <= t.floor })
+	}
+	t.n[ref] = t.floor + n
 }
 
 // window is how long ago "of late" begins, in ticks: one to two windows.
@@ -98,9 +98,9 @@ type samples struct {
 // turn moves the window on.
 func (sm *samples) turn(clock uint32) {
 	if old, gone := sm.turned(clock); gone {
-		sm.handled, sm.older = nil, nil
+		sm.handled, sm.older = tally{}, tally{}
 	} else if old {
-		sm.handled, sm.older = nil, sm.handled
+		sm.handled, sm.older = tally{}, sm.handled
 	}
 }
 
@@ -152,7 +152,7 @@ func (s *System) Busiest() []Load {
 		clock := s.clock.Load()
 		sm.turn(clock)
 		for _, t := range []tally{sm.handled, sm.older} {
-			for ref, n := range t {
+			for ref, n := range t.n {
 				note(ref, func(l *Load) { l.PerSecond += float64(n) / sm.span(clock).Seconds() })
 			}
 		}
@@ -160,7 +160,7 @@ func (s *System) Busiest() []Load {
 	}
 	st := &s.stats
 	st.mu.Lock()
-	for ref, n := range st.mu.restarted {
+	for ref, n := range st.mu.restarted.n {
 		note(ref, func(l *Load) { l.Restarts = n })
 	}
 	for _, m := range st.longestLocked(s.clock.Load()) {

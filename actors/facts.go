@@ -54,9 +54,7 @@ func (p *process) facts() Facts {
 	if q.phase == alive && q.paused {
 		f.Phase = "suspended"
 	}
-	if f.Queue = q.length(); q.ctl != nil {
-		f.Control = q.ctl.len()
-	}
+	f.Queue, f.Control = q.length(), q.ctl.len()
 	if at, ok := q.oldest(); ok {
 		f.Oldest = s.sinceTick(at)
 		f.Waiting = map[string]int{}

@@ -68,7 +68,7 @@ func (p *process) passivate() {
 		p.q.mu.Unlock()
 		return
 	}
-	if p.q.length() > 0 || p.q.ctl != nil {
+	if p.q.length() > 0 || p.q.ctl.block != nil {
 		p.q.phase = starting
 		p.q.mu.Unlock()
 		p.sys().notify(p, Normal) // that life has ended, though another begins

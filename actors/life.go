@@ -162,9 +162,9 @@ func (p *process) end(reason Reason) bool {
 	p.q.phase = ended
 	var rest []any
 	for {
-		m := p.q.popHeld()
+		m := p.q.held.pop()
 		if m == nil {
-			m = p.q.popControl()
+			m = p.q.ctl.pop()
 		}
 		if m == nil {
 			m = p.q.popUser()

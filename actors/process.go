@@ -122,7 +122,7 @@ func (p *process) cast(msg any, w *worker) error {
 		return ErrNoProc
 	}
 	n := 1
-	if q.first != nil || q.user != nil {
+	if q.first != nil || q.user.block != nil {
 		if n = q.length() + 1; n > p.kind.queueLen {
 			q.mu.Unlock()
 			s.stats.overloads.Add(1)
@@ -145,7 +145,7 @@ func (p *process) control(msg any, w *worker) bool {
 		q.mu.Unlock()
 		return false
 	}
-	q.pushControl(msg)
+	q.ctl.push(msg, 0)
 	p.wakeLocked(true, w)
 	return true
 }
@@ -172,8 +172,8 @@ func (p *process) take(batched bool) (msg any, ok bool) {
 			p.cleared = true
 			msg = endedMsg{}
 		}
-	case q.ctl != nil:
-		if msg = q.popControl(); tells(msg) {
+	case q.ctl.block != nil:
+		if msg = q.ctl.pop(); tells(msg) {
 			p.last = typeOfMessage(msg)
 		}
 	case q.phase == alive && !q.paused:

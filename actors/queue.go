@@ -2,17 +2,17 @@ package actors
 
 import "sync"
 
-// queue holds an actor's messages: one user message inline, because most queues are empty or hold one, and slices that come
-// from a pool and go back to it as soon as they are empty, so that a burst pins no memory. Control messages (answers, downs,
-// timers, starts and stops) have a lane of their own before the user's.
+// queue holds an actor's messages: one user message inline, because most queues are empty or hold one, and blocks that come from a
+// pool and go back to it as soon as they have been read, so that a burst pins no memory. Control messages (answers, downs, timers,
+// starts and stops) have a lane of their own before the user's.
 //
 // All of it is guarded by mu, but for touched.
 type queue struct {
 	mu      sync.Mutex
 	first   any
-	user    *fifo
-	ctl     *fifo
-	held    *fifo  // what came by the control lane while the actor had no life, or was suspended
+	user    fifo
+	ctl     fifo
+	held    fifo   // what came by the control lane while the actor had no life, or was suspended
 	firstAt uint32 // when first came
 	busyAt  uint32 // when the running message was taken
 	touched uint32 // when the last user message was handled, for passivation; owned by the turn
@@ -40,11 +40,8 @@ const (
 	ended
 )
 
-// fifo is a queue over a slice.
-type fifo struct {
-	items []item
-	head  int
-}
+// fifo is a queue: the first of its blocks, nil if it is empty.
+type fifo struct{ *block }
 
 // item is a message and the tick at which it came.
 type item struct {
@@ -52,47 +49,82 @@ type item struct {
 	at  uint32
 }
 
-const keepCap = 64 // larger slices are left to the collector
+// blockItems makes a block 384 bytes, which is a size of the allocator.
+const blockItems = 14
 
-var fifos = sync.Pool{New: func() any { return &fifo{items: make([]item, 0, 8)} }}
-
-func (f *fifo) len() int { return len(f.items) - f.head }
-
-func (f *fifo) push(v any, at uint32) {
-	if f.head > 32 && f.head*2 > len(f.items) {
-		if n := f.len(); cap(f.items) > keepCap && n < cap(f.items)/8 { // the burst is over, though the queue never was empty
-			f.items, f.head = append(make([]item, 0, max(2*n, 8)), f.items[f.head:]...), 0
-		} else {
-			copy(f.items, f.items[f.head:])
-			clear(f.items[n:])
-			f.items, f.head = f.items[:n], 0
-		}
-	}
-	f.items = append(f.items, item{v, at})
+// block is a piece of a fifo. The first one knows the last one and the number of all items.
+type block struct {
+	items      [blockItems]item
+	next, last *block
+	read       int32 // items taken from this block
+	written    int32 // items put into this block
+	n          int32
 }
 
+var blocks = sync.Pool{New: func() any { return new(block) }}
+
+func (f *fifo) len() int {
+	if f.block == nil {
+		return 0
+	}
+	return int(f.n)
+}
+
+func (f *fifo) push(v any, at uint32) {
+	first := f.block
+	if first == nil {
+		first = blocks.Get().(*block)
+		first.last, f.block = first, first
+	}
+	b := first.last
+	if b.written == blockItems {
+		b.next = blocks.Get().(*block)
+		b = b.next
+		first.last = b
+	}
+	b.items[b.written] = item{v, at}
+	b.written++
+	first.n++
+}
+
+// pop takes the oldest message, nil if there is none.
 func (f *fifo) pop() any {
-	v := f.items[f.head].msg
-	f.items[f.head].msg = nil
-	f.head++
+	b := f.block
+	if b == nil {
+		return nil
+	}
+	v := b.items[b.read].msg
+	b.items[b.read].msg = nil
+	b.read++
+	b.n--
+	if b.read < b.written {
+		return v
+	}
+	if f.block = b.next; f.block != nil {
+		f.last, f.n = b.last, b.n
+	}
+	*b = block{}
+	blocks.Put(b)
 	return v
 }
 
-func (f *fifo) release() {
-	if cap(f.items) <= keepCap {
-		f.items, f.head = f.items[:0], 0
-		fifos.Put(f)
+// each calls f for up to n messages, oldest first.
+func (f *fifo) each(n int, do func(msg any)) {
+	for b := f.block; b != nil; b = b.next {
+		for _, it := range b.items[b.read:b.written] {
+			if n--; n < 0 {
+				return
+			}
+			do(it.msg)
+		}
 	}
 }
 
 // length is the number of user messages; called with the lock held.
 func (q *queue) length() int {
-	n := 0
+	n := q.user.len()
 	if q.first != nil {
-		n = 1
-	}
-	if q.user != nil {
-		n += q.user.len()
+		n++
 	}
 	return n
 }
@@ -102,8 +134,8 @@ func (q *queue) oldest() (at uint32, ok bool) {
 	switch {
 	case q.first != nil:
 		return q.firstAt, true
-	case q.user != nil:
-		return q.user.items[q.user.head].at, true
+	case q.user.block != nil:
+		return q.user.items[q.user.read].at, true
 	}
 	return 0, false
 }
@@ -114,21 +146,14 @@ func (q *queue) waiting(n int, f func(msg any)) {
 		f(q.first)
 		n--
 	}
-	if q.user != nil {
-		for _, it := range q.user.items[q.user.head:][:min(n, q.user.len())] {
-			f(it.msg)
-		}
-	}
+	q.user.each(n, f)
 }
 
 // pushUser appends a user message that comes at a tick; called with the lock held.
 func (q *queue) pushUser(v any, at uint32) {
-	if q.first == nil && q.user == nil {
+	if q.first == nil && q.user.block == nil {
 		q.first, q.firstAt = v, at
 		return
-	}
-	if q.user == nil {
-		q.user = fifos.Get().(*fifo)
 	}
 	q.user.push(v, at)
 }
@@ -139,68 +164,23 @@ func (q *queue) popUser() any {
 		q.first = nil
 		return v
 	}
-	if q.user == nil {
-		return nil
-	}
-	v := q.user.pop()
-	if q.user.len() == 0 {
-		q.user.release()
-		q.user = nil
-	}
-	return v
+	return q.user.pop()
 }
 
-// pushControl appends a control message; called with the lock held.
-func (q *queue) pushControl(v any) {
-	if q.ctl == nil {
-		q.ctl = fifos.Get().(*fifo)
-	}
-	q.ctl.push(v, 0)
-}
-
-// popControl takes the oldest control message, nil if there is none; called with the lock held.
-func (q *queue) popControl() any {
-	if q.ctl == nil {
-		return nil
-	}
-	v := q.ctl.pop()
-	if q.ctl.len() == 0 {
-		q.ctl.release()
-		q.ctl = nil
-	}
-	return v
-}
-
-// hold keeps an answer for the actor's next life, and reports false if there won't be one.
+// hold keeps a message for the actor's next life, or until it is resumed. It reports false if that won't come.
 func (q *queue) hold(v any) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.phase == ended {
 		return false
 	}
-	if q.held == nil {
-		q.held = fifos.Get().(*fifo)
-	}
 	q.held.push(v, 0)
 	return true
 }
 
-// unhold takes the oldest answer that was held, nil if there is none.
+// unhold takes the oldest message that was held, nil if there is none.
 func (q *queue) unhold() any {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.popHeld()
-}
-
-// popHeld is unhold with the lock held.
-func (q *queue) popHeld() any {
-	if q.held == nil {
-		return nil
-	}
-	v := q.held.pop()
-	if q.held.len() == 0 {
-		q.held.release()
-		q.held = nil
-	}
-	return v
+	return q.held.pop()
 }

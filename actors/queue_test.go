@@ -2,8 +2,8 @@ package actors
 
 import (
 	"fmt"
-	"slices"
 	"testing"
+	"unsafe"
 
 	"pgregory.net/rapid"
 )
@@ -32,10 +32,10 @@ func TestQueueIsThreeFIFOs(t *testing.T) {
 		}
 		t.Repeat(map[string]func(*rapid.T){
 			"user":        func(*rapid.T) { v := next(); q.pushUser(v, 0); m.user = append(m.user, v) },
-			"control":     func(*rapid.T) { v := next(); q.pushControl(v); m.ctl = append(m.ctl, v) },
+			"control":     func(*rapid.T) { v := next(); q.ctl.push(v, 0); m.ctl = append(m.ctl, v) },
 			"hold":        func(*rapid.T) { v := next(); q.hold(v); m.held = append(m.held, v) },
 			"takeUser":    func(*rapid.T) { same(q.popUser(), take(&m.user)) },
-			"takeControl": func(*rapid.T) { same(q.popControl(), take(&m.ctl)) },
+			"takeControl": func(*rapid.T) { same(q.ctl.pop(), take(&m.ctl)) },
 			"takeHeld":    func(*rapid.T) { same(q.unhold(), take(&m.held)) },
 			"burst": func(t *rapid.T) {
 				for range rapid.IntRange(1, 300).Draw(t, "burst") {
@@ -54,72 +54,52 @@ func TestQueueIsThreeFIFOs(t *testing.T) {
 	})
 }
 
-// checkQueue compares lengths, and sees that what is empty holds no slice.
+// checkQueue compares lengths, and sees that what is empty holds no block, and that blocks hold nothing that was taken.
 func checkQueue(t *rapid.T, q *queue, m *lanes) {
 	if q.length() != len(m.user) {
 		t.Fatalf("length %d, want %d", q.length(), len(m.user))
 	}
-	if len(m.user) == 0 && (q.first != nil || q.user != nil) {
-		t.Fatal("an empty user lane holds memory")
+	var waiting []any
+	q.waiting(100, func(v any) { waiting = append(waiting, v) })
+	if want := m.user[:min(len(m.user), 100)]; fmt.Sprint(waiting) != fmt.Sprint(want) && len(want) > 0 {
+		t.Fatalf("there wait %v, want %v", waiting, want)
 	}
-	if (q.ctl == nil) != (len(m.ctl) == 0) || (q.held == nil) != (len(m.held) == 0) {
-		t.Fatal("an empty lane holds a slice, or a lane is lost")
-	}
-	for name, f := range map[string]*fifo{"user": q.user, "control": q.ctl, "held": q.held} {
-		if f == nil {
-			continue
-		}
-		if f.len() == 0 {
-			t.Fatalf("the %s lane has a slice and nothing in it", name)
-		}
-		for i, v := range f.items[:f.head] {
-			if v.msg != nil {
-				t.Fatalf("the %s lane keeps %v, taken already, at %d", name, v.msg, i)
+	for name, f := range map[string]*fifo{"user": &q.user, "control": &q.ctl, "held": &q.held} {
+		n, blocks := 0, 0
+		for b := f.block; b != nil; b = b.next {
+			blocks++
+			for i, it := range b.items {
+				if there := i >= int(b.read) && i < int(b.written); there != (it.msg != nil) {
+					t.Fatalf("the %s lane: place %d of %d to %d holds %v", name, i, b.read, b.written, it.msg)
+				} else if there {
+					n++
+				}
+			}
+			if b.next == nil && f.last != b {
+				t.Fatalf("the %s lane has lost its end", name)
 			}
 		}
-		if spare := f.items[len(f.items):cap(f.items)]; slices.ContainsFunc(spare, func(v item) bool { return v.msg != nil }) {
-			t.Fatalf("the %s lane keeps messages behind its end", name)
+		if n != f.len() || blocks > n {
+			t.Fatalf("the %s lane has %d messages in %d blocks, and counts %d", name, n, blocks, f.len())
 		}
+	}
+	if len(m.ctl) != q.ctl.len() || len(m.held) != q.held.len() {
+		t.Fatal("a lane's length is wrong")
 	}
 }
 
-// TestOneMessageNeedsNoSlice: most queues hold one message at a time.
-func TestOneMessageNeedsNoSlice(t *testing.T) {
+// TestOneMessageNeedsNoBlock: most queues hold one message at a time.
+func TestOneMessageNeedsNoBlock(t *testing.T) {
 	var q queue
 	var msg any = "one"
 	if n := testing.AllocsPerRun(100, func() {
 		q.pushUser(msg, 0)
-		if q.user != nil {
-			t.Fatal("one message took a slice")
+		if q.user.block != nil {
+			t.Fatal("one message took a block")
 		}
 		q.popUser()
 	}); n != 0 {
 		t.Fatalf("%v allocations", n)
-	}
-}
-
-// TestBurstGivesItsMemoryBack: not to the pool either, where it would stay.
-func TestBurstGivesItsMemoryBack(t *testing.T) {
-	var q queue
-	for i := range 10_000 {
-		q.pushUser(i, 0)
-		q.pushControl(-i)
-	}
-	for i := range 10_000 {
-		if v := q.popUser(); v != i {
-			t.Fatalf("took %v, want %d", v, i)
-		}
-		if v := q.popControl(); v != -i {
-			t.Fatalf("took %v, want %d", v, -i)
-		}
-	}
-	if q.first != nil || q.user != nil || q.ctl != nil {
-		t.Fatalf("after the burst: %+v", &q)
-	}
-	for range 200 {
-		if f := fifos.Get().(*fifo); cap(f.items) > keepCap || len(f.items) != 0 || f.head != 0 {
-			t.Fatalf("the pool gives out a slice of %d of %d", len(f.items), cap(f.items))
-		}
 	}
 }
 
@@ -146,17 +126,28 @@ func TestBacklogThatNeverEnds(t *testing.T) {
 				push()
 				pop()
 			}
-			if c := cap(q.user.items); c > 4*keepCap {
-				t.Fatalf("2 messages wait in a slice of %d", c)
+			n := 0
+			for b := q.user.block; b != nil; b = b.next {
+				n++
+			}
+			if n > 2 {
+				t.Fatalf("2 messages wait in %d blocks", n)
 			}
 		})
+	}
+}
+
+// TestBlockFitsItsSize: a block is a size that the allocator has.
+func TestBlockFitsItsSize(t *testing.T) {
+	if size := unsafe.Sizeof(block{}); size > 384 || size <= 352 {
+		t.Errorf("a block is %d bytes: the sizes around are 352 and 384", size)
 	}
 }
 
 // TestHoldAfterTheEnd: nothing is kept for a life that doesn't come.
 func TestHoldAfterTheEnd(t *testing.T) {
 	q := queue{phase: ended}
-	if q.hold("answer") || q.held != nil {
+	if q.hold("answer") || q.held.len() != 0 {
 		t.Fatal("an ended actor's queue keeps an answer")
 	}
 }

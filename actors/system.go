@@ -273,7 +273,7 @@ func (s *System) Spawn(spec Spec, ref Ref, args any, owner Owner) (*Child, error
 	}
 	p.q.mu.Lock()
 	if p.q.phase != ended {
-		p.q.pushControl(initMsg{})
+		p.q.ctl.push(initMsg{}, 0)
 	}
 	p.q.mu.Unlock()
 	k.run(p, nil)

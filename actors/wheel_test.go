@@ -57,12 +57,12 @@ func (b *bench) cancel(i int) {
 func (b *bench) turn(t interface{ Fatalf(string, ...any) }) {
 	b.w.advance(b.w.now())
 	for len(b.want) > 0 && b.want[0].due <= b.ticks() {
-		if got := b.p.q.popControl(); got != b.want[0].n {
+		if got := b.p.q.ctl.pop(); got != b.want[0].n {
 			t.Fatalf("at tick %d fired %v, want timer %d, due at %d", b.ticks(), got, b.want[0].n, b.want[0].due)
 		}
 		b.want = b.want[1:]
 	}
-	if got := b.p.q.popControl(); got != nil {
+	if got := b.p.q.ctl.pop(); got != nil {
 		t.Fatalf("at tick %d timer %v fired early", b.ticks(), got)
 	}
 	if b.w.live != len(b.want) {
@@ -132,7 +132,7 @@ func TestHundredThousandTimers(t *testing.T) {
 		last := alarm{}
 		collect := func() {
 			b.w.advance(b.w.now())
-			for m := b.p.q.popControl(); m != nil; m = b.p.q.popControl() {
+			for m := b.p.q.ctl.pop(); m != nil; m = b.p.q.ctl.pop() {
 				a := all[m.(int)]
 				if canceled[a.n] || a.due > b.ticks() || a.due < last.due || a.due == last.due && a.n < last.n {
 					t.Fatalf("%+v fired at %d after %+v; canceled: %v", a, b.ticks(), last, canceled[a.n])
@@ -159,11 +159,11 @@ func TestTimerIsNeverEarly(t *testing.T) {
 		b := newBench(15 * time.Millisecond)
 		b.w.add(10*time.Millisecond, b.p, "ring")
 		time.Sleep(9 * time.Millisecond)
-		if b.w.advance(b.w.now()); b.p.q.popControl() != nil {
+		if b.w.advance(b.w.now()); b.p.q.ctl.pop() != nil {
 			t.Fatal("a timer of 10 ms fired within 9")
 		}
 		time.Sleep(6 * time.Millisecond)
-		if b.w.advance(b.w.now()); b.p.q.popControl() != "ring" {
+		if b.w.advance(b.w.now()); b.p.q.ctl.pop() != "ring" {
 			t.Fatal("it did not fire at the tick after it was due")
 		}
 	})
@@ -176,7 +176,7 @@ func TestTimersWithoutEnd(t *testing.T) {
 			b := newBench(time.Hour)
 			id := b.w.add(d, b.p, "ring")
 			time.Sleep(6 * time.Hour)
-			if b.w.advance(b.w.now()); b.p.q.popControl() != nil || b.w.live != 1 {
+			if b.w.advance(b.w.now()); b.p.q.ctl.pop() != nil || b.w.live != 1 {
 				t.Fatalf("a timer of %v fired within hours", d)
 			}
 			if b.w.cancel(id); b.w.live != 0 {
@@ -249,5 +249,5 @@ func (b *bench) ringing() any {
 	b.p.q.mu.Lock()
 	defer b.p.q.mu.Unlock()
 	b.p.q.state = idle
-	return b.p.q.popControl()
+	return b.p.q.ctl.pop()
 }
