@@ -288,6 +288,7 @@ func (p *pool) park() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.idle.Add(1)
+	p.waking.Store(false) // of a wake that met nobody: it would keep the next from waking this one
 	if p.runnable() == 0 && !p.quit.Load() {
 		p.cond.Wait()
 	}
