@@ -206,7 +206,7 @@ var aboutIntensity = []sentence{
 		for range 20 {
 			r.cast("a", "crash")
 			r.cast("a", "crash")
-			time.Sleep(time.Second)
+			r.pass(time.Second)
 		}
 		r.wantOver("")
 		r.wantList("a:running")
@@ -281,7 +281,7 @@ var aboutIntensity = []sentence{
 			for range 5 {
 				r.cast("a", "crash")
 			}
-			time.Sleep(30 * time.Second)
+			r.pass(30 * time.Second)
 		}
 		r.wantOver("")
 	}},
@@ -441,8 +441,7 @@ var aboutAutoShutdown = []sentence{
 			r.t.Error(err)
 		}
 		r.wantList("c:stopped below:running")
-		time.Sleep(time.Minute)
-		synctest.Wait()
+		r.pass(time.Minute)
 		r.wantList("c:stopped below:stopped")
 		if got := r.j.take(); !strings.HasSuffix(got, "-b -c -a") {
 			r.t.Errorf("got %q", got)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/jackdaw-im/jackdaw/actors"
 	"github.com/jackdaw-im/jackdaw/supervision"
@@ -92,6 +93,12 @@ func (r *rig) with(id string, change func(*supervision.ChildSpec)) supervision.C
 		change(&c)
 	}
 	return c
+}
+
+// pass lets time pass.
+func (r *rig) pass(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
 }
 
 // over is why the root has ended, "" if it lives.

@@ -202,7 +202,7 @@ func (h *history) kill(rt *rapid.T) {
 }
 
 func (h *history) pass(rt *rapid.T) {
-	time.Sleep(time.Duration(rapid.IntRange(0, 6).Draw(rt, "half seconds")) * grid)
+	h.r.pass(time.Duration(rapid.IntRange(0, 6).Draw(rt, "half seconds")) * grid)
 }
 
 func (h *history) terminate(rt *rapid.T) {
