@@ -3,7 +3,6 @@ package supervision_test
 import (
 	"errors"
 	"strings"
-	"testing/synctest"
 	"time"
 
 	"github.com/jackdaw-im/jackdaw/actors"
