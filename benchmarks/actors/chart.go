@@ -19,9 +19,6 @@ const (
 	footSpace  = 34
 )
 
-// colours tell the contestants apart, also for who sees few colours: Okabe and Ito's.
-var colours = map[string]string{beam: "#d55e00", protoactor: "#0072b2", hollywood: "#009e73", channels: "#999999"}
-
 // group is a row of the plot: what the others have, as ratios to ours.
 type group struct {
 	title string
@@ -114,7 +111,7 @@ func drawChart(out io.Writer, rep *report) error {
 func legend(s *strings.Builder) {
 	x := labelWidth
 	for _, c := range contestants()[1:] {
-		fmt.Fprintf(s, "<rect x=\"%d\" y=\"58\" width=\"12\" height=\"12\" fill=\"%s\"/><text x=\"%d\" y=\"68\">%s</text>\n", x, colours[c], x+17, c)
+		fmt.Fprintf(s, "<rect x=\"%d\" y=\"58\" width=\"12\" height=\"12\" fill=\"%s\"/><text x=\"%d\" y=\"68\">%s</text>\n", x, of(c).colour, x+17, c)
 		x += 110
 	}
 }
@@ -145,7 +142,7 @@ func (g group) draw(s *strings.Builder, a axis, y int) {
 	for i, b := range g.bars {
 		top, x := y+i*barHeight, a.x(b.ratio)
 		fmt.Fprintf(s, "<rect x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"%d\" fill=\"%s\"><title>%s %s</title></rect>",
-			min(one, x), top+1, math.Abs(x-one), barHeight-2, colours[b.who], b.who, ratio(b.ratio))
+			min(one, x), top+1, math.Abs(x-one), barHeight-2, of(b.who).colour, b.who, ratio(b.ratio))
 		fmt.Fprintf(s, "<text x=\"%.1f\" y=\"%d\" font-size=\"10\" fill=\"#555555\">%s</text>\n", max(one, x)+4, top+10, ratio(b.ratio))
 	}
 }

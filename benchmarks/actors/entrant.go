@@ -72,7 +72,7 @@ func roomFor(contestant string, size int) error {
 		return nil
 	}
 	free, ok := available(string(info))
-	if need := room[contestant] * int64(size); ok && need > free {
+	if need := of(contestant).room * int64(size); ok && need > free {
 		return fmt.Errorf("actors: it needs %.1f GB of memory, and %.1f are free", float64(need)/1e9, float64(free)/1e9)
 	}
 	return nil

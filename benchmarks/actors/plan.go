@@ -6,18 +6,6 @@ import (
 	"time"
 )
 
-// The contestants. Ours is what the others are compared with.
-const (
-	ours       = "jackdaw"
-	beam       = "beam"
-	protoactor = "protoactor"
-	hollywood  = "hollywood"
-	channels   = "channels"
-)
-
-// contestants are all, in the order of the columns.
-func contestants() []string { return []string{ours, beam, protoactor, hollywood, channels} }
-
 // metric is a kind of figure.
 type metric string
 
@@ -44,7 +32,7 @@ type row struct {
 	size     int
 	metric   metric        // what the workload is about: cpu, bytes, which is read once, or an extra figure
 	span     time.Duration // 0 is what the command line says; otherwise the row is run once
-	who      []string
+	who      []string      // nobody is everybody who has the workload
 	bars     []bar
 }
 
@@ -54,29 +42,28 @@ func (r row) once() bool { return r.metric == bytes || r.span > 0 }
 // million actors; three of them are what a node is meant to hold.
 const million = 1_000_000
 
-// rows is what is measured.
+// rows is what is measured, each with its contestants.
 func rows() []row {
-	all, supervising := contestants(), []string{ours, beam, protoactor, hollywood}
 	call := []bar{{cpu, 1, beam}, {allocs, 1, ""}}
-	return []row{
-		{name: "pingpong-1", title: "ping-pong, one pair: a message", workload: "pingpong", size: 1, metric: cpu, who: all, bars: []bar{{cpu, 1, beam}}},
-		{name: "pingpong-1000", title: "ping-pong, 1,000 pairs: a message", workload: "pingpong", size: 1000, metric: cpu, who: all,
+	plan := []row{
+		{name: "pingpong-1", title: "ping-pong, one pair: a message", workload: "pingpong", size: 1, metric: cpu, bars: []bar{{cpu, 1, beam}}},
+		{name: "pingpong-1000", title: "ping-pong, 1,000 pairs: a message", workload: "pingpong", size: 1000, metric: cpu,
 			bars: []bar{{cpu, 0.5, beam}}},
-		{name: "fanin", title: "fan-in, 100 to 1: a message", workload: "fanin", size: 100, metric: cpu, who: all, bars: []bar{{cpu, 1, beam}}},
-		{name: "broadcast", title: "broadcast, 1 to 10,000: a message", workload: "broadcast", size: 10_000, metric: cpu, who: all,
+		{name: "fanin", title: "fan-in, 100 to 1: a message", workload: "fanin", size: 100, metric: cpu, bars: []bar{{cpu, 1, beam}}},
+		{name: "broadcast", title: "broadcast, 1 to 10,000: a message", workload: "broadcast", size: 10_000, metric: cpu,
 			bars: []bar{{cpu, 0.6, beam}}},
-		{name: "call-inside", title: "call with a deadline, from an actor", workload: "call-inside", size: 1, metric: cpu, who: all, bars: call},
-		{name: "call-outside", title: "call with a deadline, from outside", workload: "call-outside", size: 1, metric: cpu, who: all},
+		{name: "call-inside", title: "call with a deadline, from an actor", workload: "call-inside", size: 1, metric: cpu, bars: call},
+		{name: "call-outside", title: "call with a deadline, from outside", workload: "call-outside", size: 1, metric: cpu},
 		{name: "call-shared", title: "call from outside, a deadline for 1,000", workload: "call-shared", size: 1, metric: cpu,
 			who: []string{ours, beam}, bars: call},
-		{name: "spawn", title: "spawn, and handle a message", workload: "spawn", size: 100_000, metric: cpu, who: all},
-		{name: "monitor", title: "monitor, end, down", workload: "monitor", size: 10_000, metric: cpu, who: []string{ours, beam, protoactor, channels}},
-		{name: "restart-dynamic", title: "crash and restart, dynamic supervisor", workload: "restart-dynamic", size: 6400, metric: cpu, who: supervising},
+		{name: "spawn", title: "spawn, and handle a message", workload: "spawn", size: 100_000, metric: cpu},
+		{name: "monitor", title: "monitor, end, down", workload: "monitor", size: 10_000, metric: cpu},
+		{name: "restart-dynamic", title: "crash and restart, dynamic supervisor", workload: "restart-dynamic", size: 6400, metric: cpu},
 		{name: "restart-static", title: "crash and restart, supervisor with specs", workload: "restart-static", size: 6400, metric: cpu,
 			who: []string{ours, beam}},
 		{name: "wake", title: "passivate and wake (beam: hibernate)", workload: "wake", size: 10_000, metric: cpu, who: []string{ours, beam}},
-		{name: "idle-1m", title: "idle actor, of 1 M", workload: "idle", size: million, metric: bytes, who: all},
-		{name: "idle-3m", title: "idle actor, of 3 M", workload: "idle", size: 3 * million, metric: bytes, who: all, bars: []bar{{bytes, 500, ""}}},
+		{name: "idle-1m", title: "idle actor, of 1 M", workload: "idle", size: million, metric: bytes},
+		{name: "idle-3m", title: "idle actor, of 3 M", workload: "idle", size: 3 * million, metric: bytes, bars: []bar{{bytes, 500, ""}}},
 		{name: "supervised-3m", title: "the same under a dynamic supervisor", workload: "supervised", size: 3 * million, metric: bytes,
 			who: []string{ours}, bars: []bar{{bytes, 600, ""}}},
 		{name: "crash-3m", title: "crash and restart, of one of 3 M", workload: "crash", size: 3 * million, metric: cpu, span: time.Second,
@@ -84,6 +71,12 @@ func rows() []row {
 		{name: "gc-3m", title: "a message of 1 KiB to one of 3 M, 200,000/s", workload: "gc", size: 3 * million, metric: "p99 us", span: 15 * time.Second,
 			who: []string{ours}, bars: []bar{{"p99 us", 1000, ""}}},
 	}
+	for i, r := range plan {
+		if r.who == nil {
+			plan[i].who = able(r.workload)
+		}
+	}
+	return plan
 }
 
 func rowNames() []string {
@@ -118,9 +111,6 @@ func variants(contestant string, r row) []variant {
 	}
 	return v
 }
-
-// room is how much memory an actor may take while a crowd is started, in bytes: what a run needs to be let begin.
-var room = map[string]int64{ours: 2000, beam: 3500, protoactor: 2500, hollywood: 2500, channels: 4000}
 
 // erlangLimit is how many processes an Erlang system has by default, roughly.
 const erlangLimit = 200_000

@@ -39,7 +39,7 @@ func sample() (row, []*series) {
 		{entrant: entrant{contestant: ours}, results: []measure.Result{spent(100, 200), spent(200, 400), spent(120, 200)}},
 		{entrant: entrant{contestant: beam}, results: []measure.Result{spent(210, 100), spent(420, 100), spent(300, 100)}},
 		{entrant: entrant{beam, variant{name: "quiet"}}, results: []measure.Result{spent(200, 900), spent(500, 100), spent(180, 100)}},
-		{entrant: entrant{contestant: hollywood}, results: []measure.Result{spent(400, 400), {}}, err: errors.New("broken")},
+		{entrant: entrant{contestant: protoactor}, results: []measure.Result{spent(400, 400), {}}, err: errors.New("broken")},
 	}
 }
 
@@ -57,9 +57,9 @@ func TestSummarise(t *testing.T) {
 	if first := o.Who[1]; first.Best || math.Abs(first.Ratios[cpu]-2.1) > 1e-9 {
 		t.Errorf("beam's other variant: %+v", first)
 	}
-	h, ok := o.best(hollywood)
-	if !ok || h.Figures[cpu] != 400 || h.Ratios[cpu] != 4 || h.Error != "broken" || o.failed(hollywood) != "broken" {
-		t.Errorf("hollywood: %+v", h)
+	p, ok := o.best(protoactor)
+	if !ok || p.Figures[cpu] != 400 || p.Ratios[cpu] != 4 || p.Error != "broken" || o.failed(protoactor) != "broken" {
+		t.Errorf("protoactor: %+v", p)
 	}
 	if _, ok := o.best(channels); ok || o.failed(channels) != "" {
 		t.Error("channels took part")

@@ -16,13 +16,13 @@ func TestRoundsAreInterleaved(t *testing.T) {
 	var order []string
 	plan := []row{
 		{name: "one", workload: "pingpong", metric: cpu, who: []string{ours, beam}},
-		{name: "two", workload: "idle", metric: bytes, who: []string{ours, hollywood, channels}},
+		{name: "two", workload: "idle", metric: bytes, who: []string{ours, protoactor, channels}},
 	}
 	all := compete(t.Context(), plan, 2, func(c string) bool { return c != channels }, func(_ context.Context, e entrant, r row) (measure.Result, error) {
 		order = append(order, fmt.Sprintf("%s %s%d", r.name, e.contestant, len(e.variant.flags)))
 		return measure.Result{Ops: 1}, nil
 	}, io.Discard)
-	want := "one jackdaw0, one beam0, one beam6, one beam0, one beam6, one jackdaw0, two jackdaw0, two hollywood0"
+	want := "one jackdaw0, one beam0, one beam6, one beam0, one beam6, one jackdaw0, two jackdaw0, two protoactor0"
 	if got := strings.Join(order, ", "); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
@@ -33,10 +33,10 @@ func TestRoundsAreInterleaved(t *testing.T) {
 
 func TestWhoFailsIsLeftOut(t *testing.T) {
 	var progress strings.Builder
-	plan := []row{{name: "one", metric: cpu, who: []string{ours, hollywood}}}
+	plan := []row{{name: "one", metric: cpu, who: []string{ours, protoactor}}}
 	runs := 0
 	all := compete(t.Context(), plan, 3, func(string) bool { return true }, func(_ context.Context, e entrant, _ row) (measure.Result, error) {
-		if runs++; e.contestant == hollywood && runs > 2 {
+		if runs++; e.contestant == protoactor && runs > 2 {
 			return measure.Result{}, errors.New("broken")
 		}
 		return measure.Result{Ops: 1}, nil
@@ -45,9 +45,9 @@ func TestWhoFailsIsLeftOut(t *testing.T) {
 		t.Errorf("ours: %v", got)
 	}
 	if got, want := all[0][1].results, []measure.Result{{Ops: 1}, {}}; !reflect.DeepEqual(got, want) || all[0][1].err == nil {
-		t.Errorf("hollywood: %v, %v", got, all[0][1].err)
+		t.Errorf("protoactor: %v, %v", got, all[0][1].err)
 	}
-	if got := progress.String(); got != "one ..\none, hollywood: broken\n" {
+	if got := progress.String(); got != "one ..\none, protoactor: broken\n" {
 		t.Errorf("%q", got)
 	}
 }

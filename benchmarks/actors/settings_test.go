@@ -39,7 +39,7 @@ func TestParse(t *testing.T) {
 
 func TestWants(t *testing.T) {
 	cfg := settings{contestants: []string{beam}, only: []string{"gc-3m", "fanin"}}
-	if !cfg.wants(ours) || !cfg.wants(beam) || cfg.wants(hollywood) {
+	if !cfg.wants(ours) || !cfg.wants(beam) || cfg.wants(protoactor) {
 		t.Error("wants somebody else")
 	}
 	var names []string

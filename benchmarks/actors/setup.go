@@ -55,11 +55,10 @@ func notes() []string {
 			"Each of their actors is registered under a name of its own, a decimal number; Erlang's processes have pids, goroutines a channel in a slice.",
 		"beam runs with its schedulers' default busy wait, without any, and for fan-in without any and with off-heap queues; idle processes wait in " +
 			"receive, or hibernate. Each row compares the one that is better for beam.",
-		"hollywood's inboxes begin with 4 places instead of 1,024 (40 kB an actor) where there are many actors, and its restarts have no delay.",
-		"call: Erlang's is gen_server:call, also where the others call from outside. Ours and protoactor's don't hold up the calling actor; hollywood's does. " +
+		"call: Erlang's is gen_server:call, also where the others call from outside. Ours and protoactor's don't hold up the calling actor. " +
 			"From outside, the deadline of each call is a context of its own, which is garbage afterwards.",
 		"restart: 6,400 children under 64 supervisors crash, and are all waited for. Erlang's supervisors are new in each round: they get slower with each " +
-			"restart within their period. hollywood has no supervisors; its actors restart themselves.",
+			"restart within their period.",
 		"wake: ours ends when it was idle and is started by the next message, under its dynamic supervisor; Erlang's hibernates and stays.",
 		"The collector: for two thirds of the time it ran when it wanted to, which gives its share; then one collection followed the other, for the pauses. " +
 			"They are those of an idle machine only: a thread that waits for a core while the world is stopped makes a pause longer.",
