@@ -191,8 +191,8 @@ func TestBackoffKeepsTheQueue(t *testing.T) {
 func TestBackoffJitter(t *testing.T) {
 	run(t, func(r *rig) {
 		const n = 200
-		d, refs := r.many(supervision.DynamicSpec{Backoff: supervision.Backoff{Min: 10 * time.Second, Jitter: 0.5}, Child: r.one(false)}, 0)
-		refs = startMany(t, d, n)
+		d, _ := r.many(supervision.DynamicSpec{Backoff: supervision.Backoff{Min: 10 * time.Second, Jitter: 0.5}, Child: r.one(false)}, 0)
+		refs := startMany(t, d, n)
 		for _, ref := range refs {
 			_ = r.sys.Cast(ref, "crash")
 		}

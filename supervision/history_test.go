@@ -26,7 +26,6 @@ type history struct {
 	r    *rig
 	m    *mtree
 	fail atomic.Int64 // starts that fail from now on
-	step time.Time
 }
 
 // Times of histories. All that is done begins on a grid of half seconds; periods end between, and so far off that the few hundredths of

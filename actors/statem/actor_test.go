@@ -432,7 +432,7 @@ func TestTypes(t *testing.T) {
 			t.Errorf("%q is called %q", want, got)
 		}
 	}
-	if Timeout("x") != Timeout("x") || Timeout("x") == Timeout("y") || Timeout("timeout") == EventTimeout || Timeout("") == (Type{}) {
+	if x := Timeout("x"); x != Timeout("xy"[:1]) || x == Timeout("y") || Timeout("timeout") == EventTimeout || Timeout("") == (Type{}) {
 		t.Error("types don't differ by name")
 	}
 }
