@@ -152,7 +152,7 @@ func (d *dynamic) decide(ctx *actors.Context, ref actors.Ref, reason actors.Reas
 	if again {
 		delay = d.delay(ctx.Now(), ref)
 	}
-	if !reason.IsNormal() {
+	if !reason.IsNormal() && logs(ctx.Log()) {
 		fields := []zap.Field{zap.String(telemetry.KeySupervisor, d.part.id), zap.String(telemetry.KeyChild, ref.ID), refField(ref), zap.Stringer(telemetry.KeyReason, reason),
 			zap.Int(telemetry.KeyRestarts, d.recent.count(ctx.Now(), spec.Period)), zap.Bool(telemetry.KeyRestart, again), lastField(ctx.System(), ref)}
 		if delay > 0 {

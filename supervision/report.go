@@ -28,9 +28,15 @@ func lastField(sys *actors.System, ref actors.Ref) zap.Field {
 	return zap.Skip()
 }
 
+// logs reports whether anybody reads errors: gathering the words takes as long as the restart.
+func logs(log *zap.Logger) bool { return log.Core().Enabled(zap.ErrorLevel) }
+
 // write writes a report to the log.
 func (s *supervisor) write(ctx *actors.Context, r report) {
 	log := ctx.Log()
+	if !logs(log) {
+		return
+	}
 	fields := []zap.Field{
 		zap.String(telemetry.KeySupervisor, s.st.spec.ID), zap.String(telemetry.KeyChild, r.k.spec.ID), refField(s.st.refOf(r.k)),
 	}

@@ -60,7 +60,7 @@ func notes() []string {
 		"restart: 6,400 children under 64 supervisors crash, and are all waited for. Erlang's supervisors are new in each round: they get slower with each " +
 			"restart within their period.",
 		"wake: ours ends when it was idle and is started by the next message, under its dynamic supervisor; Erlang's hibernates and stays.",
-		"The collector: for two thirds of the time it ran when it wanted to, which gives its share; then one collection followed the other, for the pauses. " +
+		"The collector: for a third of the time it ran when it wanted to, which gives its share; then one collection followed the other, for the pauses. " +
 			"They are those of an idle machine only: a thread that waits for a core while the world is stopped makes a pause longer.",
 	}
 }

@@ -15,8 +15,8 @@ const (
 	step     = time.Millisecond
 )
 
-// collect looks at the garbage collector while messages come to very many actors, at a fixed rate. For two thirds of the time it runs
-// when it wants to, which tells what share of the processor it takes. In the last third one collection follows the other, so that
+// collect looks at the garbage collector while messages come to very many actors, at a fixed rate. For a third of the time it runs
+// when it wants to, which tells what share of the processor it takes. Then one collection follows the other, so that
 // there are pauses enough to speak of.
 var collect = within(func(w *world, job measure.Job) (measure.Result, error) {
 	greeted := measure.NewTally()
@@ -35,7 +35,7 @@ var collect = within(func(w *world, job measure.Job) (measure.Result, error) {
 	}
 	load := &pacer{begun: time.Now(), send: p.post(job.Size)}
 	err = load.run(func(spent time.Duration) bool { // longer, if nothing was collected
-		return spent >= job.Span || spent >= job.Span*2/3 && readCollector().cycles > start.cycles
+		return spent >= job.Span || spent >= job.Span/3 && readCollector().cycles > start.cycles
 	})
 	if err != nil {
 		return measure.Result{}, err
@@ -57,7 +57,7 @@ var collect = within(func(w *world, job measure.Job) (measure.Result, error) {
 			}
 		}
 	}()
-	err = load.run(func(spent time.Duration) bool { return spent >= since+job.Span/3 })
+	err = load.run(func(spent time.Duration) bool { return spent >= since+job.Span*2/3 })
 	close(stop)
 	<-stopped
 	if err != nil {
