@@ -48,6 +48,9 @@ func (n *Node) actorCounts() telemetry.Actors {
 		Live: s.Live, Handled: s.Handled, DeadLetters: s.DeadLetters, Overloads: s.Overloads, Restarts: s.Restarts,
 		LateReplies: s.LateReplies, Stuck: s.Stuck, Spares: s.Spares, Marks: s.Marks,
 	}
+	if n.phase.Load() != starting { // the root is known once all of it is up
+		a.Abandoned = n.root.Abandoned()
+	}
 	for _, m := range s.Top {
 		a.Top = append(a.Top, telemetry.QueueTop{Kind: m.Ref.Kind, Len: m.Len})
 	}

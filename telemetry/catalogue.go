@@ -118,6 +118,8 @@ func actorMetrics() []metric {
 			read: ofActors(func(a *Actors) int64 { return a.Overloads })},
 		{name: "jackdaw_restarts_total", kind: counter, help: "Actors started again after a crash.",
 			read: ofActors(func(a *Actors) int64 { return a.Restarts })},
+		{name: "jackdaw_actors_abandoned_total", kind: counter, help: "Actors that did not stop in time and were left behind by their supervisors.",
+			read: ofActors(func(a *Actors) int64 { return a.Abandoned })},
 		{name: "jackdaw_replies_late_total", kind: counter, help: "Answers that came after the one who asked had given up.",
 			read: ofActors(func(a *Actors) int64 { return a.LateReplies })},
 		{name: "jackdaw_handlers_stuck_total", kind: counter, help: "Handlers that ran so long that their worker was replaced.",

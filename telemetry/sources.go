@@ -71,6 +71,7 @@ type Actors struct {
 	DeadLetters map[string]int64 // by kind of the addressee
 	Overloads   int64            // casts refused for a full queue
 	Restarts    int64
+	Abandoned   int64
 	LateReplies int64 // answers after the deadline
 	Stuck       int64 // handlers that ran so long that their worker was replaced
 	Spares      int64 // such workers now

@@ -58,7 +58,7 @@ func full() Sources {
 				top[i] = QueueTop{"mailbox", 1000 - i}
 			}
 			return Actors{Live: map[string]int64{"mailbox": 41, "session": 42}, Handled: map[string]int64{"mailbox": 43}, DeadLetters: map[string]int64{"session": 44},
-				Overloads: 45, Restarts: 46, LateReplies: 47, Stuck: 48, Spares: 49, Marks: map[int]int64{16: 3, 32: 1}, Top: top}
+				Overloads: 45, Restarts: 46, Abandoned: 146, LateReplies: 47, Stuck: 48, Spares: 49, Marks: map[int]int64{16: 3, 32: 1}, Top: top}
 		},
 		Lanes: func() Lanes {
 			return Lanes{Appends: 51, Acks: 52, Annihilated: 53, Full: 54, Refused: 55, Retries: 56, Expired: 57, Seconds: seconds.Measurement(), Items: items.Measurement()}
