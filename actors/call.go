@@ -59,7 +59,11 @@ func (c *pendingCall) settle(v any, err error, w *worker) bool {
 		return true
 	}
 	if c.sender != nil {
-		if err != nil {
+		switch err {
+		case nil:
+		case ErrNoProc:
+			v = &actor.DeadLetterResponse{} // what a future takes for it
+		default:
 			v = err
 		}
 		c.sys.root.Root.Send(c.sender, v)

@@ -39,10 +39,13 @@ func (f foreign) SendUserMessage(pid *actor.PID, msg any) {
 	if sender == nil {
 		err = f.sys.Cast(f.ref, body)
 	} else {
-		err = f.sys.send(f.ref, (*callRequest)(&pendingCall{sys: f.sys, req: body, sender: sender}), false, nil)
+		c := &pendingCall{sys: f.sys, req: body, sender: sender}
+		if err = f.sys.send(f.ref, (*callRequest)(c), false, nil); err != nil {
+			c.settle(nil, err, nil)
+		}
 	}
 	if err != nil {
-		f.sys.root.DeadLetter.SendUserMessage(pid, msg)
+		f.sys.root.DeadLetter.SendUserMessage(pid, body) // without its sender, who would be answered again
 	}
 }
 

@@ -66,3 +66,41 @@ func TestPID(t *testing.T) {
 		t.Error("told twice")
 	}
 }
+
+// TestPIDRefused: a call of protoactor's that nobody takes is answered once.
+func TestPIDRefused(t *testing.T) {
+	s := system(t, actors.Config{Workers: 1})
+	defer stop(t, s)
+	hang, hung := make(gate), make(chan bool, 2)
+	defer close(hang)
+	full, err := s.Spawn(actors.Spec{Kind: "full", QueueLen: 1, New: func() actors.Behaviour {
+		return &probe{handle: func(ctx *actors.Context, _ any) error { hung <- true; return hang.wait(ctx) }}
+	}}, actors.Ref{Kind: "full", ID: "a"}, nil, &restarter{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = s.Cast(full.Ref(), "hang")
+	<-hung
+	_ = s.Cast(full.Ref(), "wait")
+	heard := make(chan string, 10)
+	root := s.ActorSystem().Root
+	asker := root.Spawn(actor.PropsFromFunc(func(ctx actor.Context) {
+		switch m := ctx.Message().(type) {
+		case actors.Ref:
+			ctx.Request(actors.PID(m), "ping")
+			ctx.Send(ctx.Self(), "refused")
+		case *actor.DeadLetterResponse, error:
+			heard <- fmt.Sprintf("%T", m)
+		case string:
+			heard <- m
+		}
+	}))
+	root.Send(asker, full.Ref())
+	root.Send(asker, actors.Ref{Kind: "no", ID: "body"})
+	for _, want := range []string{"*errors.errorString", "refused", "*actor.DeadLetterResponse", "refused"} {
+		if got := <-heard; got != want {
+			t.Errorf("heard %s, want %s", got, want)
+		}
+	}
+	_ = root.StopFuture(asker).Wait()
+}
