@@ -165,3 +165,21 @@ func TestEndBatchThatHangs(t *testing.T) {
 		})
 	}
 }
+
+// TestBatchOfOneThatWasGivenUp: nothing is run once what it had under way is forgotten.
+func TestBatchOfOneThatWasGivenUp(t *testing.T) {
+	bubble(t, actors.Config{}, func(t *testing.T, s *actors.System) {
+		g := newGatherer(t, s, &restarter{}, 0)
+		synctest.Wait()
+		g.log.Reset()
+		hang := make(gate)
+		_ = s.Cast(g.ref(), do(hang.wait))
+		synctest.Wait()
+		g.child.End(actors.Killed)
+		close(hang)
+		synctest.Wait()
+		if g.log.String() != "" {
+			t.Errorf("after the end: %s", g.log.String())
+		}
+	})
+}

@@ -98,7 +98,7 @@ func (p *process) signalled(sig exitSignal) error {
 		return p.beh.Handle(p.context(), Exit{sig.from, sig.reason})
 	case sig.reason.Code == CodeNormal && sig.from != p.ref():
 	case sig.reason.Code == CodeCrashed:
-		return sig.reason.Err
+		p.crash(sig.reason.Err)
 	default:
 		p.exit(sig.reason)
 	}

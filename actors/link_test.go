@@ -187,3 +187,16 @@ func TestLinkWhileCrashed(t *testing.T) {
 type holder struct{}
 
 func (holder) Exited(*actors.Child, actors.Reason) {}
+
+// TestCrashedWithoutAnError: a signal of a crash without an error is one.
+func TestCrashedWithoutAnError(t *testing.T) {
+	bubble(t, actors.Config{}, func(t *testing.T, s *actors.System) {
+		own := &restarter{}
+		c := spawn(t, s, "a", own, &probe{})
+		_ = s.Exit(c.Ref(), actors.Crashed(nil))
+		synctest.Wait()
+		if len(own.reasons) != 1 {
+			t.Errorf("heard %v", own.reasons)
+		}
+	})
+}

@@ -168,7 +168,7 @@ func (p *process) take(batched bool) (msg any, ok bool) {
 	q.mu.Lock()
 	switch {
 	case q.phase == ended:
-		if batched = false; !p.cleared {
+		if !p.cleared {
 			p.cleared = true
 			msg = endedMsg{}
 		}

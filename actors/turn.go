@@ -34,7 +34,7 @@ func (p *process) turn(t *turn) (again bool) {
 			continue
 		}
 		n++
-		batched = k.batches
+		batched = k.batches && !p.cleared
 		if p.handle(t, msg) || n >= k.batchLen {
 			break
 		}
