@@ -145,3 +145,63 @@ func TestMonitorOnDemand(t *testing.T) {
 		stop(t, s)
 	})
 }
+
+// TestStopWhileTerminating: an actor that stops itself as it terminates stops nobody else.
+func TestStopWhileTerminating(t *testing.T) {
+	for name, end := range map[string]func(*actors.Context) error{
+		"error": crash,
+		"panic": func(*actors.Context) error { panic("on purpose") },
+		"stop":  func(ctx *actors.Context) error { ctx.Stop(actors.Normal); return nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, actors.Config{Workers: 1}, func(t *testing.T, s *actors.System) {
+				own, other := &deaf{}, &restarter{}
+				c := spawn(t, s, "a", own, &probe{
+					handle:    func(ctx *actors.Context, m any) error { return m.(func(*actors.Context) error)(ctx) },
+					terminate: func(ctx *actors.Context, _ actors.Reason) { ctx.Stop(actors.Shutdown) },
+				})
+				b := newAgent(t, s, "b", other)
+				synctest.Wait()
+				_ = s.Cast(c.Ref(), end)
+				synctest.Wait()
+				if own.n != 1 {
+					t.Errorf("the owner heard %d", own.n)
+				}
+				_ = b.cast("still here")
+				b.wants(t, "[still here]")
+				if len(other.reasons) != 0 {
+					t.Errorf("heard %v", other.reasons)
+				}
+			})
+		})
+	}
+}
+
+// deaf is an owner that only counts.
+type deaf struct{ n int }
+
+func (d *deaf) Exited(*actors.Child, actors.Reason) { d.n++ }
+
+// TestGivenUpWhileItTerminates: the owner of a crashed actor that hangs as it terminates gives it up, and hears no more of it; who
+// watches the next of that name isn't told of the one before.
+func TestGivenUpWhileItTerminates(t *testing.T) {
+	bubble(t, actors.Config{}, func(t *testing.T, s *actors.System) {
+		own := &restarter{}
+		hang := make(gate)
+		c := spawn(t, s, "a", own, &probe{
+			handle:    func(*actors.Context, any) error { return errOnPurpose },
+			terminate: func(*actors.Context, actors.Reason) { <-hang },
+		})
+		_ = s.Cast(c.Ref(), "crash")
+		synctest.Wait()
+		c.End(actors.Killed)
+		spawn(t, s, "a", &restarter{}, &probe{})
+		w := newAgent(t, s, "w", &restarter{})
+		w.do(func(ctx *actors.Context) { ctx.Monitor(c.Ref()) })
+		close(hang)
+		w.wants(t, "[]")
+		if len(own.reasons) != 0 {
+			t.Errorf("the owner heard %v", own.reasons)
+		}
+	})
+}

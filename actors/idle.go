@@ -70,13 +70,12 @@ func (p *process) passivate() {
 	}
 	if p.q.length() > 0 || p.q.ctl.block != nil {
 		p.q.phase = starting
+		watching := p.sys().watching(p.ref())
 		p.q.mu.Unlock()
-		p.sys().notify(p, Normal) // that life has ended, though another begins
+		tell(watching, Normal) // that life has ended, though another begins
 		p.control(initMsg{}, nil)
 		return
 	}
-	p.q.phase = ended
-	p.q.mu.Unlock()
 	p.gone(Normal, nil)
 	p.owner.Exited(&Child{p}, Normal)
 }

@@ -112,18 +112,29 @@ func (p *process) leave(reason Reason, ph phase) {
 		p.renege(ErrNoProc)
 	}
 	p.forget()
-	switch {
-	case ph != ended:
-		p.sys().notify(p, reason)
-	case !p.end(reason):
-		return // its owner has lost patience meanwhile
+	if ph == ended && p.end(reason) || ph != ended && p.lifeOver(reason) { // unless its owner has lost patience meanwhile
+		p.owner.Exited(&Child{p}, reason)
 	}
-	p.owner.Exited(&Child{p}, reason)
+}
+
+// lifeOver tells those who watch of the end of a life that another may follow. It reports false if the owner has ended the actor:
+// they know, and those who watch its name now mean the next of that name.
+func (p *process) lifeOver(reason Reason) bool {
+	p.q.mu.Lock()
+	if p.q.phase == ended {
+		p.q.mu.Unlock()
+		return false
+	}
+	watching := p.sys().watching(p.ref())
+	p.q.mu.Unlock()
+	tell(watching, reason)
+	return true
 }
 
 // terminate runs the behaviour's Terminate; a panic in it is only logged, the end goes on.
 func (p *process) terminate(t Terminator, reason Reason) {
 	defer func() {
+		p.on.stopping = nil // that is under way
 		if v := recover(); v != nil {
 			p.sys().log.Warn("an actor crashed while it terminated", refField(p.ref()), anyField(telemetry.KeyPanic, v))
 		}
@@ -159,7 +170,6 @@ func (p *process) end(reason Reason) bool {
 		p.q.mu.Unlock()
 		return false
 	}
-	p.q.phase = ended
 	var rest []any
 	for {
 		m := p.q.held.pop()
@@ -174,21 +184,26 @@ func (p *process) end(reason Reason) bool {
 		}
 		rest = append(rest, m)
 	}
-	p.q.mu.Unlock()
 	p.gone(reason, rest)
 	return true
 }
 
-// gone takes the name away after phase has become ended; rest are the messages that nobody handles any more.
+// gone ends the actor and takes the name away. It is called with the lock of the queue held, and unlocks it: whoever learns there that
+// the actor has ended finds the name free. rest are the messages that nobody handles any more.
 func (p *process) gone(reason Reason, rest []any) {
 	s := p.sys()
-	s.registry.remove(p)
-	s.names.remove(p.ref())
+	p.q.phase = ended
+	var watching []*monitor
+	s.registry.remove(p, func() { // before the next of that name, who has names and watchers of its own
+		s.names.remove(p.ref())
+		watching = s.watching(p.ref())
+	})
+	p.q.mu.Unlock()
 	p.kind.counter.live.Add(-1)
 	if f, ok := p.owner.(family); ok {
 		f.Family().remove(p)
 	}
-	s.notify(p, reason)
+	tell(watching, reason)
 	for _, m := range rest {
 		s.deadLetter(p.ref(), m)
 	}

@@ -84,17 +84,21 @@ func (s *System) unwatch(m *monitor) bool {
 	return false
 }
 
-// notify sends everybody who watches p its Down.
-func (s *System) notify(p *process, reason Reason) {
-	ref := p.ref()
+// watching takes away the monitors of an actor whose life is over, for tell.
+func (s *System) watching(ref Ref) []*monitor {
 	sh := &s.watches.shards[shardOf(ref)]
 	sh.Lock()
+	defer sh.Unlock()
 	list := sh.m[ref]
 	if list != nil {
 		delete(sh.m, ref)
 	}
-	sh.Unlock()
-	for _, m := range list {
+	return list
+}
+
+// tell sends everybody who watches their Down.
+func tell(watching []*monitor, reason Reason) {
+	for _, m := range watching {
 		m.watcher.down(Down{m.ref, m.target, reason})
 	}
 }

@@ -114,7 +114,8 @@ func (sh *shard) rebuild() {
 	sh.places.Store(&places)
 }
 
-func (r *registry) remove(p *process) {
+// remove frees p's name, and calls then before somebody else can have it.
+func (r *registry) remove(p *process, then func()) {
 	sh := &r.shards[p.hash%shardCount]
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
@@ -139,6 +140,7 @@ func (r *registry) remove(p *process) {
 			if len(places) > 64 && sh.live*8 < len(places) {
 				sh.rebuild()
 			}
+			then()
 			return
 		}
 	}

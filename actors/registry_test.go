@@ -31,8 +31,8 @@ func TestRegistryIsAMap(t *testing.T) {
 				}
 				model[p.ref()] = got
 			} else if old := model[p.ref()]; old != nil {
-				r.remove(old)
-				r.remove(old)
+				r.remove(old, func() {})
+				r.remove(old, func() {})
 				delete(model, p.ref())
 			}
 			if got := r.find(p.ref()); got != model[p.ref()] {
@@ -63,7 +63,7 @@ func TestRegistryCollisions(t *testing.T) {
 		all = append(all, p)
 	}
 	for i, p := range all {
-		r.remove(p)
+		r.remove(p, func() {})
 		for j, q := range all {
 			if got := r.find(q.ref()); (got == q) != (j > i) {
 				t.Fatalf("with %d removed, %d is found: %v", i+1, j, got == q)
@@ -87,7 +87,7 @@ func TestRegistryShrinks(t *testing.T) {
 		all = append(all, p)
 	}
 	for _, p := range all {
-		r.remove(p)
+		r.remove(p, func() {})
 	}
 	places := 0
 	for i := range r.shards {
@@ -119,7 +119,7 @@ func TestRegistryFindsWhileItGrows(t *testing.T) {
 						t.Error("not found")
 						return
 					}
-					r.remove(p)
+					r.remove(p, func() {})
 				}
 			}
 		})

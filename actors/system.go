@@ -204,7 +204,6 @@ func (s *System) send(to Ref, msg any, answer bool, w *worker) error {
 		} else if err := p.cast(msg, w); err != ErrNoProc {
 			return err
 		}
-		s.registry.remove(p) // it has ended, and is about to do so itself
 	}
 	s.deadLetter(to, msg)
 	return ErrNoProc
@@ -263,19 +262,20 @@ func (s *System) Spawn(spec Spec, ref Ref, args any, owner Owner) (*Child, error
 	p := &process{kind: k, id: ref.ID, args: args, owner: owner, hash: hashOf(ref.ID)}
 	p.pinned = ref.Node != ""
 	p.touch()
-	p.q.state = queued // whoever finds it by its name from now on must not have it run before its Init is queued
+	p.q.state = queued // whoever finds it by its name must not have it run before it is known to all
+	p.q.ctl.push(initMsg{}, 0)
 	if old := s.registry.add(p); old != p {
 		return nil, fmt.Errorf("%w: %v", ErrExists, ref)
 	}
 	k.counter.live.Add(1)
 	if f, ok := owner.(family); ok {
-		f.Family().add(p)
+		list := f.Family()
+		p.q.mu.Lock()
+		if p.q.phase != ended { // it has a name already, by which it may have been found and given up
+			list.add(p)
+		}
+		p.q.mu.Unlock()
 	}
-	p.q.mu.Lock()
-	if p.q.phase != ended {
-		p.q.ctl.push(initMsg{}, 0)
-	}
-	p.q.mu.Unlock()
 	k.run(p, nil)
 	return &Child{p}, nil
 }
