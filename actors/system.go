@@ -106,6 +106,7 @@ func NewSystem(cfg Config) *System {
 	s.root.ProcessRegistry.RegisterAddressResolver(s.process)
 	s.stats.samples = make([]samples, cfg.Workers)
 	s.pool = newPool(cfg.Workers, s.log, &s.stats, &s.clock)
+	s.alone.none.L = &s.alone.mu
 	s.mu.kinds = map[kindName]*kind{}
 	s.mu.activators = map[string]Activator{}
 	return s
@@ -151,7 +152,7 @@ func (s *System) Stop(ctx context.Context) error {
 	done := make(chan struct{})
 	go func() {
 		s.pool.wg.Wait()
-		s.alone.Wait()
+		s.alone.wait()
 		close(done)
 	}()
 	select {
@@ -351,10 +352,10 @@ func (s *System) newKind(spec Spec) *kind {
 	return k
 }
 
-// loners are the goroutines of blocking actors.
+// loners are the goroutines of blocking actors. No WaitGroup counts them: one mustn't grow again as its last waiter leaves.
 type loners struct {
-	sync.WaitGroup
-	mu struct {
+	none sync.Cond // of running
+	mu   struct {
 		sync.Mutex
 		running map[*process]int
 	}
@@ -370,6 +371,18 @@ func (l *loners) note(p *process, n int) {
 	if l.mu.running[p] += n; l.mu.running[p] == 0 {
 		delete(l.mu.running, p)
 	}
+	if len(l.mu.running) == 0 {
+		l.none.Broadcast()
+	}
+}
+
+// wait returns once there are none.
+func (l *loners) wait() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for len(l.mu.running) > 0 {
+		l.none.Wait()
+	}
 }
 
 // busy names the actors that have a goroutine.
@@ -384,13 +397,13 @@ func (l *loners) busy() (refs []Ref) {
 
 // runAlone gives a blocking actor a goroutine until its queue is empty.
 func (s *System) runAlone(p *process, _ *worker) {
-	s.alone.Go(func() {
-		s.alone.note(p, 1)
+	s.alone.note(p, 1)
+	go func() {
 		defer s.alone.note(p, -1)
 		t := &turn{}
 		for p.turn(t) {
 		}
-	})
+	}()
 }
 
 // deadLetter counts a message that nobody handles, and answers the call it may be.

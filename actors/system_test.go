@@ -218,3 +218,29 @@ func spin() {
 	for begin := time.Now(); time.Since(begin) < 25*time.Millisecond; {
 	}
 }
+
+// TestBlockingAtStop: blocking actors may be given something to do while the system waits for the last of them.
+func TestBlockingAtStop(t *testing.T) {
+	for range 100 {
+		s := system(t, actors.Config{Workers: 1})
+		c, err := s.Spawn(actors.Spec{Kind: "b", Blocking: true, New: func() actors.Behaviour { return &probe{} }}, actors.Ref{Kind: "b"}, nil, &restarter{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		enough, done := make(chan bool), make(chan bool)
+		go func() {
+			defer close(done)
+			for {
+				select {
+				case <-enough:
+					return
+				default:
+					_ = s.Cast(c.Ref(), 1)
+				}
+			}
+		}()
+		stop(t, s)
+		close(enough)
+		<-done
+	}
+}
