@@ -77,6 +77,8 @@ func (c *pendingCall) settle(v any, err error, w *worker) bool {
 	return true
 }
 
+func (c *pendingCall) settled() bool { return c.done.Load() }
+
 // abandon withdraws the deadline of a call whose asker has no use for it.
 func (c *pendingCall) abandon() {
 	c.sys.wheel.cancel(timerID(c.timer.Load()))
@@ -131,7 +133,7 @@ func (p *process) handleCall(c *callRequest) {
 func (p *process) owe(pc *pendingCall) {
 	x := p.extra()
 	if len(x.owed) == cap(x.owed) {
-		x.owed = slices.DeleteFunc(x.owed, func(c *pendingCall) bool { return c.done.Load() })
+		x.owed = slices.DeleteFunc(x.owed, (*pendingCall).settled)
 	}
 	x.owed = append(x.owed, pc)
 }

@@ -1,6 +1,9 @@
 package actors
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // idleAfter sets the timer that looks whether the actor is idle; 0 is never.
 func (p *process) idleAfter(d time.Duration) {
@@ -49,6 +52,7 @@ func (p *process) hibernate() {
 		x.monitors.shrink()
 		x.timers.shrink()
 		x.links.shrink()
+		x.owed = append([]*pendingCall(nil), slices.DeleteFunc(x.owed, (*pendingCall).settled)...) // an answered call holds its asker
 	}
 }
 

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+	"weak"
 )
 
 // chore is a behaviour of one function.
@@ -165,5 +167,81 @@ func TestStopNamesFew(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 		close(release)
+	})
+}
+
+// large is a behaviour with something to lose.
+type large struct{ _ [1 << 16]byte }
+
+func (*large) Init(*Context, any) error   { return nil }
+func (*large) Handle(*Context, any) error { return nil }
+
+// TestStateOfTheEnded isn't held by the timer that would have looked whether it is idle.
+func TestStateOfTheEnded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSystem(t)
+		defer func() { _ = s.Stop(context.Background()) }()
+		var state weak.Pointer[large]
+		c, err := s.Spawn(Spec{Kind: "large", IdleTimeout: 100 * time.Hour, New: func() Behaviour {
+			l := &large{}
+			state = weak.Make(l)
+			return l
+		}}, Ref{Kind: "large", ID: "a"}, nil, ender{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if runtime.GC(); state.Value() == nil {
+			t.Fatal("the state is gone too soon")
+		}
+		c.Stop(Shutdown)
+		synctest.Wait()
+		if runtime.GC(); state.Value() != nil {
+			t.Error("the state is still held")
+		}
+	})
+}
+
+// debtor answers calls when it is told to.
+type debtor struct{ froms []From }
+
+func (*debtor) Init(*Context, any) error { return nil }
+
+func (d *debtor) Handle(ctx *Context, _ any) error {
+	for _, f := range d.froms[1:] {
+		ctx.Reply(f, "late", nil)
+	}
+	d.froms = d.froms[:1]
+	return nil
+}
+
+func (d *debtor) HandleCall(_ *Context, from From, _ any) (any, error) {
+	d.froms = append(d.froms, from)
+	return NoReply, nil
+}
+
+// TestAnsweredIsForgotten: an actor that hibernates keeps only the calls that it still owes an answer.
+func TestAnsweredIsForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSystem(t)
+		defer func() { _ = s.Stop(context.Background()) }()
+		d, err := s.Spawn(Spec{Kind: "debtor", HibernateAfter: time.Second, New: func() Behaviour { return &debtor{} }}, Ref{Kind: "debtor", ID: "a"}, nil, ender{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		asker := start(t, s, "asker", "a", false, func(ctx *Context, msg any) error {
+			for i := 0; i < 100 && msg == "ask"; i++ {
+				ctx.Call(d.Ref(), "?", time.Hour)
+			}
+			return nil
+		})
+		_ = s.Cast(asker.Ref(), "ask")
+		synctest.Wait()
+		_ = s.Cast(d.Ref(), "answer")
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if owed := d.p.ext.owed; len(owed) != 1 || cap(owed) > 2 {
+			t.Errorf("it holds %d calls, with room for %d", len(owed), cap(owed))
+		}
 	})
 }

@@ -143,7 +143,8 @@ func (p *process) dispatch(msg any) {
 		p.idling &^= m.set
 		p.idle()
 	case endedMsg:
-		p.forget() // what a killed one had under way; for the others nothing is left
+		p.forget()  // what a killed one had under way; for the others nothing is left
+		p.beh = nil // the timer of its idleness may hold the actor for long
 	default:
 		p.touch()
 		err = p.beh.Handle(p.context(), msg)
