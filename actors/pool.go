@@ -22,6 +22,10 @@ const (
 // nextMax is how many actors in a row a worker runs that were woken by the one before, while others wait in its queue.
 const nextMax = 64
 
+// politeTurns is after how many turns a worker that always finds something to do lets other goroutines run: without, they would
+// wait for the 10 ms after which Go interrupts it.
+const politeTurns = 256
+
 var epoch = time.Now()
 
 // now is a cheap monotonic time.
@@ -69,6 +73,7 @@ type worker struct {
 	since    atomic.Int64            // when the handler that it is stuck in began, about, nanoseconds of now
 	next     atomic.Pointer[process] // woken by the running one
 	skip     int32                   // turns until one is sampled
+	turns    uint32
 
 	seen uint64 // handled when the watch looked last; the watch's own
 
@@ -267,6 +272,9 @@ func (w *worker) work() {
 		}
 		w.running.Store(a)
 		again := a.turn(&w.turn)
+		if w.turns++; w.turns%politeTurns == 0 {
+			runtime.Gosched() // to readers of sockets, timers, and whoever else has no turn
+		}
 		if w.skip--; w.skip < 0 {
 			w.skip = w.pool.stats.sample(w.index, a, w.turn.n)
 		}

@@ -68,6 +68,8 @@ func rows() []row {
 			who: []string{ours}, bars: []bar{{bytes, 600, ""}}},
 		{name: "crash-3m", title: "crash and restart, of one of 3 M", workload: "crash", size: 3 * million, metric: cpu, span: time.Second,
 			who: []string{ours}, bars: []bar{{cpu, 10_000, ""}}},
+		{name: "poison", title: "200 neighbours of one that crashes 1,000 times a second", workload: "poison", size: 100, metric: "% less", span: 5 * time.Second,
+			who: []string{ours}, bars: []bar{{"% less", 5, ""}}},
 		{name: "gc-3m", title: "a message of 1 KiB to one of 3 M, 200,000/s", workload: "gc", size: 3 * million, metric: "p99 us", span: time.Minute,
 			who: []string{ours}, bars: []bar{{"p99 us", 1000, ""}}},
 	}

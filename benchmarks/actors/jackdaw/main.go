@@ -8,6 +8,7 @@
 //	restarts.go  crashes and restarts under both supervisors
 //	crowd.go     millions, with supervision and without
 //	crash.go     a crash among millions
+//	poison.go    neighbours of an actor that crashes all the time
 //	collect.go   the garbage collector under load, with millions
 //	pauses.go    what the Go runtime tells of the collector
 package main
@@ -24,6 +25,6 @@ func workloads() map[string]measure.Workload {
 	return map[string]measure.Workload{
 		"spawn": spawn, "idle": idle, "supervised": supervised, "pingpong": pingPong, "fanin": fanIn, "broadcast": broadcast,
 		"call-inside": callInside, "call-outside": callOutside, "call-shared": callShared, "monitor": monitor, "restart-dynamic": restartDynamic,
-		"restart-static": restartStatic, "wake": wake, "crash": crash, "gc": collect,
+		"restart-static": restartStatic, "wake": wake, "crash": crash, "gc": collect, "poison": poison,
 	}
 }
