@@ -8,14 +8,35 @@ type Exit struct {
 
 // Control messages of links. Links are kept by both ends, each on its own turn.
 type (
-	linkMsg    struct{ from Ref }
-	unlinkMsg  struct{ from Ref }
+	linkMsg struct {
+		from Ref
+		id   uint64
+	}
+	unlinkMsg struct {
+		from Ref
+		link link
+	}
 	exitSignal struct {
 		from   Ref
 		reason Reason
-		link   bool // a link has broken: counts only if there is one
+		link   bool // a link has broken: counts only if there is that one
+		broken link
 	}
 )
+
+// link is what one end of a link knows of it: the numbers under which either has asked for it. A Ref outlives what is linked, so what
+// comes from it may be of an earlier link.
+type link struct{ mine, theirs uint64 }
+
+// is reports whether that is the link that the other end knows as other.
+func (l link) is(other link) bool {
+	return l.mine != 0 && l.mine == other.theirs || l.theirs != 0 && l.theirs == other.mine
+}
+
+// refused is the signal that answers a link to one that isn't there.
+func (m linkMsg) refused(by Ref) exitSignal {
+	return exitSignal{from: by, reason: NoProc, link: true, broken: link{theirs: m.id}}
+}
 
 // Link ties this life of the actor to another's: when either ends or crashes, the other gets an exit signal with the reason. If to
 // isn't there, the signal comes at once, with NoProc; an actor that starts on demand isn't woken. Linking twice is linking once,
@@ -27,9 +48,10 @@ func (c *Context) Link(to Ref) {
 	if to = s.named(to); to == p.ref() || p.extra().links.has(to) {
 		return
 	}
-	p.ext.links.put(to, true)
-	if q := s.registry.find(to); q == nil || !q.control(linkMsg{p.ref()}, p.worker()) {
-		p.control(exitSignal{from: to, reason: NoProc, link: true}, p.worker())
+	m := linkMsg{p.ref(), s.lives.Add(1)}
+	p.ext.links.put(to, link{mine: m.id})
+	if q := s.registry.find(to); q == nil || !q.control(m, p.worker()) {
+		p.control(m.refused(to), p.worker())
 	}
 }
 
@@ -38,12 +60,16 @@ func (c *Context) Unlink(to Ref) {
 	p := c.process()
 	s := p.sys()
 	to = s.named(to)
-	if p.ext == nil || !p.ext.links.has(to) {
+	if p.ext == nil {
+		return
+	}
+	l, ok := p.ext.links.get(to)
+	if !ok {
 		return
 	}
 	p.ext.links.remove(to)
 	if q := s.registry.find(to); q != nil {
-		q.control(unlinkMsg{p.ref()}, p.worker())
+		q.control(unlinkMsg{p.ref(), l}, p.worker())
 	}
 }
 
@@ -86,7 +112,10 @@ func (sig exitSignal) kills() bool { return sig.reason.Code == CodeKilled && !si
 // signalled acts on an exit signal, as OTP's table of signals says.
 func (p *process) signalled(sig exitSignal) error {
 	if sig.link {
-		if p.ext == nil || !p.ext.links.has(sig.from) {
+		if p.ext == nil {
+			return nil
+		}
+		if l, ok := p.ext.links.get(sig.from); !ok || !l.is(sig.broken) {
 			return nil // unlinked meanwhile
 		}
 		p.ext.links.remove(sig.from)
@@ -105,9 +134,31 @@ func (p *process) signalled(sig exitSignal) error {
 	return nil
 }
 
-func (p *process) unlinked(from Ref) {
-	if p.ext != nil {
-		p.ext.links.remove(from)
+// linked notes that another has linked itself.
+func (p *process) linked(m linkMsg) {
+	x := p.extra()
+	l, _ := x.links.get(m.from)
+	l.theirs = m.id
+	x.links.set(m.from, l)
+}
+
+// unlinked notes that another has undone a link, as far as it knew: what this one has asked for meanwhile stands.
+func (p *process) unlinked(m unlinkMsg) {
+	if p.ext == nil {
+		return
+	}
+	l, ok := p.ext.links.get(m.from)
+	if !ok {
+		return
+	}
+	if l.mine == m.link.theirs {
+		l.mine = 0
+	}
+	if l.theirs == m.link.mine {
+		l.theirs = 0
+	}
+	if p.ext.links.remove(m.from); l != (link{}) {
+		p.ext.links.put(m.from, l)
 	}
 }
 
@@ -119,7 +170,8 @@ func (p *process) breakLinks(reason Reason) {
 		return
 	}
 	for _, to := range p.ext.links.keys() {
-		p.sys().signal(to, exitSignal{from: p.ref(), reason: reason, link: true})
+		l, _ := p.ext.links.get(to)
+		p.sys().signal(to, exitSignal{from: p.ref(), reason: reason, link: true, broken: l})
 	}
-	p.ext.links = smallMap[Ref, bool]{}
+	p.ext.links = smallMap[Ref, link]{}
 }

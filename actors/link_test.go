@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/jackdaw-im/jackdaw/actors"
 )
@@ -199,4 +200,75 @@ func TestCrashedWithoutAnError(t *testing.T) {
 			t.Errorf("heard %v", own.reasons)
 		}
 	})
+}
+
+// TestRelink: a signal of the link before says nothing of the next one with the same actor.
+func TestRelink(t *testing.T) {
+	bubble(t, actors.Config{}, func(t *testing.T, s *actors.System) {
+		a, b := newAgent(t, s, "a", &restarter{}), newAgent(t, s, "b", &restarter{restart: true})
+		hang := make(gate)
+		a.do(func(ctx *actors.Context) { ctx.TrapExit(true); ctx.Link(b.ref()) })
+		_ = a.cast(func(ctx *actors.Context) error {
+			<-hang
+			ctx.Unlink(b.ref())
+			ctx.Link(b.ref())
+			return nil
+		})
+		_ = b.cast(crash)
+		advance(time.Second) // so that another worker takes over
+		if b.lives != 2 {
+			t.Fatalf("%d lives, want another one", b.lives)
+		}
+		close(hang)
+		a.wants(t, "[]")
+	})
+}
+
+// TestLinksOfTheOneBefore: an actor that hangs is given up. Its links break when it returns: not those with the next of its name.
+func TestLinksOfTheOneBefore(t *testing.T) {
+	bubble(t, actors.Config{}, func(t *testing.T, s *actors.System) {
+		a, b := newAgent(t, s, "a", &restarter{}), newAgent(t, s, "b", &restarter{})
+		hang := make(gate)
+		b.do(func(ctx *actors.Context) { ctx.Link(a.ref()) })
+		_ = b.cast(hang.wait)
+		b.child.End(actors.Killed)
+		next := newAgent(t, s, "b", &restarter{})
+		a.do(func(ctx *actors.Context) { ctx.TrapExit(true) })
+		advance(time.Second)
+		next.do(func(ctx *actors.Context) { ctx.Link(a.ref()) })
+		close(hang)
+		a.wants(t, "[]")
+		next.child.Stop(actors.Shutdown)
+		a.wants(t, "[exit b shutdown]")
+	})
+}
+
+// TestLinksThatCross: both ask for a link at the same time, and one undoes its own before it hears of the other's: that stands, at
+// both ends.
+func TestLinksThatCross(t *testing.T) {
+	for _, who := range []string{"a", "b"} {
+		bubble(t, actors.Config{}, func(t *testing.T, s *actors.System) {
+			a, b := newAgent(t, s, "a", &restarter{}), newAgent(t, s, "b", &restarter{})
+			hang := make(gate)
+			a.do(func(ctx *actors.Context) { ctx.TrapExit(true) })
+			b.do(func(ctx *actors.Context) { ctx.TrapExit(true) })
+			_ = a.cast(func(ctx *actors.Context) error {
+				<-hang
+				ctx.Link(b.ref())
+				ctx.Unlink(b.ref())
+				return nil
+			})
+			_ = b.cast(func(ctx *actors.Context) error { ctx.Link(a.ref()); return nil })
+			advance(time.Second)
+			close(hang)
+			synctest.Wait()
+			if who == "a" {
+				a.child.Stop(actors.Shutdown)
+				b.wants(t, "[exit a shutdown]")
+			} else {
+				b.child.Stop(actors.Shutdown)
+				a.wants(t, "[exit b shutdown]")
+			}
+		})
+	}
 }

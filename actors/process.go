@@ -80,7 +80,7 @@ type extras struct {
 	calls    smallMap[CallID, *pendingCall]
 	monitors smallMap[MonitorRef, *monitor]
 	timers   smallMap[TimerRef, timerID]
-	links    smallMap[Ref, bool]
+	links    smallMap[Ref, link]
 	owed     []*pendingCall // calls that are answered later, and some that have been
 	life     uint64         // 0 until somebody asks
 	traps    bool

@@ -51,7 +51,7 @@ type System struct {
 	root     *actor.ActorSystem
 	pool     *pool
 	wheel    *wheel
-	lives    atomic.Uint64 // numbers given to lives
+	lives    atomic.Uint64 // numbers given to lives and links
 	clock    atomic.Uint32 // ticks of 10 ms since the process began, about
 	registry registry
 	names    names
@@ -413,7 +413,7 @@ func (s *System) deadLetter(to Ref, msg any) {
 		(*pendingCall)(m).complete(nil, ErrNoProc, nil)
 		msg = m.req
 	case linkMsg:
-		s.signal(m.from, exitSignal{from: to, reason: NoProc, link: true})
+		s.signal(m.from, m.refused(to))
 		return
 	case *inspectMsg:
 		m.fail()

@@ -128,9 +128,9 @@ func (p *process) dispatch(msg any) {
 	case exitSignal:
 		err = p.signalled(m)
 	case linkMsg:
-		p.extra().links.set(m.from, true)
+		p.linked(m)
 	case unlinkMsg:
-		p.unlinked(m.from)
+		p.unlinked(m)
 	case *inspectMsg:
 		m.run(p)
 	case initMsg:
@@ -164,7 +164,7 @@ func (p *process) waits(msg any) bool {
 		if p.up {
 			return false
 		}
-		p.sys().signal(m.from, exitSignal{from: p.ref(), reason: NoProc, link: true})
+		p.sys().signal(m.from, m.refused(p.ref()))
 		return true
 	case idleMsg:
 		p.idling &^= m.set
