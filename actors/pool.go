@@ -16,15 +16,15 @@ const (
 	turnTime  = time.Millisecond      // after which an actor makes room for the next
 	stuckTime = 10 * time.Millisecond // after which a handler's worker is replaced
 	longTime  = time.Second           // after which a handler is reported
+	yieldTime = time.Millisecond / 2  // after which a busy worker lets other goroutines run
 	maxSpares = 1024                  // replaced workers at a time
 )
 
 // nextMax is how many actors in a row a worker runs that were woken by the one before, while others wait in its queue.
 const nextMax = 64
 
-// politeTurns is after how many turns a worker that always finds something to do lets other goroutines run: without, they would
-// wait for the 10 ms after which Go interrupts it.
-const politeTurns = 256
+// clockTurns is after how many turns a worker that always finds something to do looks at the clock.
+const clockTurns = 64
 
 var epoch = time.Now()
 
@@ -74,6 +74,7 @@ type worker struct {
 	next     atomic.Pointer[process] // woken by the running one
 	skip     int32                   // turns until one is sampled
 	turns    uint32
+	yielded  time.Duration // when it let others run last
 
 	seen uint64 // handled when the watch looked last; the watch's own
 
@@ -272,8 +273,8 @@ func (w *worker) work() {
 		}
 		w.running.Store(a)
 		again := a.turn(&w.turn)
-		if w.turns++; w.turns%politeTurns == 0 {
-			runtime.Gosched() // to readers of sockets, timers, and whoever else has no turn
+		if w.turns++; w.turns%clockTurns == 0 {
+			w.yield()
 		}
 		if w.skip--; w.skip < 0 {
 			w.skip = w.pool.stats.sample(w.index, a, w.turn.n)
@@ -281,6 +282,16 @@ func (w *worker) work() {
 		if again {
 			w.pool.enqueue(a, w.index)
 		}
+	}
+}
+
+// yield lets other goroutines run, readers of sockets and timers say, if they have had no chance for a while: beside workers that are
+// always busy they would wait for the 10 ms after which Go interrupts one. It isn't done more often because the worker mostly comes
+// back on another core.
+func (w *worker) yield() {
+	if at := now(); at-w.yielded >= yieldTime {
+		w.yielded = at
+		runtime.Gosched()
 	}
 }
 
