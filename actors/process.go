@@ -132,7 +132,7 @@ func (p *process) cast(msg any, w *worker) error {
 	q.pushUser(msg, s.clock.Load())
 	p.wakeLocked(q.phase != suspended && !q.paused, w)
 	if n >= markLow && n&(n-1) == 0 {
-		s.stats.mark(p.ref(), n, s.clock.Load())
+		s.marked(p, n, msg)
 	}
 	return nil
 }

@@ -5,14 +5,18 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"go.uber.org/zap"
 
 	"github.com/jackdaw-im/jackdaw/telemetry"
 )
 
-// markLow is the shortest queue worth noting; marks are at powers of two from there.
-const markLow = 16
+// markLow is the shortest queue worth noting; marks are at powers of two from there. One of markHigh is worth a line in the log.
+const (
+	markLow  = 16
+	markHigh = 4096
+)
 
 const markBuckets = 20
 
@@ -28,6 +32,7 @@ type stats struct {
 		window    lately
 		top       []QueueMark
 		olderTop  []QueueMark // of the window before
+		told      uint32      // when the log was told of a long queue
 		restarted tally
 	}
 }
@@ -99,13 +104,26 @@ func (s *stats) deadLetter(kind string) {
 	s.mu.dead[kind]++
 }
 
-// mark notes that a queue has grown to n, a power of two.
-func (s *stats) mark(ref Ref, n int, clock uint32) {
+// marked notes that a queue has grown to n, a power of two, with msg. Of those that are long it tells in the log, of one a second.
+func (s *System) marked(p *process, n int, msg any) {
+	ref := p.ref()
+	if s.stats.mark(ref, n, s.clock.Load()) {
+		s.log.Warn("a queue is long", refField(ref), zap.Int(telemetry.KeyQueue, n), zap.String(telemetry.KeyMessage, kindOfMessage(msg)))
+	}
+}
+
+// mark notes it, and reports whether it is worth a line.
+func (s *stats) mark(ref Ref, n int, clock uint32) bool {
 	s.marks[min(bits.Len(uint(n))-1, markBuckets-1)].Add(1)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.turnLocked(clock)
 	s.mu.top = longestOf(s.mu.top, QueueMark{ref, n})
+	if n < markHigh || s.mu.told != 0 && clock-s.mu.told < uint32(time.Second/tick) {
+		return false
+	}
+	s.mu.told = max(clock, 1)
+	return true
 }
 
 func (s *stats) turnLocked(clock uint32) {

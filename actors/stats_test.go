@@ -7,6 +7,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
 	"github.com/jackdaw-im/jackdaw/actors"
 )
 
@@ -124,5 +127,47 @@ func TestSpecs(t *testing.T) {
 		if live := s.Snapshot().Live["agent a"]; live != 1 {
 			t.Errorf("%d live", live)
 		}
+	})
+}
+
+// TestLongQueuesAreReported: with the kind of the message that made them so long, and one a second.
+func TestLongQueuesAreReported(t *testing.T) {
+	core, logs := observer.New(zap.WarnLevel)
+	bubble(t, actors.Config{Logger: zap.New(core), Workers: 2}, func(t *testing.T, s *actors.System) {
+		g := make(gate)
+		defer close(g)
+		var refs []actors.Ref
+		for i := range 3 {
+			a := newAgent(t, s, fmt.Sprint(i), &restarter{}, func(s *actors.Spec) { s.Blocking, s.QueueLen = true, 1<<20 })
+			_ = a.cast(g.wait)
+			refs = append(refs, a.ref())
+		}
+		advance(time.Second)
+		fill := func(i, n int) {
+			for range n {
+				if err := s.Cast(refs[i], time.Second); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		wants := func(want string) {
+			t.Helper()
+			var got []string
+			for _, e := range logs.FilterMessage("a queue is long").AllUntimed() {
+				m := e.ContextMap()
+				got = append(got, fmt.Sprint(m["actor"], " ", m["queue_len"], " ", m["message"]))
+			}
+			if logs.TakeAll(); fmt.Sprint(got) != want {
+				t.Errorf("reported %v, want %s", got, want)
+			}
+		}
+		fill(0, 4095)
+		wants("[]")
+		fill(0, 1)
+		fill(1, 5000)
+		wants("[agent/0 4096 time.Duration]")
+		advance(1100 * time.Millisecond)
+		fill(2, 5000)
+		wants("[agent/2 4096 time.Duration]")
 	})
 }

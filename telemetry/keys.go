@@ -20,6 +20,7 @@ const (
 	KeyPanic       = "panic"       // what an actor panicked with
 	KeyPause       = "pause"       // how long something waits before it goes on
 	KeyPeriod      = "period"      // of the intensity
+	KeyQueue       = "queue_len"   // messages that wait for an actor
 	KeyReason      = "reason"      // why something ended or is refused
 	KeyRemote      = "remote"      // a client's network address
 	KeyRestart     = "restart"     // whether a child is started again
