@@ -273,14 +273,14 @@ func (w *worker) work() {
 		}
 		w.running.Store(a)
 		again := a.turn(&w.turn)
-		if w.turns++; w.turns%clockTurns == 0 {
-			w.yield()
-		}
 		if w.skip--; w.skip < 0 {
 			w.skip = w.pool.stats.sample(w.index, a, w.turn.n)
 		}
 		if again {
 			w.pool.enqueue(a, w.index)
+		}
+		if w.turns++; w.turns%clockTurns == 0 {
+			w.yield()
 		}
 	}
 }
@@ -291,6 +291,7 @@ func (w *worker) work() {
 func (w *worker) yield() {
 	if at := now(); at-w.yielded >= yieldTime {
 		w.yielded = at
+		w.running.Store(nil) // nobody is stuck meanwhile
 		runtime.Gosched()
 	}
 }
