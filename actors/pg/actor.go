@@ -13,10 +13,12 @@ type (
 	join struct {
 		group   string
 		members []actors.Ref
+		by      life
 	}
 	leave struct {
 		group   string
 		members []actors.Ref
+		by      life
 	}
 	monitor struct {
 		id    MonitorRef
@@ -66,9 +68,9 @@ func (a *actor) Init(ctx *actors.Context, args any) error {
 func (a *actor) Handle(ctx *actors.Context, msg any) error {
 	switch m := msg.(type) {
 	case join:
-		a.st.join(m.group, m.members)
+		a.st.join(m.group, m.members, m.by)
 	case leave:
-		a.st.leave(m.group, m.members)
+		a.st.leave(m.group, m.members, m.by)
 	case actors.Down:
 		delete(a.monitors, m.Target)
 		a.st.ended(m.Target)
@@ -96,9 +98,9 @@ func (a *actor) HandleCall(ctx *actors.Context, _ actors.From, req any) (any, er
 	var err error
 	switch m := req.(type) {
 	case join:
-		a.st.join(m.group, m.members)
+		a.st.join(m.group, m.members, m.by)
 	case leave:
-		if !a.st.leave(m.group, m.members) {
+		if !a.st.leave(m.group, m.members, m.by) {
 			err = ErrNotJoined
 		}
 	default:

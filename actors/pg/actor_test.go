@@ -198,6 +198,58 @@ func TestACrashEndsMembership(t *testing.T) {
 	})
 }
 
+// TestAQueuedJoinOfACrashedLife: the life after doesn't count for it too.
+func TestAQueuedJoinOfACrashedLife(t *testing.T) {
+	run(t, func(r *rig) {
+		var failed bool
+		a := r.start("a", func(ctx *actors.Context) { failed = r.scope.CastJoin(ctx, "g", ctx.Self()) != nil || failed })
+		b := r.start("b")
+		r.must(r.scope.Join(bg, "g", a)) // by somebody else, with no life that is known
+		r.crash(a)
+		r.wants("g", "a")
+		hold := make(chan struct{})
+		r.must(r.sys.Cast(r.scope.Ref(), hold))
+		r.on(a, func(ctx *actors.Context) error {
+			failed = errors.Join(r.scope.CastJoin(ctx, "g", ctx.Self(), b), r.scope.CastJoin(ctx, "h", ctx.Self())) != nil || failed
+			return errOnPurpose
+		})
+		r.crash(a)
+		time.Sleep(time.Second) // what waits behind the scope's worker goes on elsewhere
+		synctest.Wait()
+		if r.all["a"].lives != 4 || failed {
+			t.Fatal("not restarted", failed)
+		}
+		close(hold)
+		r.wants("g", "a b")
+		r.wants("h", "")
+		r.on(a, func(ctx *actors.Context) error { return r.scope.CastLeave(ctx, "g", ctx.Self()) })
+		r.wants("g", "b")
+	})
+}
+
+// TestACrashWhileTheScopeHasNoLife: the next one finds the same Ref, and learns that it is another life.
+func TestACrashWhileTheScopeHasNoLife(t *testing.T) {
+	run(t, func(r *rig) {
+		a := r.start("a", func(ctx *actors.Context) { _ = r.scope.CastJoin(ctx, "g", ctx.Self()) })
+		b := r.start("b")
+		r.on(b, func(ctx *actors.Context) error { _, err := r.scope.Monitor(ctx, "g"); return err })
+		r.must(r.scope.Join(bg, "h", a))
+		r.hears("b", "current g: a;")
+		r.hold = make(chan struct{})
+		r.must(r.sys.Cast(r.scope.Ref(), poison))
+		r.crash(a)
+		time.Sleep(time.Second) // what waits behind the scope's worker goes on elsewhere
+		synctest.Wait()
+		if r.all["a"].lives != 2 {
+			t.Fatal("not restarted")
+		}
+		close(r.hold)
+		r.wants("g", "a")
+		r.wants("h", "a")
+		r.hears("b", "current g: a;, leave g: a, join g: a")
+	})
+}
+
 // TestAJoinOfNobody: who isn't there leaves at once.
 func TestAJoinOfNobody(t *testing.T) {
 	run(t, func(r *rig) {

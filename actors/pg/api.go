@@ -58,12 +58,12 @@ func (s *Scope) Ref() actors.Ref { return actors.Ref{Kind: Kind, ID: s.name} }
 // Join makes actors of this node members of a group, and waits until readers see it. One that is listed twice, or joins again, has to
 // leave as often. One that isn't there leaves at once. It is for goroutines outside of actors: see CastJoin.
 func (s *Scope) Join(ctx context.Context, group string, members ...actors.Ref) error {
-	return s.call(ctx, join{group, slices.Clone(members)}, members)
+	return s.call(ctx, join{group: group, members: slices.Clone(members)}, members)
 }
 
 // Leave takes one membership of each away and waits until readers see it. ErrNotJoined: none of them had one.
 func (s *Scope) Leave(ctx context.Context, group string, members ...actors.Ref) error {
-	return s.call(ctx, leave{group, slices.Clone(members)}, members)
+	return s.call(ctx, leave{group: group, members: slices.Clone(members)}, members)
 }
 
 func (s *Scope) call(ctx context.Context, req any, members []actors.Ref) error {
@@ -80,12 +80,13 @@ func (s *Scope) call(ctx context.Context, req any, members []actors.Ref) error {
 }
 
 // CastJoin is Join for actors, which mustn't wait; ctx.Self() is what mostly joins. Readers see it a moment later, and in order
-// with the caller's other joins and leaves. ErrOverloaded and ErrNoProc are those of a cast.
+// with the caller's other joins and leaves. Where from is the *actors.Context of a member, that membership is of this life of it: the
+// first join or leave of another life ends it, if nothing has before. ErrOverloaded and ErrNoProc are those of a cast.
 func (s *Scope) CastJoin(from Caster, group string, members ...actors.Ref) error {
 	if err := s.local(members); err != nil {
 		return err
 	}
-	return from.Cast(s.Ref(), join{group, slices.Clone(members)})
+	return from.Cast(s.Ref(), join{group, slices.Clone(members), lifeOf(from, members)})
 }
 
 // CastLeave is Leave for actors. That an actor was no member is not told.
@@ -93,7 +94,19 @@ func (s *Scope) CastLeave(from Caster, group string, members ...actors.Ref) erro
 	if err := s.local(members); err != nil {
 		return err
 	}
-	return from.Cast(s.Ref(), leave{group, slices.Clone(members)})
+	return from.Cast(s.Ref(), leave{group, slices.Clone(members), lifeOf(from, members)})
+}
+
+// lifeOf is the present life of who casts, if it is an actor and one of the members.
+func lifeOf(from Caster, members []actors.Ref) life {
+	a, ok := from.(interface {
+		Self() actors.Ref
+		Life() uint64
+	})
+	if !ok || !slices.Contains(members, a.Self()) {
+		return life{}
+	}
+	return life{a.Self(), a.Life()}
 }
 
 // local reports an actor that is pinned to another node.

@@ -14,7 +14,7 @@ import (
 func filled(n int) *state {
 	s := newState()
 	for i := range n {
-		s.join("g", []actors.Ref{named(fmt.Sprint(i))})
+		s.join("g", []actors.Ref{named(fmt.Sprint(i))}, life{})
 		s.effects = s.effects[:0]
 	}
 	return s
@@ -28,8 +28,8 @@ func BenchmarkJoinLeave(b *testing.B) {
 			one := []actors.Ref{named("one")}
 			b.ReportAllocs()
 			for b.Loop() {
-				s.join("g", one)
-				s.leave("g", one)
+				s.join("g", one, life{})
+				s.leave("g", one, life{})
 				s.effects = s.effects[:0]
 			}
 		})
@@ -53,7 +53,7 @@ func BenchmarkFill(b *testing.B) {
 				runtime.ReadMemStats(&m0)
 				b.StartTimer()
 				for i := range list {
-					s.join("g", list[i:i+1])
+					s.join("g", list[i:i+1], life{})
 					s.effects = s.effects[:0]
 				}
 				b.StopTimer()

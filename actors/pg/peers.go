@@ -80,14 +80,14 @@ func (s *state) received(id ident.NodeID, u *Update) {
 	} else {
 		for _, m := range u.Left {
 			for _, ref := range m.Members {
-				if x := p.known[ref]; x != nil && s.drop(x, m.Group) {
+				if x := p.known[ref]; x != nil && s.drop(x, m.Group, false) {
 					p.forget(x)
 				}
 			}
 		}
 		for _, m := range u.Joined {
 			for _, ref := range m.Members {
-				s.add(p.party(ref), m.Group)
+				s.add(p.party(ref), m.Group, false)
 			}
 		}
 	}
@@ -112,7 +112,7 @@ func (s *state) replace(p *peer, now []Membership) {
 	for _, x := range p.known {
 		for _, sl := range slices.Clone(x.in) {
 			for n := sl.n - want[sl.group.name][x.ref]; n > 0; n-- {
-				s.take(sl)
+				s.take(sl, false)
 			}
 		}
 	}
@@ -123,7 +123,7 @@ func (s *state) replace(p *peer, now []Membership) {
 				n -= g.at[x].n
 			}
 			for ; n > 0; n-- {
-				s.add(x, group)
+				s.add(x, group, false)
 			}
 		}
 	}

@@ -132,14 +132,14 @@ func TestNodesAgreeInTheEnd(t *testing.T) {
 			"join": func(rt *rapid.T) {
 				id, g, r := node(rt), group(rt), who.Draw(rt, "who")
 				for range rapid.IntRange(1, 4).Draw(rt, "times") {
-					m.worlds[id].st.join(g, []actors.Ref{r})
+					m.worlds[id].st.join(g, []actors.Ref{r}, life{})
 					m.run(id)
 					b.add(id, g, r, 1)
 				}
 			},
 			"leave": func(rt *rapid.T) {
 				id, g, r := node(rt), group(rt), who.Draw(rt, "who")
-				m.worlds[id].st.leave(g, []actors.Ref{r})
+				m.worlds[id].st.leave(g, []actors.Ref{r}, life{})
 				m.run(id)
 				b.add(id, g, r, -1)
 			},

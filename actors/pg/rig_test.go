@@ -19,7 +19,8 @@ type rig struct {
 	members *supervision.Dynamic
 	root    *supervision.Root
 	all     map[string]*member
-	actor   *mortal // the scope's life
+	actor   *mortal       // the scope's life
+	hold    chan struct{} // if there is one, the scope's next life begins once it is closed
 }
 
 // member does what it is sent: functions run on its turn, the rest is noted.
@@ -77,12 +78,18 @@ func (m *mortal) Init(ctx *actors.Context, args any) error {
 	if args == m.r.scope {
 		m.r.actor = m
 	}
+	if m.r.hold != nil {
+		<-m.r.hold
+	}
 	return m.actor.Init(ctx, args)
 }
 
 func (m *mortal) Handle(ctx *actors.Context, msg any) error {
 	if msg == poison {
 		panic("on purpose")
+	}
+	if hold, ok := msg.(chan struct{}); ok {
+		<-hold
 	}
 	return m.actor.Handle(ctx, msg)
 }

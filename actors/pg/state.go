@@ -54,6 +54,13 @@ type party struct {
 	node    ident.NodeID // "" is this node
 	in      []*slot
 	watches []MonitorRef
+	life    uint64 // the last it has joined or left by itself; 0 is none
+}
+
+// life is of an actor that joins or leaves by itself; the zero one is nobody's.
+type life struct {
+	ref actors.Ref
+	id  uint64
 }
 
 // slot is an actor's place in a group.
@@ -63,6 +70,11 @@ type slot struct {
 	pos   int // in the half's order and vec
 	idx   int // in party.in
 	n     int // how often it has joined
+	own   int // how often of these by itself, in party.life
+}
+
+func (sl *slot) entry() *entry {
+	return &entry{sl.party.ref, sl.party.node, sl.n, sl.own, sl.party.life}
 }
 
 // The halves of a group: members of this node, and of others.
@@ -99,24 +111,42 @@ func newState() *state {
 }
 
 // join makes actors of this node members; it counts for each as often as it is listed.
-func (s *state) join(name string, members []actors.Ref) {
+func (s *state) join(name string, members []actors.Ref, by life) {
 	for _, ref := range members {
-		s.add(s.party(ref), name)
+		p := s.party(ref)
+		s.add(p, name, s.own(p, by))
 	}
 	s.flush(true)
 }
 
 // leave takes one membership of each away, and reports false if none of them had one.
-func (s *state) leave(name string, members []actors.Ref) bool {
+func (s *state) leave(name string, members []actors.Ref, by life) bool {
 	some := false
 	for _, ref := range members {
-		if p := s.local[ref]; p != nil && s.drop(p, name) {
-			some = true
+		if p := s.local[ref]; p != nil {
+			some = s.drop(p, name, s.own(p, by)) || some
 			s.release(p)
 		}
 	}
 	s.flush(true)
 	return some
+}
+
+// own reports whether it is p itself that joins or leaves. What it has joined in another life is over then: it crashed while that
+// join waited, or while the scope had no life, so that no Down has told.
+func (s *state) own(p *party, by life) bool {
+	if by.id == 0 || by.ref != p.ref {
+		return false
+	}
+	if p.life != by.id {
+		p.life = by.id
+		for i := len(p.in) - 1; i >= 0; i-- { // backwards: take moves the last, which is done
+			for sl := p.in[i]; sl.own > 0; {
+				s.take(sl, true)
+			}
+		}
+	}
+	return true
 }
 
 // ended takes an actor of this node away from everywhere.
@@ -163,7 +193,7 @@ func (s *state) group(name string) *group {
 }
 
 // add books one membership.
-func (s *state) add(p *party, name string) {
+func (s *state) add(p *party, name string, own bool) {
 	g := s.group(name)
 	h := &g.halves[p.half()]
 	sl := g.at[p]
@@ -172,40 +202,48 @@ func (s *state) add(p *party, name string) {
 		g.at[p] = sl
 		p.in = append(p.in, sl)
 		h.order = append(h.order, sl)
-		h.vec = h.vec.push(&entry{p.ref, p.node, 1})
-	} else {
-		h.vec = h.vec.set(sl.pos, &entry{p.ref, p.node, sl.n + 1})
 	}
-	sl.n++
+	if sl.n++; own {
+		sl.own++
+	}
+	if sl.n == 1 {
+		h.vec = h.vec.push(sl.entry())
+	} else {
+		h.vec = h.vec.set(sl.pos, sl.entry())
+	}
 	h.total++
 	s.joined.add(name, p.ref)
 }
 
-// drop takes one membership away, and reports false if there is none.
-func (s *state) drop(p *party, name string) bool {
+// drop takes one membership away, own says which kind first, and reports false if there is none.
+func (s *state) drop(p *party, name string, own bool) bool {
 	g := s.groups[name]
 	if g == nil || g.at[p] == nil {
 		return false
 	}
-	s.take(g.at[p])
+	s.take(g.at[p], own)
 	return true
 }
 
 // dropAll takes all memberships of an actor away.
 func (s *state) dropAll(p *party) {
 	for len(p.in) > 0 {
-		s.take(p.in[len(p.in)-1])
+		s.take(p.in[len(p.in)-1], false)
 	}
 }
 
-// take takes one membership of a slot away, and the slot with the last. The last of its half moves to where it was.
-func (s *state) take(sl *slot) {
+// take takes one membership of a slot away, one of its own or one of the others if there is such, and the slot with the last. The
+// last of its half moves to where it was.
+func (s *state) take(sl *slot, own bool) {
 	p, g := sl.party, sl.group
 	h := &g.halves[p.half()]
 	h.total--
 	s.left.add(g.name, p.ref)
+	if sl.own > 0 && (own || sl.own == sl.n) {
+		sl.own--
+	}
 	if sl.n--; sl.n > 0 {
-		h.vec = h.vec.set(sl.pos, &entry{p.ref, p.node, sl.n})
+		h.vec = h.vec.set(sl.pos, sl.entry())
 		return
 	}
 	delete(g.at, p)
@@ -312,8 +350,11 @@ func (s *state) restore(t *table, watchers []watcher, nodes []ident.NodeID) {
 			} else {
 				return true // of a node that has gone down meanwhile
 			}
-			for range e.n {
-				s.add(p, name)
+			if e.own > 0 {
+				p.life = e.life
+			}
+			for i := range e.n {
+				s.add(p, name, i < e.own)
 			}
 			return true
 		}

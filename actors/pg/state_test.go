@@ -109,20 +109,20 @@ func TestEffectsInOrder(t *testing.T) {
 		do   func()
 		want string
 	}{
-		{"the first join is watched, and seen before anybody is told", func() { w.st.join("g", namedAll("a")) }, "watch a, publish g, tell 2, tell 1, send p@1"},
-		{"a second join isn't", func() { w.st.join("g", namedAll("a")) }, "publish g, tell 2, tell 1, send p@1"},
-		{"of another group only the scope's watcher hears", func() { w.st.join("h", namedAll("a b")) }, "watch b, publish h, tell 2, send p@1"},
-		{"a leave", func() { w.st.leave("g", namedAll("a")) }, "publish g, tell 2, tell 1, send p@1"},
-		{"a leave of none", func() { w.st.leave("g", namedAll("b")) }, ""},
-		{"a leave of an unknown group", func() { w.st.leave("x", namedAll("a")) }, ""},
-		{"the last leave of all", func() { w.st.leave("h", namedAll("b")) }, "unwatch b, publish h, tell 2, send p@1"},
+		{"the first join is watched, and seen before anybody is told", func() { w.st.join("g", namedAll("a"), life{}) }, "watch a, publish g, tell 2, tell 1, send p@1"},
+		{"a second join isn't", func() { w.st.join("g", namedAll("a"), life{}) }, "publish g, tell 2, tell 1, send p@1"},
+		{"of another group only the scope's watcher hears", func() { w.st.join("h", namedAll("a b"), life{}) }, "watch b, publish h, tell 2, send p@1"},
+		{"a leave", func() { w.st.leave("g", namedAll("a"), life{}) }, "publish g, tell 2, tell 1, send p@1"},
+		{"a leave of none", func() { w.st.leave("g", namedAll("b"), life{}) }, ""},
+		{"a leave of an unknown group", func() { w.st.leave("x", namedAll("a"), life{}) }, ""},
+		{"the last leave of all", func() { w.st.leave("h", namedAll("b"), life{}) }, "unwatch b, publish h, tell 2, send p@1"},
 		{"an end", func() { delete(w.monitored, named("a")); w.st.ended(named("a")) }, "publish h, publish g, tell 2, tell 2, tell 1, send p@1"},
 		{"an end of nobody", func() { w.st.ended(named("x")) }, ""},
-		{"a join of nobody", func() { w.st.join("g", nil) }, ""},
+		{"a join of nobody", func() { w.st.join("g", nil, life{}) }, ""},
 		{"somebody else's monitor stays", func() { w.st.demonitor(1, named("x")) }, ""},
-		{"one monitor less", func() { w.st.demonitor(1, named("w")); w.st.join("g", namedAll("w")) }, "publish g, tell 2, send p@1"},
+		{"one monitor less", func() { w.st.demonitor(1, named("w")); w.st.join("g", namedAll("w"), life{}) }, "publish g, tell 2, send p@1"},
 		{"none, but a member", func() { w.st.demonitor(2, named("w")) }, ""},
-		{"nor a member", func() { w.st.leave("g", namedAll("w")) }, "unwatch w, publish g, send p@1"},
+		{"nor a member", func() { w.st.leave("g", namedAll("w"), life{}) }, "unwatch w, publish g, send p@1"},
 	} {
 		w.log = nil
 		c.do()
@@ -133,6 +133,40 @@ func TestEffectsInOrder(t *testing.T) {
 	}
 	if s := w.st; len(s.groups) != 0 || len(s.local) != 0 || len(s.watchers) != 0 || len(s.whole) != 0 || len(w.kept) != 0 {
 		t.Errorf("something is left: %+v, %v", s, w.kept)
+	}
+}
+
+// TestLives: what an actor has joined by itself goes with its life, even if nobody tells of the end; what others have joined it to stays.
+func TestLives(t *testing.T) {
+	w := newWorld()
+	w.st.monitor(9, named("w"), "", true)
+	w.run()
+	w.ears[9].heard = nil
+	a := func(id uint64) life { return life{named("a"), id} }
+	for _, c := range []struct {
+		name        string
+		do          func()
+		want, heard string
+	}{
+		{"by itself, and others with it", func() { w.st.join("g", namedAll("a b a"), a(1)) }, "g: a a b; ", "join g: a a b"},
+		{"by somebody else", func() { w.st.join("g", namedAll("a"), life{}) }, "g: a a a b; ", "join g: a"},
+		{"in another group", func() { w.st.join("h", namedAll("a"), a(1)) }, "g: a a a b; h: a; ", "join h: a"},
+		{"another life", func() { w.st.join("g", namedAll("a"), a(2)) }, "g: a a b; ", "leave h: a, leave g: a a, join g: a"},
+		{"others leave first what others have joined", func() { w.st.leave("g", namedAll("a"), life{}) }, "g: a b; ", "leave g: a"},
+		{"the scope's crash", w.crash, "g: a b; ", "current g: a b;"},
+		{"the same life after it", func() { w.st.join("g", namedAll("a"), a(2)) }, "g: a a b; ", "join g: a"},
+		{"another life after it", func() { w.crash(); w.st.join("i", namedAll("a"), a(3)) }, "g: b; i: a; ", "current g: a a b;, leave g: a a, join i: a"},
+		{"a life that only leaves", func() { w.st.leave("g", namedAll("a"), a(4)) }, "g: b; ", "leave i: a"},
+	} {
+		c.do()
+		w.run()
+		if got, heard := draw(w.table.seen()), strings.Join(w.ears[9].heard, ", "); got != c.want || heard != c.heard {
+			t.Errorf("%s: %s, heard %s", c.name, got, heard)
+		}
+		w.ears[9].heard = nil
+	}
+	if w.monitored[named("a")] || w.st.local[named("a")] != nil {
+		t.Error("still watched")
 	}
 }
 
@@ -168,7 +202,7 @@ func TestPeers(t *testing.T) {
 		}
 		clear(w.sent)
 	}
-	w.st.join("g", namedAll("a a"))
+	w.st.join("g", namedAll("a a"), life{})
 	w.st.monitor(1, named("w"), "", true)
 	hear("at first", "current g: a a;")
 	w.st.received("p@1", &Update{Whole: true, Want: true, Joined: []Membership{{"g", namedAll("x")}}})
@@ -186,8 +220,8 @@ func TestPeers(t *testing.T) {
 	hear("changes", "join g: x, leave g: x y")
 	sent("all that", "")
 	w.cut["p@1"] = true
-	w.st.leave("g", namedAll("a"))
-	w.st.join("h", namedAll("b"))
+	w.st.leave("g", namedAll("a"), life{})
+	w.st.join("h", namedAll("b"), life{})
 	sent("nothing is taken", "")
 	if w.retry != 1 {
 		t.Errorf("asked %d times to try again", w.retry)
@@ -196,15 +230,15 @@ func TestPeers(t *testing.T) {
 	sent("nor the question", "")
 	w.cut["p@1"] = false
 	w.st.retry()
-	w.st.leave("h", namedAll("b"))
+	w.st.leave("h", namedAll("b"), life{})
 	sent("now it is", "true true +g: a; h: b; -, false false +-h: b;")
 	w.st.received("p@1", &Update{Whole: true, Joined: []Membership{{"g", namedAll("x z")}}})
 	w.cut["p@1"] = true
-	w.st.join("g", namedAll("b"))
+	w.st.join("g", namedAll("b"), life{})
 	w.run()
 	w.cut["p@1"] = false
 	w.st.received("p@1", &Update{Want: true})
-	w.st.join("g", namedAll("c"))
+	w.st.join("g", namedAll("c"), life{})
 	sent("asked while behind", "true false +g: a b; -, false false +g: c; -")
 	w.st.retry()
 	sent("nothing to try again", "")
@@ -228,6 +262,19 @@ func TestHistories(t *testing.T) {
 		ref := rapid.Map(rapid.IntRange(0, 15), func(i int) actors.Ref { return named(fmt.Sprint(i)) })
 		refs := rapid.SliceOfN(ref, 0, 20)
 		var next MonitorRef
+		lives := map[actors.Ref]uint64{} // how many each has had before
+		own := book{}                    // what each has joined by itself, in the life below; b counts it too
+		of := map[actors.Ref]uint64{}
+		by := func(r actors.Ref) life {
+			if l := lives[r] + 1; of[r] != l {
+				for g, members := range own[""] {
+					b.add("", g, r, -members[r])
+				}
+				own.ended("", r)
+				of[r] = l
+			}
+			return life{r, of[r]}
+		}
 		watches := map[MonitorRef]watcher{}
 		group := func(rt *rapid.T) string { return rapid.SampledFrom(groups).Draw(rt, "group") }
 		w.st.peerUp("p@1")
@@ -241,7 +288,7 @@ func TestHistories(t *testing.T) {
 		rt.Repeat(map[string]func(*rapid.T){
 			"join": func(rt *rapid.T) {
 				g, list := group(rt), refs.Draw(rt, "members")
-				w.st.join(g, list)
+				w.st.join(g, list, life{})
 				for _, r := range list {
 					b.add("", g, r, 1)
 				}
@@ -250,9 +297,32 @@ func TestHistories(t *testing.T) {
 				g, list, some := group(rt), refs.Draw(rt, "members"), false
 				for _, r := range list {
 					some = some || b[""][g][r] > 0
-					b.add("", g, r, -1)
+					if b.add("", g, r, -1); own[""][g][r] > b[""][g][r] {
+						own.add("", g, r, -1)
+					}
 				}
-				if got := w.st.leave(g, list); got != some {
+				if got := w.st.leave(g, list, life{}); got != some {
+					rt.Fatalf("left: %v, want %v", got, some)
+				}
+			},
+			"another life": func(rt *rapid.T) { lives[ref.Draw(rt, "who")]++ }, // nobody tells
+			"join by itself": func(rt *rapid.T) {
+				g, list, r := group(rt), refs.Draw(rt, "others"), ref.Draw(rt, "who")
+				list = append(list, r)
+				w.st.join(g, list, by(r))
+				for _, x := range list {
+					if b.add("", g, x, 1); x == r {
+						own.add("", g, x, 1)
+					}
+				}
+			},
+			"leave by itself": func(rt *rapid.T) {
+				g, r := group(rt), ref.Draw(rt, "who")
+				l := by(r)
+				some := b[""][g][r] > 0
+				b.add("", g, r, -1)
+				own.add("", g, r, -1)
+				if got := w.st.leave(g, []actors.Ref{r}, l); got != some {
 					rt.Fatalf("left: %v, want %v", got, some)
 				}
 			},
@@ -260,6 +330,7 @@ func TestHistories(t *testing.T) {
 				r := ref.Draw(rt, "who")
 				w.die(r)
 				b.ended("", r)
+				own.ended("", r)
 				maps.DeleteFunc(watches, func(_ MonitorRef, x watcher) bool { return x.who == r })
 			},
 			"monitor": func(rt *rapid.T) {

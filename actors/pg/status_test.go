@@ -12,7 +12,7 @@ func TestStatus(t *testing.T) {
 	st := newState()
 	st.peerUp("m@1")
 	st.peerUp("l@1")
-	st.join(secret, namedAll(secret+" "+secret+" b"))
+	st.join(secret, namedAll(secret+" "+secret+" b"), life{})
 	st.monitor(1, named(secret+"c"), "watched", false)
 	st.monitor(2, named(secret+"c"), "", true)
 	st.received("m@1", &Update{Joined: []Membership{{secret, namedAll(secret)}}})

@@ -10,6 +10,8 @@ type entry struct {
 	ref  actors.Ref
 	node ident.NodeID // whose scope it joined; "" is this node
 	n    int          // how often it has joined
+	own  int          // how often of these by itself, in life: for the scope's next life
+	life uint64
 }
 
 // vec is a list of entries that is never changed: a change makes another one, which shares all but one path with it. So a reader
