@@ -87,6 +87,7 @@ type fault struct {
 	done   atomic.Bool
 }
 
+// String tells which crash was to come and on what, as the test's failure at its end prints it.
 func (f *fault) String() string {
 	what := fmt.Sprint(f.err)
 	if f.panics != nil {
@@ -128,6 +129,7 @@ func (f *faulty) due(msg any) bool {
 	return true
 }
 
+// Handle implements actors.Behaviour: it crashes if this is the message, and else leaves it to the real behaviour.
 func (f *faulty) Handle(ctx *actors.Context, msg any) error {
 	if f.due(msg) {
 		return f.fault.err
@@ -135,6 +137,8 @@ func (f *faulty) Handle(ctx *actors.Context, msg any) error {
 	return f.Behaviour.Handle(ctx, msg)
 }
 
+// HandleCall implements actors.CallHandler: it crashes if this is the request, so that the asker hears actors.ErrCrashed, and else leaves
+// it to the real behaviour.
 func (f *faulty) HandleCall(ctx *actors.Context, from actors.From, req any) (any, error) {
 	if f.due(req) {
 		ctx.Stop(actors.Crashed(f.fault.err)) // an error would only be the answer
@@ -146,12 +150,14 @@ func (f *faulty) HandleCall(ctx *actors.Context, from actors.From, req any) (any
 	return nil, actors.ErrNoCall
 }
 
+// Terminate implements actors.Terminator for a real behaviour that does.
 func (f *faulty) Terminate(ctx *actors.Context, reason actors.Reason) {
 	if t, ok := f.Behaviour.(actors.Terminator); ok {
 		t.Terminate(ctx, reason)
 	}
 }
 
+// EndBatch implements actors.BatchEnder for a real behaviour that does.
 func (f *faulty) EndBatch(ctx *actors.Context) error {
 	if b, ok := f.Behaviour.(actors.BatchEnder); ok {
 		return b.EndBatch(ctx)
@@ -159,11 +165,13 @@ func (f *faulty) EndBatch(ctx *actors.Context) error {
 	return nil
 }
 
+// MayPassivate implements actors.Passivator: a real behaviour that doesn't may always be passivated.
 func (f *faulty) MayPassivate(ctx *actors.Context) bool {
 	p, ok := f.Behaviour.(actors.Passivator)
 	return !ok || p.MayPassivate(ctx)
 }
 
+// FormatStatus implements actors.StatusFormatter: of a real behaviour that doesn't it tells the type.
 func (f *faulty) FormatStatus() any {
 	if s, ok := f.Behaviour.(actors.StatusFormatter); ok {
 		return s.FormatStatus()
@@ -171,6 +179,7 @@ func (f *faulty) FormatStatus() any {
 	return fmt.Sprintf("%T", f.Behaviour)
 }
 
+// ReplaceState implements actors.StateReplacer for a real behaviour that does; the state of others can't be replaced.
 func (f *faulty) ReplaceState(ctx *actors.Context, doc []byte) error {
 	if r, ok := f.Behaviour.(actors.StateReplacer); ok {
 		return r.ReplaceState(ctx, doc)

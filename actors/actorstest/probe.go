@@ -70,6 +70,7 @@ func (k *Kit) ProbeAt(ref actors.Ref) *Probe {
 // probeOwner lets a probe that crashes end.
 type probeOwner struct{}
 
+// Exited implements actors.Owner: it asks for no new life, so that the end of a probe is final.
 func (probeOwner) Exited(c *actors.Child, reason actors.Reason) {
 	if !reason.Ended() {
 		c.End(reason)
@@ -82,6 +83,7 @@ type probing struct{ p *Probe }
 // do is what a probe is told to do on its turn.
 type do func(*actors.Context)
 
+// Init implements actors.Behaviour: its argument is the Probe that the test holds, which is up from here on.
 func (b *probing) Init(_ *actors.Context, args any) error {
 	p, ok := args.(*Probe)
 	if !ok {
@@ -92,6 +94,7 @@ func (b *probing) Init(_ *actors.Context, args any) error {
 	return nil
 }
 
+// Handle implements actors.Behaviour: it does what the test tells it, and notes every other message.
 func (b *probing) Handle(ctx *actors.Context, msg any) error {
 	if f, ok := msg.(do); ok {
 		f(ctx)
@@ -103,6 +106,7 @@ func (b *probing) Handle(ctx *actors.Context, msg any) error {
 	return nil
 }
 
+// HandleCall implements actors.CallHandler: it notes the request and answers as the test has told it, or leaves that for later.
 func (b *probing) HandleCall(ctx *actors.Context, from actors.From, req any) (any, error) {
 	b.p.note(&Call{req, b.p, from})
 	b.p.mu.Lock()
