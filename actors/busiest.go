@@ -9,10 +9,12 @@ import (
 	"time"
 )
 
-// Sampling: which actors are worth a look is known from one turn in about sampleEvery, and from what is noted anyway when queues
-// pass marks, actors are restarted and handlers run for long. Nothing walks over all actors.
+// Sampling: which actors are worth a look is known from every turn while there are few, else from one in up to sampleEvery, and from
+// what is noted anyway when queues pass marks, actors are suspended or restarted and handlers run for long. Nothing walks over all actors.
 const (
 	sampleEvery = 64
+	perTick     = 8   // samples of a worker within 10 ms, above which it takes fewer
+	waitingLen  = 50  // actors of each run queue
 	tallyLen    = 512 // actors that a tally tells apart
 	recentLen   = 32
 )
@@ -80,9 +82,9 @@ func (l *lately) turned(clock uint32) (old, gone bool) {
 	return true, true
 }
 
-// span is how long both windows are by now.
+// span is how long both windows are by now, and no less than one: what is seen within a moment isn't a rate.
 func (l *lately) span(clock uint32) time.Duration {
-	return time.Duration(max(l.before+clock-l.since, 1)) * tick
+	return time.Duration(max(l.before+clock-l.since, window)) * tick
 }
 
 // samples are those of one run queue.
@@ -93,6 +95,10 @@ type samples struct {
 	older   tally // of the window before
 	recent  [recentLen]Handled
 	at      int
+
+	every  int32 // one turn in so many is sampled
+	tick   uint32
+	inTick int // samples since tick began
 }
 
 // turn moves the window on.
@@ -117,10 +123,27 @@ func (s *stats) sample(index int, p *process, n int) (skip int32) {
 	defer sm.mu.Unlock()
 	ref := p.ref()
 	sm.turn(p.sys().clock.Load())
-	sm.handled.add(ref, int64(n)*sampleEvery)
+	sm.handled.add(ref, int64(n)*int64(max(sm.every, 1)))
 	sm.recent[sm.at%recentLen] = Handled{index, ref, kind}
 	sm.at++
-	return rand.Int32N(2*sampleEvery - 1)
+	return sm.next(p.sys().clock.Load())
+}
+
+// next is how many turns to leave out: none while there is little to do, so that little is counted exactly.
+func (sm *samples) next(clock uint32) int32 {
+	switch {
+	case clock != sm.tick:
+		if clock-sm.tick > 4 {
+			sm.every /= 2
+		}
+		sm.tick, sm.inTick = clock, 0
+	case sm.inTick >= perTick:
+		sm.every, sm.inTick = 2*sm.every, 0
+	default:
+		sm.inTick++
+	}
+	sm.every = min(max(sm.every, 1), sampleEvery)
+	return rand.Int32N(2*sm.every - 1)
 }
 
 // Recent returns a sample of the latest turns, oldest first for each worker.
@@ -137,7 +160,7 @@ func (s *System) Recent() (all []Handled) {
 }
 
 // Busiest returns the actors that are worth a look, some hundred: those that handle the most messages or had the longest queues in the
-// last 5 to 10 s, were restarted most, or have handlers that don't return. They may have ended.
+// last 5 to 10 s, were restarted most, are suspended, wait for a worker, or have handlers that don't return. They may have ended.
 func (s *System) Busiest() []Load {
 	loads := map[Ref]Load{}
 	note := func(ref Ref, f func(*Load)) {
@@ -170,6 +193,11 @@ func (s *System) Busiest() []Load {
 	for _, ref := range s.pool.stuck() {
 		note(ref, func(l *Load) { l.Stuck = true })
 	}
+	for _, refs := range [][]Ref{s.suspended.all(), s.alone.busy(), s.pool.waiting()} { // whose queues may be short and old
+		for _, ref := range refs[:min(len(refs), tallyLen)] {
+			note(ref, func(*Load) {})
+		}
+	}
 	return slices.SortedFunc(maps.Values(loads), func(a, b Load) int {
 		return cmp.Or(cmp.Compare(b.Queue, a.Queue), cmp.Compare(b.PerSecond, a.PerSecond), cmp.Compare(b.Restarts, a.Restarts),
 			cmp.Compare(a.Ref.String(), b.Ref.String()))
@@ -186,4 +214,44 @@ func (p *pool) stuck() (refs []Ref) {
 		}
 	}
 	return refs
+}
+
+// waiting are actors that wait for a worker, some of each run queue.
+func (p *pool) waiting() (refs []Ref) {
+	for i := range p.queues {
+		q := &p.queues[i]
+		q.mu.Lock()
+		for _, a := range q.q[q.head:min(len(q.q), q.head+waitingLen)] {
+			refs = append(refs, a.ref())
+		}
+		q.mu.Unlock()
+	}
+	return refs
+}
+
+// refs is a small set of actors.
+type refs struct {
+	mu struct {
+		sync.Mutex
+		set map[Ref]bool
+	}
+}
+
+func (r *refs) put(ref Ref, in bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !in {
+		delete(r.mu.set, ref)
+		return
+	}
+	if r.mu.set == nil {
+		r.mu.set = map[Ref]bool{}
+	}
+	r.mu.set[ref] = true
+}
+
+func (r *refs) all() []Ref {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Collect(maps.Keys(r.mu.set))
 }

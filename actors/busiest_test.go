@@ -85,3 +85,47 @@ func TestBusiest(t *testing.T) {
 		}
 	})
 }
+
+// TestBusiestHasWhatWaits: also a short queue, if its actor is suspended or its handler hangs; and little is counted exactly.
+func TestBusiestHasWhatWaits(t *testing.T) {
+	bubble(t, actors.Config{Workers: 2}, func(t *testing.T, s *actors.System) {
+		held, alone, idle := newAgent(t, s, "held", &undertaker{}), newAgent(t, s, "alone", &undertaker{}, func(s *actors.Spec) { s.Blocking = true }), newAgent(t, s, "idle", &undertaker{})
+		g := make(gate)
+		defer close(g)
+		advance(time.Minute)
+		_ = s.Busiest()
+		for i := range 10 {
+			_ = idle.cast(i)
+		}
+		there := func(a *agent) (l actors.Load, ok bool) {
+			for _, l := range s.Busiest() {
+				if l.Ref == a.ref() {
+					return l, true
+				}
+			}
+			return l, false
+		}
+		if l, _ := there(idle); l.PerSecond < 1.5 || l.PerSecond > 2.5 {
+			t.Errorf("10 messages within the last 5 s: %+v", l)
+		}
+		held.inspect(t, (*actors.Inspection).Suspend)
+		_ = held.cast("waits")
+		_ = alone.cast(g.wait)
+		advance(time.Minute)
+		for _, a := range []*agent{held, alone} {
+			if _, ok := there(a); !ok {
+				t.Errorf("%v is not worth a look", a.ref())
+			}
+		}
+		if _, ok := there(idle); ok {
+			t.Error("an idle one is worth a look")
+		}
+		held.inspect(t, (*actors.Inspection).Resume)
+		held.inspect(t, (*actors.Inspection).Suspend)
+		held.child.End(actors.Killed)
+		advance(time.Minute)
+		if _, ok := there(held); ok {
+			t.Error("one that has ended is worth a look")
+		}
+	})
+}

@@ -17,6 +17,9 @@ type (
 	StateReplacer interface {
 		ReplaceState(ctx *Context, doc []byte) error
 	}
+	// Resumer is the ability of a message sent by Answer to end a suspension: a supervisor that is told to stop must not wait for an
+	// operator. What came before it is handled before it.
+	Resumer interface{ Resumes() }
 )
 
 // Inspection is one live actor, seen on its own turn between two messages. It is valid while the function that was given it runs.
@@ -128,10 +131,16 @@ func (i *Inspection) Resume() {
 	i.m.resume = i.pause(false) || i.m.resume
 }
 
-func (i *Inspection) pause(on bool) (was bool) {
-	i.p.q.mu.Lock()
-	defer i.p.q.mu.Unlock()
-	was, i.p.q.paused = i.p.q.paused, on
+func (i *Inspection) pause(on bool) (was bool) { return i.p.pause(on) }
+
+// pause suspends an actor or ends that, and reports whether it was suspended.
+func (p *process) pause(on bool) (was bool) {
+	p.q.mu.Lock()
+	was, p.q.paused = p.q.paused, on
+	p.q.mu.Unlock()
+	if was != on {
+		p.sys().suspended.put(p.ref(), on)
+	}
 	return was
 }
 

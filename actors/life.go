@@ -61,15 +61,15 @@ func (p *process) restart() {
 
 // enter begins a phase, and reports false if the owner has meanwhile ended the actor. A new life isn't suspended by sys.
 func (p *process) enter(ph phase) bool {
+	if ph == starting && p.q.paused {
+		p.pause(false)
+	}
 	p.q.mu.Lock()
 	defer p.q.mu.Unlock()
 	if p.q.phase == ended {
 		return false
 	}
 	p.q.phase = ph
-	if ph == starting {
-		p.q.paused = false
-	}
 	return true
 }
 
@@ -198,7 +198,11 @@ func (p *process) gone(reason Reason, rest []any) {
 		s.names.remove(p.ref())
 		watching = s.watching(p.ref())
 	})
+	paused := p.q.paused
 	p.q.mu.Unlock()
+	if paused {
+		s.suspended.put(p.ref(), false)
+	}
 	p.kind.counter.live.Add(-1)
 	if f, ok := p.owner.(family); ok {
 		f.Family().remove(p)

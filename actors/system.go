@@ -46,20 +46,21 @@ type Activator interface {
 
 // System is a node's actors with what runs them. NewSystem makes it, Start launches it, Stop ends it.
 type System struct {
-	cfg      Config
-	log      *zap.Logger
-	root     *actor.ActorSystem
-	pool     *pool
-	wheel    *wheel
-	lives    atomic.Uint64 // numbers given to lives and links
-	clock    atomic.Uint32 // ticks of 10 ms since the process began, about
-	registry registry
-	names    names
-	watches  watches
-	stats    stats
-	router   Router
-	alone    loners
-	waits    sync.Pool // channels of calls from outside: empty, and nobody writes to one any more
+	cfg       Config
+	log       *zap.Logger
+	root      *actor.ActorSystem
+	pool      *pool
+	wheel     *wheel
+	lives     atomic.Uint64 // numbers given to lives and links
+	clock     atomic.Uint32 // ticks of 10 ms since the process began, about
+	registry  registry
+	names     names
+	suspended refs // by sys
+	watches   watches
+	stats     stats
+	router    Router
+	alone     loners
+	waits     sync.Pool // channels of calls from outside: empty, and nobody writes to one any more
 
 	mu struct {
 		sync.RWMutex

@@ -182,6 +182,9 @@ func (p *process) waits(msg any) bool {
 	default:
 		if !p.q.hold(msg) {
 			p.sys().deadLetter(p.ref(), msg)
+		} else if _, ok := msg.(Resumer); ok && p.up {
+			p.pause(false)
+			p.replay()
 		}
 		return true
 	}

@@ -105,14 +105,15 @@ func TestBusy(t *testing.T) {
 			k.Cast(first, add(1))
 		}
 		var b busy
-		look := func() *adminpb.ActorLoad {
+		lookAt := func(ref string) *adminpb.ActorLoad {
 			k.Advance(time.Second)
 			all := b.look(k.System(), time.Now())
-			if i := slices.IndexFunc(all, func(l *adminpb.ActorLoad) bool { return l.GetRef() == "counter/a" }); i >= 0 {
+			if i := slices.IndexFunc(all, func(l *adminpb.ActorLoad) bool { return l.GetRef() == ref }); i >= 0 {
 				return all[i]
 			}
 			return nil
 		}
+		look := func() *adminpb.ActorLoad { return lookAt("counter/a") }
 		for i := range 3 {
 			if l := look(); l.GetQueue() != 40 || l.GetRunning() != "node.hang" || l.GetOldestUs() < int64(i)*1e6 {
 				t.Errorf("look %d: %v", i, l)
@@ -121,9 +122,14 @@ func TestBusy(t *testing.T) {
 		if err := (inspector{k.System()}).Suspend(t.Context(), actors.Ref{Kind: "counter", ID: "juliet@localhost"}); err != nil {
 			t.Error(err)
 		}
+		k.Cast(actors.Ref{Kind: "counter", ID: "juliet@localhost"}, add(1))
+		k.Advance(time.Minute)
+		if l := lookAt("counter/juliet@localhost"); l.GetPhase() != "suspended" || l.GetQueue() != 1 || l.GetOldestUs() < 60e6 {
+			t.Errorf("one that was suspended a minute ago: %v", l)
+		}
 		close(until)
-		k.Advance(time.Second)
-		if l := look(); l.GetQueue() != 0 && l != nil {
+		k.Advance(time.Minute)
+		if l := look(); l != nil {
 			t.Errorf("after it: %v", l)
 		}
 	})

@@ -206,3 +206,6 @@ func (s *supervisor) reap(ctx *actors.Context, l *link) {
 		s.st.cleared(ctx.Now(), l)
 	}
 }
+
+// Resumes implements actors.Resumer: whoever is suspended is stopped all the same.
+func (stopSelf) Resumes() {}
