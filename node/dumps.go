@@ -38,6 +38,9 @@ func (s dumpSource) Children(ctx context.Context, of actors.Ref) ([]supervision.
 	if of.IsZero() {
 		return []supervision.ChildInfo{{ID: s.n.tree.ID, Ref: s.n.top(), Type: supervision.SupervisorType, State: supervision.Running, Up: true}}, nil
 	}
+	if _, err := s.Facts(of); err != nil { // one that is still to come: asking it would count as a dead letter
+		return nil, fmt.Errorf("node: children of %v: %w", of, err)
+	}
 	return supervision.WhichChildren(ctx, s.System, of)
 }
 

@@ -127,3 +127,47 @@ func TestStateOfNobody(t *testing.T) {
 		t.Error("it has children")
 	}
 }
+
+// late is a behaviour that takes until it is let go to initialise.
+type late struct{ until chan struct{} }
+
+func (l *late) Init(*actors.Context, any) error {
+	<-l.until
+	return nil
+}
+
+func (l *late) Handle(*actors.Context, any) error { return nil }
+
+// TestDumpOfAStartingNode: nobody asks supervisors that aren't there yet, which would count as dead letters.
+func TestDumpOfAStartingNode(t *testing.T) {
+	n := startNode(t, testConfig(t))
+	until, done := make(chan struct{}), make(chan error, 1)
+	spec := supervision.Sup(supervision.SupervisorSpec{ID: "early", Children: []supervision.ChildSpec{
+		supervision.Actor("slow", actors.Spec{Kind: "slow", Blocking: true, New: func() actors.Behaviour { return &late{until} }}, nil),
+		supervision.Sup(supervision.SupervisorSpec{ID: "last"}),
+	}})
+	go func() {
+		_, err := supervision.StartChild(t.Context(), n.sys, n.top(), spec)
+		done <- err
+	}()
+	for { // until it is about to start
+		children, err := supervision.WhichChildren(t.Context(), n.sys, n.top())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(children) == 4 {
+			break
+		}
+	}
+	var b bytes.Buffer
+	if err := n.Dumps().Send(t.Context(), &b, dump.Request); err != nil || !strings.Contains(b.String(), "supervisor/jackdaw.early.last") {
+		t.Errorf("%v, %s", err, b.String())
+	}
+	if dead := n.sys.Snapshot().DeadLetters; len(dead) != 0 { // neither of this nor of the node's own start
+		t.Errorf("dead letters: %v", dead)
+	}
+	close(until)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}

@@ -33,7 +33,7 @@ func (o overview) Tree(ctx context.Context) (*adminpb.TreeNode, error) {
 func treeNode(n supervision.Node) *adminpb.TreeNode {
 	t := &adminpb.TreeNode{
 		Id: n.ID, Ref: n.Ref.String(), State: n.State.String(), Restart: n.Restart.String(), Significant: n.Significant,
-		Restarts: int64(n.Restarts), Live: n.Live, Restarted: n.Restarted,
+		Restarts: int64(n.Restarts), Live: n.Live, Restarted: n.Restarted, Silent: n.Silent,
 	}
 	switch n.Type {
 	case supervision.Worker:

@@ -16,6 +16,7 @@ import (
 	"github.com/jackdaw-im/jackdaw/admin"
 	"github.com/jackdaw-im/jackdaw/client"
 	"github.com/jackdaw-im/jackdaw/proto/adminpb"
+	"github.com/jackdaw-im/jackdaw/supervision"
 )
 
 // TestOverview: the administration's client sees the running node.
@@ -90,6 +91,14 @@ func TestOverview(t *testing.T) {
 func TestTreeOfAStartingNode(t *testing.T) {
 	if _, err := (overview{&Node{}}).Tree(t.Context()); err == nil || !strings.Contains(err.Error(), "starting") {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestTreeOfASilentOne: the mark is told on.
+func TestTreeOfASilentOne(t *testing.T) {
+	tree := treeNode(supervision.Node{Silent: true, Children: []supervision.Node{{}}})
+	if !tree.GetSilent() || tree.GetChildren()[0].GetSilent() {
+		t.Errorf("%v", tree)
 	}
 }
 

@@ -96,8 +96,10 @@ func (f *fakeServer) Tree(context.Context) (*adminpb.TreeNode, error) {
 	mailboxes.Children[0].Live, mailboxes.Children[1].Live, mailboxes.Children[1].Restarted = 600, 603, 5
 	echo := child("echo", "worker")
 	echo.Restarts, echo.State, echo.Restart = 2, "restarting", "transient"
+	stuck := child("stuck", "supervisor")
+	stuck.Silent = true
 	messaging := child("messaging", "supervisor", child("lanes", "supervisor", child("mail-0", "worker"), child("mail-1", "worker")),
-		mailboxes, child("services", "supervisor", echo), child("lanes2", "supervisor", child("mail-0", "worker")))
+		mailboxes, child("services", "supervisor", echo), child("lanes2", "supervisor", child("mail-0", "worker")), stuck)
 	messaging.Restarts, messaging.Strategy, messaging.Intensity, messaging.RecentRestarts, messaging.PeriodMs = 1, "rest_for_one", 3, 2, 5000
 	return child("jackdaw", "supervisor", child("admin", "worker"), messaging), nil
 }

@@ -159,7 +159,7 @@ func dynamic(n *adminpb.TreeNode) bool {
 }
 
 // below sums up what is below a child.
-type below struct{ children, live, restarts, down int64 }
+type below struct{ children, live, restarts, down, silent int64 }
 
 func (b *below) add(n *adminpb.TreeNode) {
 	for _, c := range n.GetChildren() {
@@ -168,6 +168,9 @@ func (b *below) add(n *adminpb.TreeNode) {
 		b.restarts += c.GetRestarts() + c.GetRestarted()
 		if c.GetState() != "running" {
 			b.down++
+		}
+		if c.GetSilent() {
+			b.silent++
 		}
 		b.add(c)
 	}
@@ -209,6 +212,9 @@ func remarks(n *adminpb.TreeNode, sum below) string {
 	if n.GetState() != "running" {
 		words = append(words, strings.ToUpper(n.GetState()))
 	}
+	if n.GetSilent() {
+		words = append(words, "doesn't answer")
+	}
 	if r := n.GetRestarts(); r > 0 {
 		words = append(words, fmt.Sprintf("restarts=%d", r))
 	}
@@ -223,6 +229,9 @@ func remarks(n *adminpb.TreeNode, sum below) string {
 	}
 	if sum.down > 0 {
 		words = append(words, fmt.Sprintf("down_below=%d", sum.down))
+	}
+	if sum.silent > 0 {
+		words = append(words, fmt.Sprintf("silent_below=%d", sum.silent))
 	}
 	return strings.Join(words, " ")
 }

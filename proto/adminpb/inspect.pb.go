@@ -810,8 +810,10 @@ type TreeNode struct {
 	PeriodMs       int64       `protobuf:"varint,12,opt,name=period_ms,json=periodMs,proto3" json:"period_ms,omitempty"`
 	RecentRestarts int64       `protobuf:"varint,13,opt,name=recent_restarts,json=recentRestarts,proto3" json:"recent_restarts,omitempty"`
 	Children       []*TreeNode `protobuf:"bytes,14,rep,name=children,proto3" json:"children,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// silent is a supervisor that is there and didn't answer in time: what is below it isn't known.
+	Silent        bool `protobuf:"varint,15,opt,name=silent,proto3" json:"silent,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *TreeNode) Reset() {
@@ -940,6 +942,13 @@ func (x *TreeNode) GetChildren() []*TreeNode {
 		return x.Children
 	}
 	return nil
+}
+
+func (x *TreeNode) GetSilent() bool {
+	if x != nil {
+		return x.Silent
+	}
+	return false
 }
 
 // GetTop asks for the load of the server now. Answered with Top.
@@ -1620,7 +1629,7 @@ const file_adminpb_inspect_proto_rawDesc = "" +
 	"\x04Sent\x12\x0e\n" +
 	"\x02to\x18\x01 \x01(\tR\x02to\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\"\t\n" +
-	"\aGetTree\"\x98\x03\n" +
+	"\aGetTree\"\xb0\x03\n" +
 	"\bTreeNode\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x10\n" +
 	"\x03ref\x18\x02 \x01(\tR\x03ref\x12\x12\n" +
@@ -1636,7 +1645,8 @@ const file_adminpb_inspect_proto_rawDesc = "" +
 	"\tintensity\x18\v \x01(\x03R\tintensity\x12\x1b\n" +
 	"\tperiod_ms\x18\f \x01(\x03R\bperiodMs\x12'\n" +
 	"\x0frecent_restarts\x18\r \x01(\x03R\x0erecentRestarts\x126\n" +
-	"\bchildren\x18\x0e \x03(\v2\x1a.jackdaw.admin.v1.TreeNodeR\bchildren\"\b\n" +
+	"\bchildren\x18\x0e \x03(\v2\x1a.jackdaw.admin.v1.TreeNodeR\bchildren\x12\x16\n" +
+	"\x06silent\x18\x0f \x01(\bR\x06silent\"\b\n" +
 	"\x06GetTop\"\x97\x06\n" +
 	"\x03Top\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12\x16\n" +
