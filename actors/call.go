@@ -158,29 +158,54 @@ func (p *process) handleReply(c *pendingCall) error {
 	return p.beh.Handle(p.context(), &c.reply)
 }
 
+// waiter is what a goroutine outside waits with. One that is put back is empty, and nobody writes to it any more.
+type waiter struct {
+	answer chan result
+	timer  *time.Timer // nil until it is used
+}
+
+func (s *System) waiter() *waiter {
+	if w, ok := s.waiters.Get().(*waiter); ok {
+		return w
+	}
+	return &waiter{answer: make(chan result, 1)}
+}
+
 // Call asks an actor from outside of any actor and waits for the answer until ctx is over. Inside an actor use
 // Context.Call: this one would block the worker.
 func (s *System) Call(ctx context.Context, to Ref, req any) (any, error) {
-	c := &pendingCall{sys: s, req: req}
-	c.wait, _ = s.waits.Get().(chan result)
-	if c.wait == nil {
-		c.wait = make(chan result, 1)
+	return ask(s, s.waiter(), to, req, ctx.Done())
+}
+
+// CallTimeout is Call with a time instead of a context: it takes one allocation, where a context with a deadline takes several.
+func (s *System) CallTimeout(to Ref, req any, timeout time.Duration) (any, error) {
+	w := s.waiter()
+	if w.timer == nil {
+		w.timer = time.NewTimer(timeout)
+	} else {
+		w.timer.Reset(timeout)
 	}
+	return ask(s, w, to, req, w.timer.C)
+}
+
+// ask makes a call and waits until it has an outcome or over says that it is too late.
+func ask[T any](s *System, w *waiter, to Ref, req any, over <-chan T) (any, error) {
+	c := &pendingCall{sys: s, req: req, wait: w.answer}
 	if err := s.send(to, (*callRequest)(c), false, nil); err != nil {
 		c.done.Store(true)
-		return nil, err // the channel isn't put back: a dead letter may have answered
+		return nil, err // the waiter isn't put back: a dead letter may have answered
 	}
+	r := result{err: ErrTimeout}
 	select {
-	case r := <-c.wait:
-		s.waits.Put(c.wait)
-		return r.v, r.err
-	case <-ctx.Done():
+	case r = <-w.answer:
+	case <-over:
 		if c.done.Swap(true) {
-			r := <-c.wait
-			s.waits.Put(c.wait)
-			return r.v, r.err
+			r = <-w.answer
 		}
-		s.waits.Put(c.wait)
-		return nil, ErrTimeout
 	}
+	if w.timer != nil {
+		w.timer.Stop() // after which its channel is empty
+	}
+	s.waiters.Put(w)
+	return r.v, r.err
 }

@@ -338,3 +338,34 @@ func TestLives(t *testing.T) {
 		}
 	})
 }
+
+// TestCallTimeout: the answer, or that there is none, exactly when the time is over; and a late answer isn't that of a later call.
+func TestCallTimeout(t *testing.T) {
+	bubble(t, actors.Config{}, func(t *testing.T, s *actors.System) {
+		a := newAgent(t, s, "a", &undertaker{})
+		var owed []actors.From
+		later := ask(func(_ *actors.Context, from actors.From) (any, error) {
+			owed = append(owed, from)
+			return actors.NoReply, nil
+		})
+		for range 3 {
+			if v, err := s.CallTimeout(a.ref(), "?", time.Second); v != "?" || err != nil {
+				t.Fatalf("got %v, %v", v, err)
+			}
+			begin := time.Now()
+			if _, err := s.CallTimeout(a.ref(), later, 5*time.Second); err != actors.ErrTimeout || time.Since(begin) != 5*time.Second {
+				t.Fatalf("after %v: %v", time.Since(begin), err)
+			}
+			a.do(func(ctx *actors.Context) { ctx.Reply(owed[len(owed)-1], "late", nil) })
+		}
+		if v, err := s.Call(t.Context(), a.ref(), "!"); v != "!" || err != nil {
+			t.Errorf("got %v, %v", v, err)
+		}
+		if _, err := s.CallTimeout(actors.Ref{Kind: "no", ID: "body"}, "?", time.Second); err != actors.ErrNoProc {
+			t.Errorf("of nobody: %v", err)
+		}
+		if n := s.Snapshot().LateReplies; n != 3 {
+			t.Errorf("%d late replies", n)
+		}
+	})
+}

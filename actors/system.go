@@ -60,7 +60,7 @@ type System struct {
 	stats     stats
 	router    Router
 	alone     loners
-	waits     sync.Pool // channels of calls from outside: empty, and nobody writes to one any more
+	waiters   sync.Pool // of calls from outside
 
 	mu struct {
 		sync.RWMutex

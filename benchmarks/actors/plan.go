@@ -53,7 +53,7 @@ func rows() []row {
 		{name: "broadcast", title: "broadcast, 1 to 10,000: a message", workload: "broadcast", size: 10_000, metric: cpu,
 			bars: []bar{{cpu, 0.6, beam}}},
 		{name: "call-inside", title: "call with a deadline, from an actor", workload: "call-inside", size: 1, metric: cpu, bars: call},
-		{name: "call-outside", title: "call with a deadline, from outside", workload: "call-outside", size: 1, metric: cpu},
+		{name: "call-outside", title: "call with a deadline, from outside", workload: "call-outside", size: 1, metric: cpu, bars: call},
 		{name: "call-shared", title: "call from outside, a deadline for 1,000", workload: "call-shared", size: 1, metric: cpu,
 			who: []string{ours, beam}, bars: call},
 		{name: "spawn", title: "spawn, and handle a message", workload: "spawn", size: 100_000, metric: cpu},

@@ -56,7 +56,7 @@ func notes() []string {
 		"beam runs with its schedulers' default busy wait, without any, and for fan-in without any and with off-heap queues; idle processes wait in " +
 			"receive, or hibernate. Each row compares the one that is better for beam.",
 		"call: Erlang's is gen_server:call, also where the others call from outside. Ours and protoactor's don't hold up the calling actor. " +
-			"From outside, the deadline of each call is a context of its own, which is garbage afterwards.",
+			"From outside, ours is CallTimeout; with a deadline for 1,000 it is Call with their one context.",
 		"restart: 6,400 children under 64 supervisors crash, and are all waited for. Erlang's supervisors are new in each round: they get slower with each " +
 			"restart within their period.",
 		"wake: ours ends when it was idle and is started by the next message, under its dynamic supervisor; Erlang's hibernates and stays.",

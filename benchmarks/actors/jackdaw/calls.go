@@ -45,15 +45,12 @@ var callInside = within(func(w *world, job measure.Job) (measure.Result, error) 
 	})
 })
 
-// callOutside makes calls from a goroutine that is no actor, each with a deadline of its own, which is most of what it costs.
+// callOutside makes calls from a goroutine that is no actor, each with a deadline of its own.
 var callOutside = within(func(w *world, job measure.Job) (measure.Result, error) {
 	return w.asking(job, func(to actors.Ref) error {
 		for i := range measure.CallsEach {
-			ctx, cancel := context.WithTimeout(context.Background(), measure.Patience)
-			err := w.ask(ctx, to, i)
-			cancel()
-			if err != nil {
-				return err
+			if v, err := w.CallTimeout(to, measure.Asked(i), measure.Patience); err != nil || v != measure.Asked(i) {
+				return fmt.Errorf("call %d: %v, %w", i, v, err)
 			}
 		}
 		return nil
