@@ -282,17 +282,6 @@ func (s *System) Spawn(spec Spec, ref Ref, args any, owner Owner) (*Child, error
 	return &Child{p}, nil
 }
 
-// Children calls f for every actor that owner has started and that has not ended. It walks over all actors: it is for
-// shutdown and dumps.
-func (s *System) Children(owner Owner, f func(*Child)) {
-	s.registry.each(func(p *process) bool {
-		if p.owner == owner {
-			f(&Child{p})
-		}
-		return true
-	})
-}
-
 // ChildOf returns the actor of a name if owner has started it and it has not ended.
 func (s *System) ChildOf(owner Owner, ref Ref) (*Child, bool) {
 	p := s.registry.find(s.named(ref))
