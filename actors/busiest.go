@@ -129,13 +129,12 @@ func (s *stats) sample(index int, p *process, n int) (skip int32) {
 	return sm.next(p.sys().clock.Load())
 }
 
-// next is how many turns to leave out: none while there is little to do, so that little is counted exactly.
+// next is how many turns to leave out: none while there is little to do, so that little is counted exactly, but for the first turns
+// after a burst.
 func (sm *samples) next(clock uint32) int32 {
 	switch {
 	case clock != sm.tick:
-		if clock-sm.tick > 4 {
-			sm.every /= 2
-		}
+		sm.every >>= min((clock-sm.tick)/8, 6)
 		sm.tick, sm.inTick = clock, 0
 	case sm.inTick >= perTick:
 		sm.every, sm.inTick = 2*sm.every, 0

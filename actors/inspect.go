@@ -18,7 +18,7 @@ type (
 		ReplaceState(ctx *Context, doc []byte) error
 	}
 	// Resumer is the ability of a message sent by Answer to end a suspension: a supervisor that is told to stop must not wait for an
-	// operator. What came before it is handled before it.
+	// operator. What came by Answer before it is handled before it.
 	Resumer interface{ Resumes() }
 )
 
@@ -136,9 +136,9 @@ func (i *Inspection) pause(on bool) (was bool) { return i.p.pause(on) }
 // pause suspends an actor or ends that, and reports whether it was suspended.
 func (p *process) pause(on bool) (was bool) {
 	p.q.mu.Lock()
-	was, p.q.paused = p.q.paused, on
-	p.q.mu.Unlock()
-	if was != on {
+	defer p.q.mu.Unlock()
+	if was = p.q.paused; was != on && p.q.phase != ended {
+		p.q.paused = on
 		p.sys().suspended.put(p.ref(), on)
 	}
 	return was

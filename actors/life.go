@@ -193,16 +193,15 @@ func (p *process) end(reason Reason) bool {
 func (p *process) gone(reason Reason, rest []any) {
 	s := p.sys()
 	p.q.phase = ended
+	if p.q.paused {
+		s.suspended.put(p.ref(), false)
+	}
 	var watching []*monitor
 	s.registry.remove(p, func() { // before the next of that name, who has names and watchers of its own
 		s.names.remove(p.ref())
 		watching = s.watching(p.ref())
 	})
-	paused := p.q.paused
 	p.q.mu.Unlock()
-	if paused {
-		s.suspended.put(p.ref(), false)
-	}
 	p.kind.counter.live.Add(-1)
 	if f, ok := p.owner.(family); ok {
 		f.Family().remove(p)
