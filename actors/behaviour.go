@@ -81,6 +81,8 @@ var (
 	ErrTimeout = errors.New("actors: no answer in time")
 	// ErrCrashed: the actor crashed on the request, or before it came to it.
 	ErrCrashed = errors.New("actors: the actor crashed")
+	// ErrNoConnection: the node that the actor is on is gone, or out of reach. Whether the message was handled is unknown.
+	ErrNoConnection = errors.New("actors: the actor's node can't be reached")
 	// ErrNoCall: the behaviour answers no calls.
 	ErrNoCall = errors.New("actors: this kind answers no calls")
 )

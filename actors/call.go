@@ -5,8 +5,6 @@ import (
 	"slices"
 	"sync/atomic"
 	"time"
-
-	"github.com/asynkron/protoactor-go/actor"
 )
 
 // pendingCall is one call under way: the request in the callee's queue, the deadline in the wheel and the answer in the asker's
@@ -18,11 +16,21 @@ type pendingCall struct {
 	to    Ref // for the hook only
 	req   any
 
-	asker  *process // an actor, which gets reply
-	reply  Reply
-	wait   chan result // or a goroutine outside
-	sender *actor.PID  // or an actor or a future of protoactor
+	asker   *process // an actor, which gets reply
+	reply   Reply
+	outside caller // or who is none
+	timeout int64  // what the caller has said, in nanoseconds
 }
+
+// caller is who calls and is no actor of this node.
+type caller interface {
+	answered(s *System, v any, err error)
+}
+
+// answerChan is a goroutine that waits.
+type answerChan chan result
+
+func (c answerChan) answered(_ *System, v any, err error) { c <- result{v, err} }
 
 // The three messages that a call is.
 type (
@@ -54,19 +62,8 @@ func (c *pendingCall) settle(v any, err error, w *worker) bool {
 	if t := c.timer.Load(); t != 0 {
 		c.sys.wheel.cancel(timerID(t))
 	}
-	if c.wait != nil {
-		c.wait <- result{v, err}
-		return true
-	}
-	if c.sender != nil {
-		switch err {
-		case nil:
-		case ErrNoProc:
-			v = &actor.DeadLetterResponse{} // what a future takes for it
-		default:
-			v = err
-		}
-		c.sys.root.Root.Send(c.sender, v)
+	if c.outside != nil {
+		c.outside.answered(c.sys, v, err)
 		return true
 	}
 	if hook := c.sys.cfg.OnCall; hook != nil {
@@ -93,7 +90,7 @@ func (c *Context) Call(to Ref, req any, timeout time.Duration) CallID {
 	p := c.process()
 	s, x := p.sys(), p.extra()
 	x.nextID++
-	pc := &pendingCall{sys: s, asker: p, req: req, reply: Reply{ID: CallID(x.nextID)}}
+	pc := &pendingCall{sys: s, asker: p, req: req, reply: Reply{ID: CallID(x.nextID)}, timeout: int64(timeout)}
 	x.calls.put(pc.reply.ID, pc)
 	if hook := s.cfg.OnCall; hook != nil {
 		pc.to = to
@@ -160,7 +157,7 @@ func (p *process) handleReply(c *pendingCall) error {
 
 // waiter is what a goroutine outside waits with. One that is put back is empty, and nobody writes to it any more.
 type waiter struct {
-	answer chan result
+	answer answerChan
 	timer  *time.Timer // nil until it is used
 }
 
@@ -168,13 +165,17 @@ func (s *System) waiter() *waiter {
 	if w, ok := s.waiters.Get().(*waiter); ok {
 		return w
 	}
-	return &waiter{answer: make(chan result, 1)}
+	return &waiter{answer: make(answerChan, 1)}
 }
 
 // Call asks an actor from outside of any actor and waits for the answer until ctx is over. Inside an actor use
 // Context.Call: this one would block the worker.
 func (s *System) Call(ctx context.Context, to Ref, req any) (any, error) {
-	return ask(s, s.waiter(), to, req, ctx.Done())
+	var timeout time.Duration
+	if at, ok := ctx.Deadline(); ok {
+		timeout = time.Until(at)
+	}
+	return ask(s, s.waiter(), to, req, timeout, ctx.Done())
 }
 
 // CallTimeout is Call with a time instead of a context: it takes one allocation, where a context with a deadline takes several.
@@ -185,12 +186,12 @@ func (s *System) CallTimeout(to Ref, req any, timeout time.Duration) (any, error
 	} else {
 		w.timer.Reset(timeout)
 	}
-	return ask(s, w, to, req, w.timer.C)
+	return ask(s, w, to, req, timeout, w.timer.C)
 }
 
 // ask makes a call and waits until it has an outcome or over says that it is too late.
-func ask[T any](s *System, w *waiter, to Ref, req any, over <-chan T) (any, error) {
-	c := &pendingCall{sys: s, req: req, wait: w.answer}
+func ask[T any](s *System, w *waiter, to Ref, req any, timeout time.Duration, over <-chan T) (any, error) {
+	c := &pendingCall{sys: s, req: req, outside: w.answer, timeout: int64(timeout)}
 	if err := s.send(to, (*callRequest)(c), false, nil); err != nil {
 		c.done.Store(true)
 		return nil, err // the waiter isn't put back: a dead letter may have answered

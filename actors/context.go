@@ -48,7 +48,7 @@ func (c *Context) send(to Ref, msg any, answer bool) error {
 	if p.ext != nil && p.ext.trace != nil {
 		p.ext.trace.sent(to, msg)
 	}
-	return p.sys().send(to, msg, answer, p.worker())
+	return p.sys().send(to, msg, answer, p)
 }
 
 // SendAfter gives this actor msg after d, rounded up to the wheel's tick of 10 ms; d is 248 days at most. Timers due at the

@@ -80,6 +80,6 @@ func (p *process) passivate() {
 		p.control(initMsg{}, nil)
 		return
 	}
-	p.gone(Normal, nil)
+	p.gone(Normal, nil, 0)
 	p.owner.Exited(&Child{p}, Normal)
 }

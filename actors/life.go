@@ -171,26 +171,29 @@ func (p *process) end(reason Reason) bool {
 		return false
 	}
 	var rest []any
+	answers := 0
 	for {
 		m := p.q.held.pop()
 		if m == nil {
 			m = p.q.ctl.pop()
 		}
 		if m == nil {
-			m = p.q.popUser()
+			if m = p.q.popUser(); m == nil {
+				break
+			}
+			rest = append(rest, m)
+			continue
 		}
-		if m == nil {
-			break
-		}
+		answers++
 		rest = append(rest, m)
 	}
-	p.gone(reason, rest)
+	p.gone(reason, rest, answers)
 	return true
 }
 
 // gone ends the actor and takes the name away. It is called with the lock of the queue held, and unlocks it: whoever learns there that
-// the actor has ended finds the name free. rest are the messages that nobody handles any more.
-func (p *process) gone(reason Reason, rest []any) {
+// the actor has ended finds the name free. rest are the messages that are left, the first of them by the control lane.
+func (p *process) gone(reason Reason, rest []any, answers int) {
 	s := p.sys()
 	p.q.phase = ended
 	if p.q.paused {
@@ -207,8 +210,8 @@ func (p *process) gone(reason Reason, rest []any) {
 		f.Family().remove(p)
 	}
 	tell(watching, reason)
-	for _, m := range rest {
-		s.deadLetter(p.ref(), m)
+	for i, m := range rest {
+		s.left(p.ref(), m, i < answers)
 	}
 	p.q.mu.Lock()
 	p.wakeLocked(true, nil) // what it had under way is forgotten on its own turn

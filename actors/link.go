@@ -41,7 +41,7 @@ func (m linkMsg) refused(by Ref) exitSignal {
 // Link ties this life of the actor to another's: when either ends or crashes, the other gets an exit signal with the reason. If to
 // isn't there, the signal comes at once, with NoProc; an actor that starts on demand isn't woken. Linking twice is linking once,
 // linking to oneself is nothing. Where an actor crashes and is restarted, its links are gone with the life before: OTP's rule,
-// though the Ref stays.
+// though the Ref stays. Links are within a node: to one on another the signal comes at once, with NoConnection; monitor it instead.
 func (c *Context) Link(to Ref) {
 	p := c.process()
 	s := p.sys()
@@ -50,7 +50,11 @@ func (c *Context) Link(to Ref) {
 	}
 	m := linkMsg{p.ref(), s.lives.Add(1)}
 	p.ext.links.put(to, link{mine: m.id})
-	if q := s.registry.find(to); q == nil || !q.control(m, p.worker()) {
+	if s.away(to) {
+		sig := m.refused(to)
+		sig.reason = NoConnection
+		p.control(sig, p.worker())
+	} else if q := s.registry.find(to); q == nil || !q.control(m, p.worker()) {
 		p.control(m.refused(to), p.worker())
 	}
 }
@@ -86,14 +90,21 @@ func (c *Context) TrapExit(on bool) {
 func (c *Context) Exit(to Ref, reason Reason) {
 	p := c.process()
 	s := p.sys()
-	if q := s.registry.find(s.named(to)); q != nil {
+	if to = s.named(to); s.away(to) {
+		_ = s.router.Send(to, Signal{How: HowExit, From: p.ref(), Reason: reason}) // as to one that isn't there
+		return
+	}
+	if q := s.registry.find(to); q != nil {
 		q.control(exitSignal{from: p.ref(), reason: reason}, p.worker())
 	}
 }
 
 // Exit sends an exit signal from outside of any actor, as Context.Exit does. ErrNoProc: nobody is there.
 func (s *System) Exit(to Ref, reason Reason) error {
-	if q := s.registry.find(s.named(to)); q == nil || !q.control(exitSignal{reason: reason}, nil) {
+	if to = s.named(to); s.away(to) {
+		return s.router.Send(to, Signal{How: HowExit, Reason: reason})
+	}
+	if q := s.registry.find(to); q == nil || !q.control(exitSignal{reason: reason}, nil) {
 		return ErrNoProc
 	}
 	return nil

@@ -1,12 +1,16 @@
 package actors
 
-import "sync"
+import (
+	"sync"
+	"sync/atomic"
+)
 
 // monitor is one actor's wish to hear of another's end.
 type monitor struct {
 	ref     MonitorRef
 	watcher watcher
 	target  Ref
+	away    atomic.Bool // it is on another node, and has not ended
 }
 
 // watcher hears of an end: an actor of ours, or one of protoactor's.
@@ -23,14 +27,19 @@ type watches struct {
 }
 
 // Monitor asks for one Down when to ends, crashes, or at once with NoProc if it isn't there. An actor that starts on demand
-// counts as there: watch it first, and then wake it. A name is looked up now.
+// counts as there: watch it first, and then wake it. A name is looked up now. If to's node is lost, or to moves to another node, the
+// reason is NoConnection.
 func (c *Context) Monitor(to Ref) MonitorRef {
 	p := c.process()
 	x := p.extra()
 	x.nextID++
 	m := &monitor{ref: MonitorRef(x.nextID), watcher: p, target: p.sys().named(to)}
 	x.monitors.put(m.ref, m)
-	p.sys().watch(m)
+	if s := p.sys(); s.away(m.target) {
+		s.exportWatch(m, p.ref())
+	} else {
+		s.watchLocal(m)
+	}
 	return m.ref
 }
 
@@ -46,9 +55,9 @@ func (c *Context) Demonitor(m MonitorRef) {
 	}
 }
 
-// watch registers m, or answers it at once if the target isn't there. One that starts on demand counts as there while it
+// watchLocal registers m, or answers it at once if the target isn't there. One that starts on demand counts as there while it
 // rests: who watches it before the message that wakes it hears of that life's end, however soon it comes.
-func (s *System) watch(m *monitor) {
+func (s *System) watchLocal(m *monitor) {
 	sh := &s.watches.shards[shardOf(m.target)]
 	sh.Lock()
 	if sh.m == nil {
@@ -64,6 +73,10 @@ func (s *System) watch(m *monitor) {
 
 // unwatch withdraws m and reports whether it was still registered.
 func (s *System) unwatch(m *monitor) bool {
+	if m.away.Swap(false) {
+		_ = s.router.Send(m.target, Signal{How: HowDemonitor, Watch: (*Watch)(m)}) // who can't be told is gone, and so is the monitor
+		return true
+	}
 	sh := &s.watches.shards[shardOf(m.target)]
 	sh.Lock()
 	defer sh.Unlock()

@@ -39,7 +39,7 @@ func (f foreign) SendUserMessage(pid *actor.PID, msg any) {
 	if sender == nil {
 		err = f.sys.Cast(f.ref, body)
 	} else {
-		c := &pendingCall{sys: f.sys, req: body, sender: sender}
+		c := &pendingCall{sys: f.sys, req: body, outside: pidCaller{sender}}
 		if err = f.sys.send(f.ref, (*callRequest)(c), false, nil); err != nil {
 			c.settle(nil, err, nil)
 		}
@@ -49,11 +49,25 @@ func (f foreign) SendUserMessage(pid *actor.PID, msg any) {
 	}
 }
 
+// pidCaller is an actor or a future of protoactor that waits for an answer.
+type pidCaller struct{ pid *actor.PID }
+
+func (c pidCaller) answered(s *System, v any, err error) {
+	switch err {
+	case nil:
+	case ErrNoProc:
+		v = &actor.DeadLetterResponse{} // what a future takes for it
+	default:
+		v = err
+	}
+	s.root.Root.Send(c.pid, v)
+}
+
 // SendSystemMessage implements actor.Process.
 func (f foreign) SendSystemMessage(pid *actor.PID, msg any) {
 	switch m := msg.(type) {
 	case *actor.Watch:
-		f.sys.watch(&monitor{watcher: pidWatcher{f.sys.root, m.Watcher, pid}, target: f.ref})
+		f.sys.watchLocal(&monitor{watcher: pidWatcher{f.sys.root, m.Watcher, pid}, target: f.ref})
 	case *actor.Unwatch:
 		f.sys.unwatchPID(f.ref, m.Watcher)
 	case *actor.Stop:

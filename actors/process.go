@@ -57,12 +57,12 @@ type process struct {
 	flags
 }
 
-// flags are owned by the turn, but for pinned, which never changes.
+// flags are owned by the turn, but for what says otherwise. pinned never changes.
 type flags struct {
-	pinned  bool // its Ref names this node
-	up      bool // Init has begun and no crash or end has come since
-	idling  idling
-	cleared bool // it has ended, and what it had under way is forgotten
+	pinned   bool // its Ref names this node
+	up       bool // Init has begun and no crash or end has come since
+	idling   idling
+	retiring bool // it leaves this node, and user messages wait for the next of its name; guarded by q.mu
 }
 
 // idling is what an actor without messages has come to.
@@ -72,6 +72,7 @@ const (
 	timed      idling = 1 << iota // an idleMsg is on its way
 	timedLong                     // and one that was set while it hibernated
 	hibernated                    // nothing came since Hibernate
+	cleared                       // it has ended, and what it had under way is forgotten
 )
 
 // extras are the parts of an actor that most have none of.
@@ -168,15 +169,15 @@ func (p *process) take(batched bool) (msg any, ok bool) {
 	q.mu.Lock()
 	switch {
 	case q.phase == ended:
-		if !p.cleared {
-			p.cleared = true
+		if p.idling&cleared == 0 {
+			p.idling |= cleared
 			msg = endedMsg{}
 		}
 	case q.ctl.block != nil:
 		if msg = q.ctl.pop(); tells(msg) {
 			p.last = typeOfMessage(msg)
 		}
-	case q.phase == alive && !q.paused:
+	case q.phase == alive && !q.paused && !p.retiring:
 		if msg = q.popUser(); msg != nil {
 			p.last = typeOfMessage(msg)
 		}

@@ -32,12 +32,6 @@ type Config struct {
 	OnCall func(caller, callee Ref, waits bool)
 }
 
-// Router sends what isn't for this node.
-type Router interface {
-	// Route takes msg for a Ref that may live elsewhere. It reports false if the Ref is this node's after all.
-	Route(to Ref, msg any) (taken bool, err error)
-}
-
 // Activator starts the actors of a kind on their first message.
 type Activator interface {
 	// Activate starts ref's actor unless it runs; the message that asked for it is queued afterwards.
@@ -181,23 +175,29 @@ const maxFinds = 64
 
 var errNoMessage = errors.New("actors: nil is no message")
 
-func (s *System) send(to Ref, msg any, answer bool, w *worker) error {
+// send is from an actor on its turn, or from outside: nil.
+func (s *System) send(to Ref, msg any, answer bool, from *process) error {
 	if msg == nil { // which is what an empty queue gives
 		return errNoMessage
 	}
 	if to.Kind == namedKind {
 		to = s.named(to)
 	}
-	if s.router != nil && to.Node != s.cfg.Node {
-		if taken, err := s.router.Route(to, msg); taken {
-			return err
-		}
+	if s.away(to) {
+		return s.export(to, msg, answer, from)
+	}
+	return s.local(to, msg, answer, from)
+}
+
+func (s *System) local(to Ref, msg any, answer bool, from *process) error {
+	var w *worker
+	if from != nil {
+		w = from.worker()
 	}
 	for range maxFinds { // an actor that is just being passivated is followed by another
 		p, err := s.resolve(to)
 		if err != nil {
-			s.deadLetter(to, msg)
-			return err
+			return s.unheard(to, msg, answer, err)
 		}
 		if answer {
 			if p.control(msg, w) {
@@ -207,8 +207,7 @@ func (s *System) send(to Ref, msg any, answer bool, w *worker) error {
 			return err
 		}
 	}
-	s.deadLetter(to, msg)
-	return ErrNoProc
+	return s.unheard(to, msg, answer, ErrNoProc)
 }
 
 func (s *System) resolve(to Ref) (*process, error) {
@@ -396,6 +395,36 @@ func (s *System) runAlone(p *process, _ *worker) {
 	}()
 }
 
+// unheard takes a message for which there is no actor here. Its name may have moved to another node just now.
+func (s *System) unheard(to Ref, msg any, answer bool, err error) error {
+	if s.away(to) {
+		return s.export(to, msg, answer, nil)
+	}
+	s.deadLetter(to, msg)
+	return err
+}
+
+// left takes a message that an actor had not handled when it ended. That of one that goes on at another node goes there.
+func (s *System) left(to Ref, msg any, answer bool) {
+	if s.away(to) && !s.internal(msg) {
+		if err := s.export(to, msg, answer, nil); err != nil {
+			s.deadLetter(to, msg)
+		}
+		return
+	}
+	s.deadLetter(to, msg)
+}
+
+// internal reports whether a message is the runtime's own, which is of one actor's life.
+func (s *System) internal(msg any) bool {
+	switch msg.(type) {
+	case linkMsg, *inspectMsg, endBatch, initMsg, restartMsg, stopMsg, idleMsg, endedMsg, unlinkMsg, exitSignal, Down, timerMsg, *callExpiry,
+		*callReply, retireMsg, *Undelivered:
+		return true
+	}
+	return false
+}
+
 // deadLetter counts a message that nobody handles, and answers the call it may be.
 func (s *System) deadLetter(to Ref, msg any) {
 	switch m := msg.(type) {
@@ -408,9 +437,15 @@ func (s *System) deadLetter(to Ref, msg any) {
 	case *inspectMsg:
 		m.fail()
 		return
-	case endBatch, initMsg, restartMsg, stopMsg, idleMsg, endedMsg, unlinkMsg, exitSignal, Down, timerMsg, *callExpiry, *callReply:
+	case endBatch, initMsg, restartMsg, stopMsg, idleMsg, endedMsg, unlinkMsg, exitSignal, Down, timerMsg, *callExpiry, *callReply, retireMsg:
 		return // the runtime's own
+	case *Undelivered:
+		to, msg = m.To, m.Msg
 	}
+	s.counted(to, msg)
+}
+
+func (s *System) counted(to Ref, msg any) {
 	s.stats.deadLetter(to.Kind)
 	if s.cfg.DeadLetter != nil {
 		s.cfg.DeadLetter(to, msg)

@@ -34,7 +34,7 @@ func (p *process) turn(t *turn) (again bool) {
 			continue
 		}
 		n++
-		batched = k.batches && !p.cleared
+		batched = k.batches && p.idling&cleared == 0
 		if p.handle(t, msg) || n >= k.batchLen {
 			break
 		}
@@ -142,6 +142,10 @@ func (p *process) dispatch(msg any) {
 	case idleMsg:
 		p.idling &^= m.set
 		p.idle()
+	case retireMsg:
+		p.retire(m)
+	case *Undelivered:
+		err = p.bounced(m)
 	case endedMsg:
 		p.forget()  // what a killed one had under way; for the others nothing is left
 		p.beh = nil // the timer of its idleness may hold the actor for long
@@ -158,8 +162,14 @@ func (p *process) dispatch(msg any) {
 // gone; answers and whatever else was promised not to be refused wait for the next one.
 func (p *process) waits(msg any) bool {
 	switch m := msg.(type) {
-	case initMsg, restartMsg, stopMsg, endedMsg, *inspectMsg, unlinkMsg:
+	case initMsg, restartMsg, stopMsg, endedMsg, *inspectMsg, unlinkMsg, retireMsg:
 		return false
+	case *Undelivered:
+		if p.up {
+			return false
+		}
+		p.sys().counted(m.To, m.Msg)
+		return true
 	case linkMsg:
 		if p.up {
 			return false
