@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/cespare/xxhash/v2"
@@ -38,6 +39,23 @@ type GroupID string
 
 // NodeID is one incarnation of a node, "name@incarnation". A node that restarts has another NodeID.
 type NodeID string
+
+// Name returns the part before the last '@', which a node keeps when it restarts, or the whole id if it has none.
+func (n NodeID) Name() string {
+	if i := strings.LastIndexByte(string(n), '@'); i >= 0 {
+		return string(n[:i])
+	}
+	return string(n)
+}
+
+// Incarnation returns the number behind the last '@', which is greater after each start, or 0 if there is none.
+func (n NodeID) Incarnation() uint64 {
+	number, err := strconv.ParseUint(string(n[strings.LastIndexByte(string(n), '@')+1:]), 10, 64)
+	if err != nil {
+		return 0
+	}
+	return number
+}
 
 // MessageID identifies one message of one mailbox or group log for ever; appending it twice stores it once.
 type MessageID [16]byte

@@ -66,3 +66,21 @@ func TestMessageIDFrom(t *testing.T) {
 		t.Fatal("IsZero is wrong")
 	}
 }
+
+func TestNodeIDParts(t *testing.T) {
+	for id, want := range map[ident.NodeID]struct {
+		name        string
+		incarnation uint64
+	}{
+		"chat-1@1700000000000000": {"chat-1", 1700000000000000},
+		"a@b@7":                   {"a@b", 7},
+		"name":                    {"name", 0},
+		"name@":                   {"name", 0},
+		"name@-1":                 {"name", 0},
+		"":                        {"", 0},
+	} {
+		if id.Name() != want.name || id.Incarnation() != want.incarnation {
+			t.Errorf("%q: %q and %d, want %q and %d", id, id.Name(), id.Incarnation(), want.name, want.incarnation)
+		}
+	}
+}
