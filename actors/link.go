@@ -104,6 +104,10 @@ func (s *System) Exit(to Ref, reason Reason) error {
 	if to = s.named(to); s.away(to) {
 		return s.router.Send(to, Signal{How: HowExit, Reason: reason})
 	}
+	return s.exitLocal(to, reason)
+}
+
+func (s *System) exitLocal(to Ref, reason Reason) error {
 	if q := s.registry.find(to); q == nil || !q.control(exitSignal{reason: reason}, nil) {
 		return ErrNoProc
 	}

@@ -117,18 +117,26 @@ func (p *process) retire(m retireMsg) {
 // Alive reports whether an actor of that name is on this node now.
 func (s *System) Alive(ref Ref) bool { return s.registry.find(ref) != nil }
 
-// Receive gives a signal of another node to an actor of this one, whatever the Router says. Casts and answers return the errors of Cast.
-func (s *System) Receive(to Ref, how How, msg any) error {
-	if msg == nil {
+// Receive gives a cast, an answer or an exit signal of another node to an actor of this one, whatever the Router says. Its errors are those
+// of Cast. A cast that isn't taken is no dead letter here: its sender has to be told.
+func (s *System) Receive(to Ref, sig Signal) error {
+	switch {
+	case sig.How == HowExit:
+		return s.exitLocal(to, sig.Reason)
+	case sig.Msg == nil:
 		return errNoMessage
 	}
-	return s.local(to, msg, how == HowAnswer, nil)
+	err := s.hand(to, sig.Msg, sig.How == HowAnswer, nil)
+	if err != nil && sig.How == HowAnswer {
+		s.deadLetter(to, sig.Msg)
+	}
+	return err
 }
 
 // Ask calls an actor of this node for one on another: answer gets the outcome, once, from any goroutine, and must not block.
 func (s *System) Ask(to Ref, req any, answer func(v any, err error)) {
 	c := &pendingCall{sys: s, req: req, outside: backCall(answer)}
-	if err := s.local(to, (*callRequest)(c), false, nil); err != nil {
+	if err := s.hand(to, (*callRequest)(c), false, nil); err != nil {
 		c.settle(nil, err, nil)
 	}
 }

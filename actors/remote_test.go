@@ -47,7 +47,7 @@ func (s *side) Send(to actors.Ref, sig actors.Signal) error {
 	here := s.w.systems[s.name]
 	switch sig.How {
 	case actors.HowCast, actors.HowAnswer:
-		if err := there.Receive(to, sig.How, sig.Msg); err != nil && sig.How == actors.HowCast {
+		if err := there.Receive(to, sig); err != nil && sig.How == actors.HowCast {
 			_ = here.Bounce(sig.From, actors.Undelivered{To: to, Msg: sig.Msg, Err: err})
 		}
 	case actors.HowCall:
@@ -57,7 +57,7 @@ func (s *side) Send(to actors.Ref, sig actors.Signal) error {
 	case actors.HowDemonitor:
 		s.w.watches[sig.Watch]()
 	case actors.HowExit:
-		_ = there.Exit(to, sig.Reason)
+		_ = there.Receive(to, sig)
 	}
 	return nil
 }
@@ -184,7 +184,7 @@ func TestRetire(t *testing.T) {
 			}
 			next.wants(t, "[0 1 2 3]")
 			old.wants(t, "[answer]")
-			if v := <-answered; v != "question <nil>" {
+			if v := <-answered; v != "question<nil>" {
 				t.Errorf("the call that waited was answered %v", v)
 			}
 			watcher.wants(t, "[down a name shutdown]")

@@ -186,10 +186,19 @@ func (s *System) send(to Ref, msg any, answer bool, from *process) error {
 	if s.away(to) {
 		return s.export(to, msg, answer, from)
 	}
-	return s.local(to, msg, answer, from)
+	err := s.hand(to, msg, answer, from)
+	if err == nil || err == ErrOverloaded {
+		return err
+	}
+	if s.away(to) { // it has just moved to another node
+		return s.export(to, msg, answer, from)
+	}
+	s.deadLetter(to, msg)
+	return err
 }
 
-func (s *System) local(to Ref, msg any, answer bool, from *process) error {
+// hand gives a message to an actor of this node, started if it has to be.
+func (s *System) hand(to Ref, msg any, answer bool, from *process) error {
 	var w *worker
 	if from != nil {
 		w = from.worker()
@@ -197,7 +206,7 @@ func (s *System) local(to Ref, msg any, answer bool, from *process) error {
 	for range maxFinds { // an actor that is just being passivated is followed by another
 		p, err := s.resolve(to)
 		if err != nil {
-			return s.unheard(to, msg, answer, err)
+			return err
 		}
 		if answer {
 			if p.control(msg, w) {
@@ -207,7 +216,7 @@ func (s *System) local(to Ref, msg any, answer bool, from *process) error {
 			return err
 		}
 	}
-	return s.unheard(to, msg, answer, ErrNoProc)
+	return ErrNoProc
 }
 
 func (s *System) resolve(to Ref) (*process, error) {
@@ -393,15 +402,6 @@ func (s *System) runAlone(p *process, _ *worker) {
 		for p.turn(t) {
 		}
 	}()
-}
-
-// unheard takes a message for which there is no actor here. Its name may have moved to another node just now.
-func (s *System) unheard(to Ref, msg any, answer bool, err error) error {
-	if s.away(to) {
-		return s.export(to, msg, answer, nil)
-	}
-	s.deadLetter(to, msg)
-	return err
 }
 
 // left takes a message that an actor had not handled when it ended. That of one that goes on at another node goes there.

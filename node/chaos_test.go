@@ -50,14 +50,13 @@ func (c *chaos) fault(n int) error {
 	return nil
 }
 
-// Route implements actors.Router: it learns the sessions' names from what they tell their mailboxes.
-func (c *chaos) Route(_ actors.Ref, msg any) (bool, error) {
-	if a, ok := msg.(*nodepb.Attach); ok && a.Epoch == 1 {
+// see learns the sessions' names from what they tell their mailboxes.
+func (c *chaos) see(_ actors.Ref, sig actors.Signal) {
+	if a, ok := sig.Msg.(*nodepb.Attach); ok && a.Epoch == 1 {
 		c.mu.Lock()
 		c.sessions = append(c.sessions, actors.RefOf(a.Session))
 		c.mu.Unlock()
 	}
-	return false, nil
 }
 
 // crash makes one actor crash: a lane if it is asked for, else a session or a mailbox. A nil where there is never one is enough.

@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
 
+	"github.com/jackdaw-im/jackdaw/actors/actorstest"
 	"github.com/jackdaw-im/jackdaw/admin"
 	"github.com/jackdaw-im/jackdaw/client"
 	"github.com/jackdaw-im/jackdaw/ident"
@@ -265,7 +266,7 @@ func soakNode(t *testing.T, c *chaos, log *zap.Logger) (*Node, []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n.sys.SetRouter(c)
+	actorstest.Tap(n.sys, c.see)
 	if err := n.Start(); err != nil {
 		t.Fatal(err)
 	}

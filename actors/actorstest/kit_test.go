@@ -73,12 +73,11 @@ func TestDeadLetters(t *testing.T) {
 // elsewhere takes what isn't for this node.
 type elsewhere struct{ took []any }
 
-func (e *elsewhere) Route(to actors.Ref, msg any) (bool, error) {
-	if to.Node == "" {
-		return false, nil
-	}
-	e.took = append(e.took, msg)
-	return true, nil
+func (e *elsewhere) Local(to actors.Ref) bool { return to.Node == "" }
+
+func (e *elsewhere) Send(_ actors.Ref, sig actors.Signal) error {
+	e.took = append(e.took, sig.Msg)
+	return nil
 }
 
 func TestConfig(t *testing.T) {

@@ -7,17 +7,9 @@ import (
 	"time"
 
 	"github.com/jackdaw-im/jackdaw/actors"
+	"github.com/jackdaw-im/jackdaw/actors/actorstest"
 	"github.com/jackdaw-im/jackdaw/proto/nodepb"
 )
-
-// tap sees what actors send and lets it go on.
-type tap func(to actors.Ref, msg any)
-
-// Route implements actors.Router.
-func (f tap) Route(to actors.Ref, msg any) (bool, error) {
-	f(to, msg)
-	return false, nil
-}
 
 // TestMailboxCrashesWhileToldAnew: a mailbox that crashes again, just after it has been told of a session anew, is told once more.
 // Otherwise the session would never get another row.
@@ -25,8 +17,8 @@ func TestMailboxCrashesWhileToldAnew(t *testing.T) {
 	onNode(t, func(t *testing.T, n *node) {
 		mail := actors.Ref{Kind: mailboxKind, ID: string(alice)}
 		attached, again := false, 1
-		n.sys.SetRouter(tap(func(to actors.Ref, msg any) {
-			if a, ok := msg.(*nodepb.Attach); ok && a.Epoch == 2 {
+		actorstest.Tap(n.sys, func(to actors.Ref, sig actors.Signal) {
+			if a, ok := sig.Msg.(*nodepb.Attach); ok && a.Epoch == 2 {
 				attached = true
 			}
 			if to.Kind == accountKind && attached && again > 0 {
@@ -36,7 +28,7 @@ func TestMailboxCrashesWhileToldAnew(t *testing.T) {
 					t.Error(err) // it lives again, and has no answer
 				}
 			}
-		}))
+		})
 		c := n.connect()
 		c.bind()
 		c.send("<presence/>")
