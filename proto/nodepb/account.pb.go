@@ -313,8 +313,15 @@ type Bind struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Session *Ref                   `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
 	// resource wished for; empty lets the account make one.
-	Resource      string `protobuf:"bytes,2,opt,name=resource,proto3" json:"resource,omitempty"`
-	Resumed       bool   `protobuf:"varint,3,opt,name=resumed,proto3" json:"resumed,omitempty"`
+	Resource string `protobuf:"bytes,2,opt,name=resource,proto3" json:"resource,omitempty"`
+	Resumed  bool   `protobuf:"varint,3,opt,name=resumed,proto3" json:"resumed,omitempty"`
+	// stream is the stream management id of a session that has resumed a stream, which FindStream then finds.
+	Stream string `protobuf:"bytes,4,opt,name=stream,proto3" json:"stream,omitempty"`
+	// replaces, with resumed, is the session that is taken over from.
+	Replaces *Ref `protobuf:"bytes,5,opt,name=replaces,proto3" json:"replaces,omitempty"`
+	// since, with resumed, is when the client bound the resource or resumed it, in microseconds of the Unix epoch: of two
+	// sessions that claim one resource the later has it.
+	Since         int64 `protobuf:"varint,6,opt,name=since,proto3" json:"since,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -370,7 +377,28 @@ func (x *Bind) GetResumed() bool {
 	return false
 }
 
-// Bound answers Bind.
+func (x *Bind) GetStream() string {
+	if x != nil {
+		return x.Stream
+	}
+	return ""
+}
+
+func (x *Bind) GetReplaces() *Ref {
+	if x != nil {
+		return x.Replaces
+	}
+	return nil
+}
+
+func (x *Bind) GetSince() int64 {
+	if x != nil {
+		return x.Since
+	}
+	return 0
+}
+
+// Bound answers Bind. ALREADY_EXISTS: a later session has the resource.
 type Bound struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Code          Code                   `protobuf:"varint,1,opt,name=code,proto3,enum=jackdaw.node.v1.Code" json:"code,omitempty"`
@@ -1411,11 +1439,14 @@ const file_nodepb_account_proto_rawDesc = "" +
 	"\n" +
 	"server_key\x18\x04 \x01(\fR\tserverKey\"\x1d\n" +
 	"\vLoginResult\x12\x0e\n" +
-	"\x02ok\x18\x01 \x01(\bR\x02ok\"l\n" +
+	"\x02ok\x18\x01 \x01(\bR\x02ok\"\xcc\x01\n" +
 	"\x04Bind\x12.\n" +
 	"\asession\x18\x01 \x01(\v2\x14.jackdaw.node.v1.RefR\asession\x12\x1a\n" +
 	"\bresource\x18\x02 \x01(\tR\bresource\x12\x18\n" +
-	"\aresumed\x18\x03 \x01(\bR\aresumed\"N\n" +
+	"\aresumed\x18\x03 \x01(\bR\aresumed\x12\x16\n" +
+	"\x06stream\x18\x04 \x01(\tR\x06stream\x120\n" +
+	"\breplaces\x18\x05 \x01(\v2\x14.jackdaw.node.v1.RefR\breplaces\x12\x14\n" +
+	"\x05since\x18\x06 \x01(\x03R\x05since\"N\n" +
 	"\x05Bound\x12)\n" +
 	"\x04code\x18\x01 \x01(\x0e2\x15.jackdaw.node.v1.CodeR\x04code\x12\x1a\n" +
 	"\bresource\x18\x02 \x01(\tR\bresource\"8\n" +
@@ -1539,31 +1570,32 @@ var file_nodepb_account_proto_depIdxs = []int32{
 	3,  // 0: jackdaw.node.v1.Credentials.sha1:type_name -> jackdaw.node.v1.Scram
 	3,  // 1: jackdaw.node.v1.Credentials.sha256:type_name -> jackdaw.node.v1.Scram
 	23, // 2: jackdaw.node.v1.Bind.session:type_name -> jackdaw.node.v1.Ref
-	24, // 3: jackdaw.node.v1.Bound.code:type_name -> jackdaw.node.v1.Code
-	23, // 4: jackdaw.node.v1.Unbind.session:type_name -> jackdaw.node.v1.Ref
-	23, // 5: jackdaw.node.v1.SetPresence.session:type_name -> jackdaw.node.v1.Ref
-	0,  // 6: jackdaw.node.v1.Presence.type:type_name -> jackdaw.node.v1.PresenceType
-	23, // 7: jackdaw.node.v1.GetRoster.session:type_name -> jackdaw.node.v1.Ref
-	24, // 8: jackdaw.node.v1.Roster.code:type_name -> jackdaw.node.v1.Code
-	10, // 9: jackdaw.node.v1.Roster.items:type_name -> jackdaw.node.v1.RosterItem
-	23, // 10: jackdaw.node.v1.SetRoster.session:type_name -> jackdaw.node.v1.Ref
-	10, // 11: jackdaw.node.v1.SetRoster.item:type_name -> jackdaw.node.v1.RosterItem
-	24, // 12: jackdaw.node.v1.RosterChanged.code:type_name -> jackdaw.node.v1.Code
-	0,  // 13: jackdaw.node.v1.RosterChanged.forward:type_name -> jackdaw.node.v1.PresenceType
-	10, // 14: jackdaw.node.v1.RosterPush.item:type_name -> jackdaw.node.v1.RosterItem
-	0,  // 15: jackdaw.node.v1.Subscription.type:type_name -> jackdaw.node.v1.PresenceType
-	24, // 16: jackdaw.node.v1.SubscriptionDone.code:type_name -> jackdaw.node.v1.Code
-	0,  // 17: jackdaw.node.v1.SubscriptionDone.reply:type_name -> jackdaw.node.v1.PresenceType
-	3,  // 18: jackdaw.node.v1.CreateAccount.sha1:type_name -> jackdaw.node.v1.Scram
-	3,  // 19: jackdaw.node.v1.CreateAccount.sha256:type_name -> jackdaw.node.v1.Scram
-	3,  // 20: jackdaw.node.v1.SetPassword.sha1:type_name -> jackdaw.node.v1.Scram
-	3,  // 21: jackdaw.node.v1.SetPassword.sha256:type_name -> jackdaw.node.v1.Scram
-	24, // 22: jackdaw.node.v1.AccountChanged.code:type_name -> jackdaw.node.v1.Code
-	23, // [23:23] is the sub-list for method output_type
-	23, // [23:23] is the sub-list for method input_type
-	23, // [23:23] is the sub-list for extension type_name
-	23, // [23:23] is the sub-list for extension extendee
-	0,  // [0:23] is the sub-list for field type_name
+	23, // 3: jackdaw.node.v1.Bind.replaces:type_name -> jackdaw.node.v1.Ref
+	24, // 4: jackdaw.node.v1.Bound.code:type_name -> jackdaw.node.v1.Code
+	23, // 5: jackdaw.node.v1.Unbind.session:type_name -> jackdaw.node.v1.Ref
+	23, // 6: jackdaw.node.v1.SetPresence.session:type_name -> jackdaw.node.v1.Ref
+	0,  // 7: jackdaw.node.v1.Presence.type:type_name -> jackdaw.node.v1.PresenceType
+	23, // 8: jackdaw.node.v1.GetRoster.session:type_name -> jackdaw.node.v1.Ref
+	24, // 9: jackdaw.node.v1.Roster.code:type_name -> jackdaw.node.v1.Code
+	10, // 10: jackdaw.node.v1.Roster.items:type_name -> jackdaw.node.v1.RosterItem
+	23, // 11: jackdaw.node.v1.SetRoster.session:type_name -> jackdaw.node.v1.Ref
+	10, // 12: jackdaw.node.v1.SetRoster.item:type_name -> jackdaw.node.v1.RosterItem
+	24, // 13: jackdaw.node.v1.RosterChanged.code:type_name -> jackdaw.node.v1.Code
+	0,  // 14: jackdaw.node.v1.RosterChanged.forward:type_name -> jackdaw.node.v1.PresenceType
+	10, // 15: jackdaw.node.v1.RosterPush.item:type_name -> jackdaw.node.v1.RosterItem
+	0,  // 16: jackdaw.node.v1.Subscription.type:type_name -> jackdaw.node.v1.PresenceType
+	24, // 17: jackdaw.node.v1.SubscriptionDone.code:type_name -> jackdaw.node.v1.Code
+	0,  // 18: jackdaw.node.v1.SubscriptionDone.reply:type_name -> jackdaw.node.v1.PresenceType
+	3,  // 19: jackdaw.node.v1.CreateAccount.sha1:type_name -> jackdaw.node.v1.Scram
+	3,  // 20: jackdaw.node.v1.CreateAccount.sha256:type_name -> jackdaw.node.v1.Scram
+	3,  // 21: jackdaw.node.v1.SetPassword.sha1:type_name -> jackdaw.node.v1.Scram
+	3,  // 22: jackdaw.node.v1.SetPassword.sha256:type_name -> jackdaw.node.v1.Scram
+	24, // 23: jackdaw.node.v1.AccountChanged.code:type_name -> jackdaw.node.v1.Code
+	24, // [24:24] is the sub-list for method output_type
+	24, // [24:24] is the sub-list for method input_type
+	24, // [24:24] is the sub-list for extension type_name
+	24, // [24:24] is the sub-list for extension extendee
+	0,  // [0:24] is the sub-list for field type_name
 }
 
 func init() { file_nodepb_account_proto_init() }

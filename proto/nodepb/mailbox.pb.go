@@ -382,7 +382,9 @@ type Attach struct {
 	Available bool  `protobuf:"varint,6,opt,name=available,proto3" json:"available,omitempty"`
 	Priority  int32 `protobuf:"varint,7,opt,name=priority,proto3" json:"priority,omitempty"`
 	// credit is how many bytes of rows the mailbox may push before an Ack returns some.
-	Credit        uint32 `protobuf:"varint,8,opt,name=credit,proto3" json:"credit,omitempty"`
+	Credit uint32 `protobuf:"varint,8,opt,name=credit,proto3" json:"credit,omitempty"`
+	// replaces is the session that this one takes over from: its Detach may come later, and is not waited for.
+	Replaces      *Ref `protobuf:"bytes,9,opt,name=replaces,proto3" json:"replaces,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -471,6 +473,13 @@ func (x *Attach) GetCredit() uint32 {
 		return x.Credit
 	}
 	return 0
+}
+
+func (x *Attach) GetReplaces() *Ref {
+	if x != nil {
+		return x.Replaces
+	}
+	return nil
 }
 
 // Detach ends an attachment: the session is gone.
@@ -808,7 +817,7 @@ const file_nodepb_mailbox_proto_rawDesc = "" +
 	"\x06stanza\x18\x04 \x01(\fR\x06stanza\"J\n" +
 	"\vRelayFailed\x12\x10\n" +
 	"\x03tag\x18\x01 \x01(\x04R\x03tag\x12)\n" +
-	"\x04code\x18\x02 \x01(\x0e2\x15.jackdaw.node.v1.CodeR\x04code\"\xf2\x01\n" +
+	"\x04code\x18\x02 \x01(\x0e2\x15.jackdaw.node.v1.CodeR\x04code\"\xa4\x02\n" +
 	"\x06Attach\x12.\n" +
 	"\asession\x18\x01 \x01(\v2\x14.jackdaw.node.v1.RefR\asession\x12\x1a\n" +
 	"\bresource\x18\x02 \x01(\tR\bresource\x12\x16\n" +
@@ -817,7 +826,8 @@ const file_nodepb_mailbox_proto_rawDesc = "" +
 	"\tconnected\x18\x05 \x01(\bR\tconnected\x12\x1c\n" +
 	"\tavailable\x18\x06 \x01(\bR\tavailable\x12\x1a\n" +
 	"\bpriority\x18\a \x01(\x05R\bpriority\x12\x16\n" +
-	"\x06credit\x18\b \x01(\rR\x06credit\"8\n" +
+	"\x06credit\x18\b \x01(\rR\x06credit\x120\n" +
+	"\breplaces\x18\t \x01(\v2\x14.jackdaw.node.v1.RefR\breplaces\"8\n" +
 	"\x06Detach\x12.\n" +
 	"\asession\x18\x01 \x01(\v2\x14.jackdaw.node.v1.RefR\asession\"|\n" +
 	"\x04Push\x12.\n" +
@@ -881,17 +891,18 @@ var file_nodepb_mailbox_proto_depIdxs = []int32{
 	11, // 4: jackdaw.node.v1.Relay.sender_ref:type_name -> jackdaw.node.v1.Ref
 	13, // 5: jackdaw.node.v1.RelayFailed.code:type_name -> jackdaw.node.v1.Code
 	11, // 6: jackdaw.node.v1.Attach.session:type_name -> jackdaw.node.v1.Ref
-	11, // 7: jackdaw.node.v1.Detach.session:type_name -> jackdaw.node.v1.Ref
-	11, // 8: jackdaw.node.v1.Push.mailbox:type_name -> jackdaw.node.v1.Ref
-	8,  // 9: jackdaw.node.v1.Push.rows:type_name -> jackdaw.node.v1.PushedRow
-	12, // 10: jackdaw.node.v1.PushedRow.message:type_name -> jackdaw.chat.v1.Message
-	11, // 11: jackdaw.node.v1.Ack.session:type_name -> jackdaw.node.v1.Ref
-	0,  // 12: jackdaw.node.v1.MailboxChange.what:type_name -> jackdaw.node.v1.MailboxChange.What
-	13, // [13:13] is the sub-list for method output_type
-	13, // [13:13] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	11, // 7: jackdaw.node.v1.Attach.replaces:type_name -> jackdaw.node.v1.Ref
+	11, // 8: jackdaw.node.v1.Detach.session:type_name -> jackdaw.node.v1.Ref
+	11, // 9: jackdaw.node.v1.Push.mailbox:type_name -> jackdaw.node.v1.Ref
+	8,  // 10: jackdaw.node.v1.Push.rows:type_name -> jackdaw.node.v1.PushedRow
+	12, // 11: jackdaw.node.v1.PushedRow.message:type_name -> jackdaw.chat.v1.Message
+	11, // 12: jackdaw.node.v1.Ack.session:type_name -> jackdaw.node.v1.Ref
+	0,  // 13: jackdaw.node.v1.MailboxChange.what:type_name -> jackdaw.node.v1.MailboxChange.What
+	14, // [14:14] is the sub-list for method output_type
+	14, // [14:14] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_nodepb_mailbox_proto_init() }
