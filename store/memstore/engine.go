@@ -16,12 +16,15 @@ const Scheme = "mem"
 // Options of a store in memory. The zero value is fine.
 type Options struct {
 	Now func() time.Time // the store's clock; nil = time.Now
+	// Shared says that the store is one that several nodes use at once: each of them has its own view of it, made by Node.
+	Shared bool
 }
 
 // Engine is a store in memory. Its methods may be called by any number of goroutines.
 type Engine struct {
-	now func() time.Time
-	mu  struct {
+	now    func() time.Time
+	shared bool
+	mu     struct {
 		sync.Mutex
 		closed  bool
 		full    string // why appends are refused; "" = they are not
@@ -30,6 +33,9 @@ type Engine struct {
 		groups  map[ident.GroupID]*group
 		log     map[ident.GroupID]map[ident.MessageID]*entry
 		members map[ident.UserID]map[ident.GroupID]bool
+		owners  map[ident.Partition]ident.NodeID // who has claimed them
+		foreign []notice                         // in the order of their numbers
+		noticed int64                            // the newest notice's number
 	}
 }
 
@@ -43,7 +49,7 @@ func Open(url string, o Options) (*Engine, error) {
 
 // New makes an empty store.
 func New(o Options) *Engine {
-	e := &Engine{now: o.Now}
+	e := &Engine{now: o.Now, shared: o.Shared}
 	if e.now == nil {
 		e.now = time.Now
 	}
@@ -52,6 +58,7 @@ func New(o Options) *Engine {
 	e.mu.groups = map[ident.GroupID]*group{}
 	e.mu.log = map[ident.GroupID]map[ident.MessageID]*entry{}
 	e.mu.members = map[ident.UserID]map[ident.GroupID]bool{}
+	e.mu.owners = map[ident.Partition]ident.NodeID{}
 	return e
 }
 
@@ -65,7 +72,7 @@ func (e *Engine) SetFull(reason string) {
 // Mail implements store.Engine.
 func (e *Engine) Mail() store.Mail { return mail{e} }
 
-// Claims implements store.Engine.
+// Claims implements store.Engine. Those of a shared store are its nodes' own: see Node.
 func (e *Engine) Claims() store.Claims { return store.NoClaims{} }
 
 // GroupLog implements store.Engine.
@@ -75,7 +82,9 @@ func (e *Engine) GroupLog() store.GroupLog { return groupLog{e} }
 func (e *Engine) Directory() store.Directory { return directory{e} }
 
 // Info implements store.Engine.
-func (e *Engine) Info() store.Info { return store.Info{Name: "memory", SchemaVersion: 1} }
+func (e *Engine) Info() store.Info {
+	return store.Info{Name: "memory", SchemaVersion: 1, Capabilities: store.Capabilities{Shared: e.shared}}
+}
 
 // Health implements store.Engine.
 func (e *Engine) Health() store.Health {
