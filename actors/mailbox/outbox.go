@@ -23,7 +23,8 @@ const (
 // messages of one sender to one Ref are taken in order and none is lost to a full queue, a crash or a passivation.
 //
 // It is a value of its actor's state: it has no clock and casts nothing itself. The actor casts what Send, Outcome and Tick
-// ask for, in that order, and calls Refused for each cast that returned an error.
+// ask for, in that order, and calls Refused for each cast that returned an error. Where actors live on several nodes it also
+// calls Bounced for what comes back from the way there, and Moved when it hears that the addressee did.
 type Outbox struct {
 	streams map[actors.Ref]*stream
 	// floor is at least the highest number of every stream that was forgotten: numbers of one Ref never come twice.
@@ -154,6 +155,30 @@ func (o *Outbox) Refused(now time.Time, to actors.Ref, seq uint64) {
 		s.pause(now, i)
 		o.wake(s.until)
 	}
+}
+
+// Bounced takes that a cast asked for came back from the way to another node, or was lost there: unlike one that was refused it
+// may have been taken. It is repeated a little later, in order with all that follows it.
+func (o *Outbox) Bounced(now time.Time, to actors.Ref, seq uint64) {
+	s := o.streams[to]
+	if s == nil {
+		return
+	}
+	if i := s.find(seq); i >= 0 {
+		s.pause(now, i)
+		o.wake(s.until)
+	}
+}
+
+// Moved takes that the Ref's actor is, or will be, another one than before, because it went to another node or its node was lost:
+// everything to it without outcome is cast again at once, in order, with the same numbers.
+func (o *Outbox) Moved(now time.Time, to actors.Ref) Steps {
+	o.begin()
+	if s := o.streams[to]; s != nil {
+		s.cast, s.probing, s.until, s.delay = 0, false, time.Time{}, 0
+		o.pump(now, to, s)
+	}
+	return o.steps
 }
 
 // Tick does what has become due.

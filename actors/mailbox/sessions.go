@@ -69,6 +69,9 @@ func (st *state) attach(fx *effects, m *nodepb.Attach) {
 	case received && !s.receives():
 		st.withdraw(s)
 	}
+	if old := m.GetReplaces(); old != nil {
+		st.detach(fx, actors.RefOf(old)) // what that one held goes before what is new
+	}
 	st.dispatch(fx)
 	st.pump(fx, s)
 }
