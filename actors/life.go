@@ -211,7 +211,7 @@ func (p *process) gone(reason Reason, rest []any, answers int) {
 	}
 	tell(watching, reason)
 	for i, m := range rest {
-		s.left(p.ref(), m, i < answers)
+		s.left(p, m, i < answers)
 	}
 	p.q.mu.Lock()
 	p.wakeLocked(true, nil) // what it had under way is forgotten on its own turn

@@ -404,15 +404,21 @@ func (s *System) runAlone(p *process, _ *worker) {
 	}()
 }
 
-// left takes a message that an actor had not handled when it ended. That of one that goes on at another node goes there.
-func (s *System) left(to Ref, msg any, answer bool) {
-	if s.away(to) && !s.internal(msg) {
-		if err := s.export(to, msg, answer, nil); err != nil {
-			s.deadLetter(to, msg)
-		}
-		return
+// left takes a message that an actor had not handled when it ended. That of one that goes on at another node goes there, and that of
+// one that retired and has come back meanwhile to the next of its name.
+func (s *System) left(p *process, msg any, answer bool) {
+	to := p.ref()
+	err := ErrNoProc
+	switch {
+	case s.internal(msg):
+	case s.away(to):
+		err = s.export(to, msg, answer, nil)
+	case p.retiring:
+		err = s.hand(to, msg, answer, nil)
 	}
-	s.deadLetter(to, msg)
+	if err != nil {
+		s.deadLetter(to, msg)
+	}
 }
 
 // internal reports whether a message is the runtime's own, which is of one actor's life.

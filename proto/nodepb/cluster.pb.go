@@ -160,7 +160,7 @@ const (
 	Envelope_BOUNCE Envelope_How = 9
 	// RELEASED: the sender's actors of partitions have ended; body is Partitions.
 	Envelope_RELEASED Envelope_How = 10
-	// GROUP is an update of a process group's scope, to.
+	// GROUP is a GroupUpdate for the process groups' scope to.
 	Envelope_GROUP Envelope_How = 11
 )
 
@@ -369,7 +369,7 @@ type Envelope struct {
 	Hops uint32 `protobuf:"varint,5,opt,name=hops,proto3" json:"hops,omitempty"`
 	// timeout is a call's, in milliseconds.
 	Timeout uint64 `protobuf:"varint,6,opt,name=timeout,proto3" json:"timeout,omitempty"`
-	// type is the body's: xxh32 of its full protobuf name; 0: there is no body.
+	// type is the body's: the lower half of the xxh64 (seed 0) of its full protobuf name; 0: there is no body.
 	Type   uint32  `protobuf:"fixed32,7,opt,name=type,proto3" json:"type,omitempty"`
 	Body   []byte  `protobuf:"bytes,8,opt,name=body,proto3" json:"body,omitempty"`
 	Reason *Reason `protobuf:"bytes,9,opt,name=reason,proto3" json:"reason,omitempty"`
@@ -378,7 +378,9 @@ type Envelope struct {
 	// fault_text is that of an error that has no Fault of its own.
 	FaultText string `protobuf:"bytes,11,opt,name=fault_text,json=faultText,proto3" json:"fault_text,omitempty"`
 	// more are further addressees of the same body.
-	More          []*Ref `protobuf:"bytes,12,rep,name=more,proto3" json:"more,omitempty"`
+	More []*Ref `protobuf:"bytes,12,rep,name=more,proto3" json:"more,omitempty"`
+	// origin is the node that sent it first, if it was forwarded.
+	Origin        string `protobuf:"bytes,13,opt,name=origin,proto3" json:"origin,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -497,6 +499,13 @@ func (x *Envelope) GetMore() []*Ref {
 	return nil
 }
 
+func (x *Envelope) GetOrigin() string {
+	if x != nil {
+		return x.Origin
+	}
+	return ""
+}
+
 // Reason is why an actor ended.
 type Reason struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -605,6 +614,128 @@ func (x *Partitions) GetView() uint64 {
 	return 0
 }
 
+// GroupUpdate is pg.Update: what the scope of one node tells those of the same name on others.
+type GroupUpdate struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Whole         bool                   `protobuf:"varint,1,opt,name=whole,proto3" json:"whole,omitempty"`
+	Want          bool                   `protobuf:"varint,2,opt,name=want,proto3" json:"want,omitempty"`
+	Left          []*Membership          `protobuf:"bytes,3,rep,name=left,proto3" json:"left,omitempty"`
+	Joined        []*Membership          `protobuf:"bytes,4,rep,name=joined,proto3" json:"joined,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GroupUpdate) Reset() {
+	*x = GroupUpdate{}
+	mi := &file_nodepb_cluster_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GroupUpdate) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GroupUpdate) ProtoMessage() {}
+
+func (x *GroupUpdate) ProtoReflect() protoreflect.Message {
+	mi := &file_nodepb_cluster_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GroupUpdate.ProtoReflect.Descriptor instead.
+func (*GroupUpdate) Descriptor() ([]byte, []int) {
+	return file_nodepb_cluster_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *GroupUpdate) GetWhole() bool {
+	if x != nil {
+		return x.Whole
+	}
+	return false
+}
+
+func (x *GroupUpdate) GetWant() bool {
+	if x != nil {
+		return x.Want
+	}
+	return false
+}
+
+func (x *GroupUpdate) GetLeft() []*Membership {
+	if x != nil {
+		return x.Left
+	}
+	return nil
+}
+
+func (x *GroupUpdate) GetJoined() []*Membership {
+	if x != nil {
+		return x.Joined
+	}
+	return nil
+}
+
+// Membership says that each of members has joined or left group, as often as it is listed.
+type Membership struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Group         string                 `protobuf:"bytes,1,opt,name=group,proto3" json:"group,omitempty"`
+	Members       []*Ref                 `protobuf:"bytes,2,rep,name=members,proto3" json:"members,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Membership) Reset() {
+	*x = Membership{}
+	mi := &file_nodepb_cluster_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Membership) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Membership) ProtoMessage() {}
+
+func (x *Membership) ProtoReflect() protoreflect.Message {
+	mi := &file_nodepb_cluster_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Membership.ProtoReflect.Descriptor instead.
+func (*Membership) Descriptor() ([]byte, []int) {
+	return file_nodepb_cluster_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Membership) GetGroup() string {
+	if x != nil {
+		return x.Group
+	}
+	return ""
+}
+
+func (x *Membership) GetMembers() []*Ref {
+	if x != nil {
+		return x.Members
+	}
+	return nil
+}
+
 var File_nodepb_cluster_proto protoreflect.FileDescriptor
 
 const file_nodepb_cluster_proto_rawDesc = "" +
@@ -622,7 +753,7 @@ const file_nodepb_cluster_proto_rawDesc = "" +
 	"\x03ack\x18\t \x01(\x04R\x03ack\x12\x16\n" +
 	"\x06credit\x18\n" +
 	" \x01(\x04R\x06credit\x12\x18\n" +
-	"\arefused\x18\v \x01(\tR\arefused\"\xb0\x04\n" +
+	"\arefused\x18\v \x01(\tR\arefused\"\xc8\x04\n" +
 	"\bEnvelope\x12/\n" +
 	"\x03how\x18\x01 \x01(\x0e2\x1d.jackdaw.node.v1.Envelope.HowR\x03how\x12$\n" +
 	"\x02to\x18\x02 \x01(\v2\x14.jackdaw.node.v1.RefR\x02to\x12(\n" +
@@ -637,7 +768,8 @@ const file_nodepb_cluster_proto_rawDesc = "" +
 	" \x01(\x0e2\x16.jackdaw.node.v1.FaultR\x05fault\x12\x1d\n" +
 	"\n" +
 	"fault_text\x18\v \x01(\tR\tfaultText\x12(\n" +
-	"\x04more\x18\f \x03(\v2\x14.jackdaw.node.v1.RefR\x04more\"\x92\x01\n" +
+	"\x04more\x18\f \x03(\v2\x14.jackdaw.node.v1.RefR\x04more\x12\x16\n" +
+	"\x06origin\x18\r \x01(\tR\x06origin\"\x92\x01\n" +
 	"\x03How\x12\v\n" +
 	"\aUNKNOWN\x10\x00\x12\b\n" +
 	"\x04CAST\x10\x01\x12\n" +
@@ -660,7 +792,16 @@ const file_nodepb_cluster_proto_rawDesc = "" +
 	"\n" +
 	"Partitions\x12\x12\n" +
 	"\x04list\x18\x01 \x03(\rR\x04list\x12\x12\n" +
-	"\x04view\x18\x02 \x01(\x06R\x04view*4\n" +
+	"\x04view\x18\x02 \x01(\x06R\x04view\"\x9d\x01\n" +
+	"\vGroupUpdate\x12\x14\n" +
+	"\x05whole\x18\x01 \x01(\bR\x05whole\x12\x12\n" +
+	"\x04want\x18\x02 \x01(\bR\x04want\x12/\n" +
+	"\x04left\x18\x03 \x03(\v2\x1b.jackdaw.node.v1.MembershipR\x04left\x123\n" +
+	"\x06joined\x18\x04 \x03(\v2\x1b.jackdaw.node.v1.MembershipR\x06joined\"R\n" +
+	"\n" +
+	"Membership\x12\x14\n" +
+	"\x05group\x18\x01 \x01(\tR\x05group\x12.\n" +
+	"\amembers\x18\x02 \x03(\v2\x14.jackdaw.node.v1.RefR\amembers*4\n" +
 	"\tLinkClass\x12\v\n" +
 	"\aCONTROL\x10\x00\x12\f\n" +
 	"\bMESSAGES\x10\x01\x12\f\n" +
@@ -689,30 +830,35 @@ func file_nodepb_cluster_proto_rawDescGZIP() []byte {
 }
 
 var file_nodepb_cluster_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_nodepb_cluster_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_nodepb_cluster_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_nodepb_cluster_proto_goTypes = []any{
-	(LinkClass)(0),     // 0: jackdaw.node.v1.LinkClass
-	(Fault)(0),         // 1: jackdaw.node.v1.Fault
-	(Envelope_How)(0),  // 2: jackdaw.node.v1.Envelope.How
-	(*Frame)(nil),      // 3: jackdaw.node.v1.Frame
-	(*Envelope)(nil),   // 4: jackdaw.node.v1.Envelope
-	(*Reason)(nil),     // 5: jackdaw.node.v1.Reason
-	(*Partitions)(nil), // 6: jackdaw.node.v1.Partitions
-	(*Ref)(nil),        // 7: jackdaw.node.v1.Ref
+	(LinkClass)(0),      // 0: jackdaw.node.v1.LinkClass
+	(Fault)(0),          // 1: jackdaw.node.v1.Fault
+	(Envelope_How)(0),   // 2: jackdaw.node.v1.Envelope.How
+	(*Frame)(nil),       // 3: jackdaw.node.v1.Frame
+	(*Envelope)(nil),    // 4: jackdaw.node.v1.Envelope
+	(*Reason)(nil),      // 5: jackdaw.node.v1.Reason
+	(*Partitions)(nil),  // 6: jackdaw.node.v1.Partitions
+	(*GroupUpdate)(nil), // 7: jackdaw.node.v1.GroupUpdate
+	(*Membership)(nil),  // 8: jackdaw.node.v1.Membership
+	(*Ref)(nil),         // 9: jackdaw.node.v1.Ref
 }
 var file_nodepb_cluster_proto_depIdxs = []int32{
-	0, // 0: jackdaw.node.v1.Frame.class:type_name -> jackdaw.node.v1.LinkClass
-	2, // 1: jackdaw.node.v1.Envelope.how:type_name -> jackdaw.node.v1.Envelope.How
-	7, // 2: jackdaw.node.v1.Envelope.to:type_name -> jackdaw.node.v1.Ref
-	7, // 3: jackdaw.node.v1.Envelope.from:type_name -> jackdaw.node.v1.Ref
-	5, // 4: jackdaw.node.v1.Envelope.reason:type_name -> jackdaw.node.v1.Reason
-	1, // 5: jackdaw.node.v1.Envelope.fault:type_name -> jackdaw.node.v1.Fault
-	7, // 6: jackdaw.node.v1.Envelope.more:type_name -> jackdaw.node.v1.Ref
-	7, // [7:7] is the sub-list for method output_type
-	7, // [7:7] is the sub-list for method input_type
-	7, // [7:7] is the sub-list for extension type_name
-	7, // [7:7] is the sub-list for extension extendee
-	0, // [0:7] is the sub-list for field type_name
+	0,  // 0: jackdaw.node.v1.Frame.class:type_name -> jackdaw.node.v1.LinkClass
+	2,  // 1: jackdaw.node.v1.Envelope.how:type_name -> jackdaw.node.v1.Envelope.How
+	9,  // 2: jackdaw.node.v1.Envelope.to:type_name -> jackdaw.node.v1.Ref
+	9,  // 3: jackdaw.node.v1.Envelope.from:type_name -> jackdaw.node.v1.Ref
+	5,  // 4: jackdaw.node.v1.Envelope.reason:type_name -> jackdaw.node.v1.Reason
+	1,  // 5: jackdaw.node.v1.Envelope.fault:type_name -> jackdaw.node.v1.Fault
+	9,  // 6: jackdaw.node.v1.Envelope.more:type_name -> jackdaw.node.v1.Ref
+	8,  // 7: jackdaw.node.v1.GroupUpdate.left:type_name -> jackdaw.node.v1.Membership
+	8,  // 8: jackdaw.node.v1.GroupUpdate.joined:type_name -> jackdaw.node.v1.Membership
+	9,  // 9: jackdaw.node.v1.Membership.members:type_name -> jackdaw.node.v1.Ref
+	10, // [10:10] is the sub-list for method output_type
+	10, // [10:10] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_nodepb_cluster_proto_init() }
@@ -727,7 +873,7 @@ func file_nodepb_cluster_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_nodepb_cluster_proto_rawDesc), len(file_nodepb_cluster_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   4,
+			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
