@@ -13,7 +13,7 @@ COUNT := $(GO) run ./internal/testcount
 PROTOS = $(shell cd proto && find . -name '*.proto' | sort | cut -c 3-)
 GOFILES = git ls-files --cached --others --exclude-standard '*.go'
 
-.PHONY: help run build test check race archtest cross fuzz bench bench-actors interop proto proto-check cc erlang clean
+.PHONY: help run build test check race archtest cross fuzz bench bench-actors interop proto proto-check cc erlang postgres clean
 
 help: ## What can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,7 +24,7 @@ run: build ## Build the server and start it on the embedded store (ARGS='--domai
 build: ## Build bin/jackdaw
 	$(GO) build -o bin/jackdaw ./cmd/jackdaw
 
-test: cc check ## All checks, then all tests with the race detector; counts at the end. About 7 minutes on two cores with nothing built
+test: cc postgres check ## All checks, then all tests with the race detector; counts at the end. About 7 minutes on two cores with nothing built
 	@# With the race detector, each test runs once; without it, those packages again that leave a test out under it.
 	@{ status=0; $(GO) test -race -timeout 9m -json ./... || status=1; \
 	   plain=$$(git grep -l --untracked '^//go:build !race' -- '*_test.go' | xargs -r -n1 dirname | sort -u | sed 's,^,./,'); \
@@ -45,7 +45,7 @@ vet:
 archtest: ## The rules of the code: import table, sizes, documentation, goroutines
 	$(GO) test -count=1 ./internal/archtest ./internal/testcount
 
-race: cc ## The tests with the race detector alone (PKG=./store/... for a part)
+race: cc postgres ## The tests with the race detector alone (PKG=./store/... for a part)
 	@$(GO) test -race -timeout 9m -json $(or $(PKG),./...) | $(COUNT)
 
 cross: ## Compile for linux/arm64, darwin/arm64 and freebsd/amd64
@@ -100,6 +100,14 @@ erlang: # What bench-actors compares with.
 	  echo 'installing erlang-base with apt-get'; \
 	  root=; [ "$$(id -u)" = 0 ] || root=sudo; \
 	  $$root apt-get update -q && $$root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends erlang-base; }
+
+postgres: # What the tests of the shared store need. The server that Debian's package would set up and start is left out.
+	@[ -n "$${TESTPG_BIN:-}" ] || command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { \
+	  echo 'installing postgresql with apt-get'; \
+	  root=; [ "$$(id -u)" = 0 ] || root=sudo; \
+	  $$root apt-get update -q && $$root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends postgresql-common && \
+	  $$root sed -i 's/^#*create_main_cluster.*/create_main_cluster = false/' /etc/postgresql-common/createcluster.conf && \
+	  $$root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends postgresql; }
 
 clean: ## Delete what was built; data folders stay
 	rm -rf bin .tools
