@@ -7,6 +7,7 @@ const (
 	KeyAddress     = "address"     // HOST:PORT that the server listens on
 	KeyChild       = "child"       // id of a child of a supervisor
 	KeyChildren    = "children"    // how many of them
+	KeyClass       = "class"       // of a link between nodes
 	KeyDuration    = "duration"    // how long it took or will take
 	KeyExitCode    = "exit_code"   // of this process
 	KeyFile        = "file"        // a path
@@ -19,6 +20,7 @@ const (
 	KeyOperator    = "operator"    // who asked for it, by the name that a tool gave
 	KeyPanic       = "panic"       // what an actor panicked with
 	KeyPause       = "pause"       // how long something waits before it goes on
+	KeyPeer        = "peer"        // another node, name@incarnation
 	KeyPeriod      = "period"      // of the intensity
 	KeyQueue       = "queue_len"   // messages that wait for an actor
 	KeyReason      = "reason"      // why something ended or is refused
