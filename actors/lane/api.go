@@ -16,6 +16,8 @@ const (
 	MailKind      = "lane"
 	DirectoryKind = "directory"
 	ExpiryKind    = "expiry"
+	ClaimsKind    = "claims"
+	PollerKind    = "foreign-writes"
 )
 
 // Defaults of Options.
@@ -25,11 +27,13 @@ const (
 	DefaultQueueLen  = 10_000
 	DefaultWalkEvery = 10 * time.Minute
 	DefaultPageEvery = time.Second
+	DefaultPollEvery = time.Second
 )
 
 // Options say how many lanes a node has and who watches them. The zero value is usable.
 type Options struct {
-	// Mail and Directory are how many lanes there are; 0 is the default. Engines take commits of about four at a time.
+	// Mail and Directory are how many lanes there are, of mail for each shard of the engine (store.Sharded); 0 is the default.
+	// Engines take commits of about four at a time.
 	Mail, Directory int
 	// QueueLen bounds what waits for one mail lane; 0 is DefaultQueueLen.
 	QueueLen int
@@ -40,6 +44,14 @@ type Options struct {
 	Observe func(seconds float64, items int)
 	// WalkEvery is the pause between two walks for expired rows, and before the first; PageEvery the one between two pages.
 	WalkEvery, PageEvery time.Duration
+	// Owned, if set, says which partitions this node owns: others are not walked. It is called from the walker.
+	Owned func() []ident.Partition
+	// PollEvery is the pause between two looks at what other nodes have appended to mailboxes of this one, if the engine is
+	// shared; 0 is DefaultPollEvery.
+	PollEvery time.Duration
+	// Stale, if set, hears which partitions of a commit another node has claimed, or nobody. It is called from the lanes,
+	// concurrently, and again with each such commit; it must not block.
+	Stale func(partitions []ident.Partition)
 }
 
 // Counters count what all lanes of a node do. They are read at any time by whoever exports them.
@@ -52,6 +64,9 @@ type Counters struct {
 	Retries     atomic.Int64 // commits repeated because their outcome was unknown
 	Refused     atomic.Int64 // casts refused for a full queue
 	Expired     atomic.Int64 // expired rows found
+	Stale       atomic.Int64 // commits to partitions that this node has not claimed, or not any more
+	Claimed     atomic.Int64 // partitions claimed
+	Foreign     atomic.Int64 // notices that another node has appended to a mailbox
 }
 
 // Lanes are the lanes of one node. Its methods may be called by any number of actors.
@@ -59,6 +74,8 @@ type Lanes struct {
 	Counters Counters
 	engine   store.Engine
 	opts     Options
+	places   *places
+	claims   []*claims // by shard; none if the engine isn't shared
 
 	mailIDs, directoryIDs []string
 	lost                  map[string]lost // by mail lane; the map itself doesn't change
@@ -81,12 +98,24 @@ func New(engine store.Engine, opts Options) *Lanes {
 	if opts.PageEvery <= 0 {
 		opts.PageEvery = DefaultPageEvery
 	}
+	if opts.PollEvery <= 0 {
+		opts.PollEvery = DefaultPollEvery
+	}
+	if opts.Stale == nil {
+		opts.Stale = func([]ident.Partition) {}
+	}
 	if opts.Observe == nil {
 		opts.Observe = func(float64, int) {}
 	}
-	l := &Lanes{engine: engine, opts: opts, mailIDs: names("mail", opts.Mail), directoryIDs: names("directory", opts.Directory), lost: map[string]lost{}}
+	l := &Lanes{engine: engine, opts: opts, places: placesOf(engine, opts.Mail), directoryIDs: names("directory", opts.Directory), lost: map[string]lost{}}
+	l.mailIDs = names("mail", opts.Mail*l.places.shards)
 	for _, id := range l.mailIDs {
 		l.lost[id] = lost{}
+	}
+	if engine.Info().Shared {
+		for _, id := range names("claims", l.places.shards) {
+			l.claims = append(l.claims, &claims{id: id})
+		}
 	}
 	return l
 }
@@ -99,6 +128,12 @@ func (l *Lanes) Children() []supervision.ChildSpec {
 	}
 	for _, id := range l.directoryIDs {
 		all = append(all, supervision.Actor(id, directorySpec(), l))
+	}
+	for _, c := range l.claims {
+		all = append(all, supervision.Actor(c.id, claimsSpec(), l))
+	}
+	if len(l.claims) > 0 {
+		all = append(all, supervision.Actor(pollerID, pollerSpec(), l))
 	}
 	return append(all, supervision.Actor("walker", expirySpec(), l))
 }
@@ -122,7 +157,18 @@ func (l *Lanes) Acknowledge(ctx *actors.Context, mailbox ident.UserID, acks []st
 
 // Load asks for all that a mailbox must know when it starts. The answer is Loaded, to the asking actor.
 func (l *Lanes) Load(ctx *actors.Context, mailbox ident.UserID, tag uint64) error {
-	return l.cast(ctx, mailbox, &load{ctx.Self(), tag, mailbox})
+	return l.cast(ctx, mailbox, &load{ctx.Self(), tag, mailbox, false})
+}
+
+// LoadAgain asks for the same while the mailbox runs: it is no new beginning, and what was Lost stays so. The answer is Loaded.
+func (l *Lanes) LoadAgain(ctx *actors.Context, mailbox ident.UserID, tag uint64) error {
+	return l.cast(ctx, mailbox, &load{ctx.Self(), tag, mailbox, true})
+}
+
+// Flush asks for word when everything that the mailbox has asked for before is in the store. The answer is Flushed, to the
+// asking actor.
+func (l *Lanes) Flush(ctx *actors.Context, mailbox ident.UserID, tag uint64) error {
+	return l.cast(ctx, mailbox, &flush{ctx.Self(), tag})
 }
 
 // Read asks for the bodies of rows. The answer is Bodies, to the asking actor.
@@ -172,7 +218,7 @@ type Committed struct {
 }
 
 // Lost says that the lane crashed, or that the store filled up between two tries: nothing is known about the append of that
-// tag, or the load or read. Whoever hears it asks again, or starts anew: all that the mailbox asks to append is Lost until it
+// tag, or the load, read or flush. Whoever hears it asks again, or starts anew: all that the mailbox asks to append is Lost until it
 // has asked for a load, so that nothing overtakes what was lost.
 type Lost struct{ Tag uint64 }
 
@@ -195,6 +241,23 @@ type Bodies struct {
 	Err error
 }
 
+// Flushed answers Flush.
+type Flushed struct{ Tag uint64 }
+
+// Reload tells a mailbox that another node may have changed its rows, or could have: it loads them again, by a load that it
+// asks for after this message, takes up what it doesn't know, and answers with Reloaded of the same tag. One that doesn't run
+// isn't told: it loads what there is when it starts.
+type Reload struct {
+	From actors.Ref
+	Tag  uint64
+}
+
+// Reloaded answers Reload.
+type Reloaded struct {
+	Mailbox ident.UserID
+	Tag     uint64
+}
+
 // Expired tells a mailbox that some of its rows are past their expiry. It is told again on the next walk if they are still
 // there.
 type Expired struct{ Rows []store.Row }
@@ -205,6 +268,11 @@ type (
 		from    actors.Ref
 		tag     uint64
 		mailbox ident.UserID
+		again   bool // the mailbox runs
+	}
+	flush struct {
+		from actors.Ref
+		tag  uint64
 	}
 	read struct {
 		from    actors.Ref

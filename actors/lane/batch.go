@@ -109,7 +109,15 @@ func (b *batch) reset() {
 func tell(ctx *actors.Context, asked []*Append, r Result) {
 	for _, a := range asked {
 		if a != nil {
-			_ = ctx.Answer(a.From, &Committed{a.ID, a.Tag, r}) // who is gone needs no answer
+			answer(ctx, a.From, &Committed{a.ID, a.Tag, r})
 		}
+	}
+}
+
+// answer gives an answer to an actor of this node, also to one whose name belongs to another node by now: it waits for what is
+// under way. Who is gone needs no answer.
+func answer(ctx *actors.Context, to actors.Ref, msg any) {
+	if sys := ctx.System(); sys.Alive(to) {
+		_ = sys.Receive(to, actors.Signal{How: actors.HowAnswer, From: ctx.Self(), Msg: msg})
 	}
 }

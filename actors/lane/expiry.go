@@ -2,6 +2,7 @@ package lane
 
 import (
 	"context"
+	"slices"
 
 	"go.uber.org/zap"
 
@@ -32,7 +33,7 @@ func (w *walker) Handle(ctx *actors.Context, msg any) error {
 	if _, ok := msg.(nextPage); !ok {
 		return nil
 	}
-	page, err := w.lanes.engine.Mail().Expired(context.Background(), store.ExpiredQuery{After: w.after, Limit: pageLen})
+	page, err := w.page()
 	if err != nil {
 		ctx.Log().Warn("the store could not be searched for expired messages", zap.Error(err))
 		page = store.ExpiredPage{}
@@ -57,4 +58,16 @@ func (w *walker) Handle(ctx *actors.Context, msg any) error {
 		ctx.SendAfter(w.lanes.opts.PageEvery, nextPage{})
 	}
 	return nil
+}
+
+// page asks for the next rows of the partitions that this node owns now.
+func (w *walker) page() (store.ExpiredPage, error) {
+	q := store.ExpiredQuery{After: w.after, Limit: pageLen}
+	if owned := w.lanes.opts.Owned; owned != nil {
+		q.Partitions = slices.Sorted(slices.Values(owned()))
+		if len(q.Partitions) == 0 {
+			return store.ExpiredPage{}, nil
+		}
+	}
+	return w.lanes.engine.Mail().Expired(context.Background(), q)
 }

@@ -18,7 +18,7 @@ func (m *mailLane) lose(ctx *actors.Context, asked []*Append) {
 	for _, a := range asked {
 		if a != nil {
 			m.lost[a.Mailbox] = struct{}{}
-			_ = ctx.Answer(a.From, &Lost{a.Tag}) // who is gone needs no answer
+			answer(ctx, a.From, &Lost{a.Tag})
 		}
 	}
 }
@@ -41,9 +41,11 @@ func (m *mailLane) loseAll(ctx *actors.Context) {
 func loseRead(ctx *actors.Context, request any) {
 	switch r := request.(type) {
 	case *load:
-		_ = ctx.Answer(r.from, &Lost{r.tag})
+		answer(ctx, r.from, &Lost{r.tag})
+	case *flush:
+		answer(ctx, r.from, &Lost{r.tag})
 	case *read:
-		_ = ctx.Answer(r.from, &Lost{r.tag})
+		answer(ctx, r.from, &Lost{r.tag})
 	}
 }
 

@@ -69,9 +69,11 @@ func (m *mailLane) Handle(ctx *actors.Context, msg any) (err error) {
 	case *acknowledge:
 		err = m.acknowledge(ctx, msg)
 	case *load:
-		delete(m.lost, msg.mailbox)
+		if !msg.again {
+			delete(m.lost, msg.mailbox)
+		}
 		m.reads = append(m.reads, msg)
-	case *read:
+	case *read, *flush:
 		m.reads = append(m.reads, msg)
 	case acksDue:
 		m.timed, m.due = false, true
@@ -233,12 +235,17 @@ func (m *mailLane) write(ctx *actors.Context, b *store.Batch) (sure bool, err er
 	sure = true
 	for pause := retryMin; ; pause = min(2*pause, retryMax) {
 		begin := time.Now()
-		err = guarded(func() error {
-			_, err := m.mail.Commit(b)
+		var result store.Result
+		err = guarded(func() (err error) {
+			result, err = m.mail.Commit(b)
 			return err
 		})
 		switch {
 		case err == nil:
+			if len(result.Stale) > 0 {
+				m.lanes.Counters.Stale.Add(1)
+				m.lanes.opts.Stale(result.Stale)
+			}
 			m.lanes.Counters.Commits.Add(1)
 			m.lanes.opts.Observe(time.Since(begin).Seconds(), items)
 			return true, nil
@@ -264,13 +271,15 @@ func (m *mailLane) answer(ctx *actors.Context, request any) {
 			}
 			return err
 		})
-		_ = ctx.Answer(r.from, a)
+		answer(ctx, r.from, a)
+	case *flush:
+		answer(ctx, r.from, &Flushed{r.tag})
 	case *read:
 		a := &Bodies{Tag: r.tag, IDs: r.ids}
 		a.Err = guarded(func() (err error) {
 			a.Bodies, err = m.mail.Read(background, r.mailbox, r.ids)
 			return err
 		})
-		_ = ctx.Answer(r.from, a)
+		answer(ctx, r.from, a)
 	}
 }

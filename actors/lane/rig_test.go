@@ -82,9 +82,17 @@ type rig struct {
 }
 
 func run(t *testing.T, opts lane.Options, test func(r *rig)) {
+	e := &engine{Engine: memstore.New(memstore.Options{})}
+	runOn(t, e, opts, func(r *rig) {
+		r.e = e
+		test(r)
+	})
+}
+
+// runOn does so with any engine.
+func runOn(t *testing.T, e store.Engine, opts lane.Options, test func(r *rig)) {
 	actorstest.Config{Node: "n@1", Workers: 1}.Run(t, func(t *testing.T, k *actorstest.Kit) {
-		r := &rig{T: t, Kit: k, sys: k.System(), e: &engine{Engine: memstore.New(memstore.Options{})}}
-		r.lanes = lane.New(r.e, opts)
+		r := &rig{T: t, Kit: k, sys: k.System(), lanes: lane.New(e, opts)}
 		k.Start(r.lanes.Children()...)
 		r.asker = k.ProbeAt(actors.Ref{Kind: "asker", ID: "romeo"})
 		test(r)

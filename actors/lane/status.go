@@ -24,3 +24,25 @@ type walkerStatus struct {
 
 // FormatStatus implements actors.StatusFormatter.
 func (w *walker) FormatStatus() any { return walkerStatus{w.after != ""} }
+
+// claimerStatus is what may be shown of who claims the partitions of one shard.
+type claimerStatus struct {
+	Waiting  int  `json:"waiting"`  // claims that the store has not taken
+	Removing int  `json:"removing"` // notices
+	Retrying bool `json:"retrying"`
+}
+
+// FormatStatus implements actors.StatusFormatter.
+func (c *claimer) FormatStatus() any {
+	c.of.mu.Lock()
+	defer c.of.mu.Unlock()
+	return claimerStatus{len(c.of.mu.waiting), len(c.of.mu.removing), c.armed}
+}
+
+// pollerStatus is what may be shown of who looks for what other nodes have written.
+type pollerStatus struct {
+	Reloading int `json:"reloading"` // mailboxes that are to load their rows again
+}
+
+// FormatStatus implements actors.StatusFormatter.
+func (p *poller) FormatStatus() any { return pollerStatus{len(p.due)} }
