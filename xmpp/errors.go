@@ -17,6 +17,7 @@ const (
 	NotWellFormed         StreamCondition = "not-well-formed"
 	PolicyViolation       StreamCondition = "policy-violation"
 	RestrictedXML         StreamCondition = "restricted-xml"
+	SeeOtherHost          StreamCondition = "see-other-host"
 	SystemShutdown        StreamCondition = "system-shutdown"
 	UndefinedCondition    StreamCondition = "undefined-condition"
 	UnsupportedEncoding   StreamCondition = "unsupported-encoding"
@@ -32,6 +33,8 @@ type StreamError struct {
 	Text string
 	// Extra is an application's own condition, as XML with its own namespace; it may be empty.
 	Extra string
+	// Host is where SeeOtherHost sends the other side (RFC 6120 section 4.9.3.19); no other condition has one.
+	Host string
 }
 
 // Error implements error.
@@ -46,7 +49,13 @@ func (e *StreamError) Error() string {
 func (e *StreamError) Append(dst []byte) []byte {
 	dst = append(dst, "<stream:error><"...)
 	dst = append(dst, e.Condition...)
-	dst = append(dst, " xmlns='"+NSStreamErrors+"'/>"...)
+	dst = append(dst, " xmlns='"+NSStreamErrors+"'"...)
+	if e.Host == "" {
+		dst = append(dst, "/>"...)
+	} else {
+		dst = AppendEscaped(append(dst, '>'), e.Host)
+		dst = append(append(append(dst, "</"...), e.Condition...), '>')
+	}
 	dst = appendErrorText(dst, NSStreamErrors, e.Text)
 	dst = append(dst, e.Extra...)
 	return append(dst, "</stream:error>"...)

@@ -59,6 +59,10 @@ func (a *actor) Handle(ctx *actors.Context, msg any) error {
 		st.rosterPush(fx, m)
 	case *nodepb.EndSession:
 		st.endSession(fx, m)
+	case *nodepb.Rebind:
+		st.rebindAsked(fx)
+	case Drain:
+		st.drain(fx, m)
 	case *actors.Reply:
 		if done := a.calls[m.ID]; done != nil {
 			if delete(a.calls, m.ID); len(a.calls) == 0 {
@@ -67,7 +71,7 @@ func (a *actor) Handle(ctx *actors.Context, msg any) error {
 			done(fx, m.Value, m.Err)
 		}
 	case actors.Down:
-		st.down(fx, m.Target)
+		st.down(fx, m.Target, m.Reason)
 	case wake:
 		a.wakeAt = time.Time{}
 		st.tick(fx)
@@ -87,13 +91,20 @@ func (a *actor) Handle(ctx *actors.Context, msg any) error {
 
 // HandleCall implements actors.CallHandler: a session that resumes this one asks for its state.
 func (a *actor) HandleCall(ctx *actors.Context, from actors.From, req any) (any, error) {
-	m, ok := req.(*takeover)
+	m, ok := req.(*nodepb.Takeover)
 	if !ok {
 		return nil, fmt.Errorf("session: called with %T", req)
 	}
 	a.st.handOver(a.begin(ctx), from, m)
 	a.run(ctx)
 	return actors.NoReply, nil
+}
+
+// Undelivered implements actors.UndeliveredHandler.
+func (a *actor) Undelivered(ctx *actors.Context, u actors.Undelivered) error {
+	a.st.undelivered(a.begin(ctx), u.To, u.Msg, u.Err)
+	a.run(ctx)
+	return nil
 }
 
 // EndBatch implements actors.BatchEnder: what the turn came to is written at once.

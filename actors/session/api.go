@@ -112,6 +112,9 @@ type Config struct {
 	ResumeTime time.Duration
 	// IdlePing is the silence after which a client is asked whether it is there; 0 means DefaultIdlePing.
 	IdlePing time.Duration
+	// Location is this node's address for clients, which one that resumes should try first (XEP-0198 section 5); empty: none. It
+	// is a host name or an address with an optional port, an IPv6 address in brackets.
+	Location string
 	// PingTimeout is how long an answer to that question may take before the connection is closed; 0 means
 	// DefaultPingTimeout.
 	PingTimeout time.Duration

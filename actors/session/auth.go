@@ -13,7 +13,7 @@ import (
 	"github.com/jackdaw-im/jackdaw/xmpp/sasl"
 )
 
-// accountTimeout is how long the own account may take to answer: it covers a commit on a busy disk.
+// accountTimeout is how long the own account may take to answer what it commits: it covers a busy disk.
 const accountTimeout = 10 * time.Second
 
 // maxTries is how many tries one stream has to log in; RFC 6120 section 6.4.5 wants two to five more than one.
@@ -111,7 +111,7 @@ func (st *state) first(fx *effects, s Stanza) {
 		return
 	}
 	a.exchange, a.user, st.busy = exchange, user, true
-	fx.call(accountOf(user), &nodepb.GetCredentials{}, accountTimeout, func(fx *effects, v any, err error) {
+	st.insist(fx, accountOf(user), &nodepb.GetCredentials{}, readTime, func(fx *effects, v any, err error) {
 		if st.phase != login || st.auth.exchange != exchange {
 			return // the stream has ended
 		}

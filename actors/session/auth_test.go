@@ -320,7 +320,7 @@ func TestTooManyTries(t *testing.T) {
 
 // TestAccountDoesNotAnswer: nothing can be said of the password then.
 func TestAccountDoesNotAnswer(t *testing.T) {
-	for _, err := range []error{actors.ErrTimeout, actors.ErrOverloaded, actors.ErrCrashed, nil} {
+	for _, err := range []error{actors.ErrOverloaded, actors.ErrCrashed, nil} {
 		r := newRig(t)
 		r.open()
 		r.give(plain(password))

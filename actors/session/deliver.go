@@ -132,8 +132,25 @@ func (st *state) castAcks(fx *effects) {
 	if len(st.acks.ids) == 0 && st.acks.credit == 0 {
 		return
 	}
-	fx.answer(st.mail(), &nodepb.Ack{Session: st.ref, Epoch: st.epoch, Ids: st.acks.ids, Credit: st.acks.credit})
+	ids := st.acks.ids
+	fx.casts = append(fx.casts, cast{to: st.mail(), room: true, refused: func(fx *effects) { st.ackUndelivered(fx, ids) },
+		msg: &nodepb.Ack{Session: st.ref, Epoch: st.epoch, Ids: ids, Credit: st.acks.credit}})
 	st.acks = acks{}
+}
+
+// castAllAcks is castAcks with those that may not have been heard.
+func (st *state) castAllAcks(fx *effects) {
+	st.acks.ids = append(st.unheard, st.acks.ids...)
+	st.unheard = nil
+	st.castAcks(fx)
+}
+
+// ackUndelivered keeps what the client has acknowledged for whoever is the mailbox next: else the client would get it again.
+func (st *state) ackUndelivered(fx *effects, ids [][]byte) {
+	if st.phase == bound || st.phase == detached {
+		st.unheard = append(st.unheard, ids...)
+		st.forgotten(fx, &st.lostMail)
+	}
 }
 
 // askWhenDue asks the client what it has, after the rows just written or because it has been silent for long.

@@ -269,7 +269,7 @@ func TestMailboxCrash(t *testing.T) {
 	r := boundRig(t)
 	r.push(row("r1", "one"))
 	r.acked()
-	r.do(func(fx *effects) { r.st.down(fx, mailboxOf(alice)) })
+	r.do(func(fx *effects) { r.st.down(fx, mailboxOf(alice), crashed) })
 	a := castsOf[*nodepb.Attach](r)
 	if len(a) != 1 || a[0].Epoch != 2 || !a[0].Connected {
 		t.Fatalf("attached with %v", a)
@@ -290,7 +290,7 @@ func TestAccountCrash(t *testing.T) {
 	r.give("<presence><priority>1</priority></presence>", "<iq type='get' id='r'><query xmlns='jabber:iq:roster'/></iq>")
 	r.answer(&nodepb.Roster{Code: nodepb.Code_OK}, nil)
 	r.casts = nil
-	r.do(func(fx *effects) { r.st.down(fx, accountOf(alice)) })
+	r.do(func(fx *effects) { r.st.down(fx, accountOf(alice), crashed) })
 	if b, ok := r.calls[0].req.(*nodepb.Bind); !ok || !b.Resumed || b.Resource != "phone" {
 		t.Fatalf("asked %v", r.calls[0].req)
 	}
@@ -310,7 +310,7 @@ func TestAccountCrash(t *testing.T) {
 func TestAccountCrashesAllTheTime(t *testing.T) {
 	r := boundRig(t)
 	for range 100 {
-		r.do(func(fx *effects) { r.st.down(fx, accountOf(alice)) })
+		r.do(func(fx *effects) { r.st.down(fx, accountOf(alice), crashed) })
 	}
 	if len(r.calls) != 1 {
 		t.Fatalf("%d binds in no time", len(r.calls))
@@ -331,18 +331,21 @@ func TestWatchedOnce(t *testing.T) {
 	for i := range 5 {
 		target := []actors.Ref{accountOf(alice), mailboxOf(alice)}[i%2]
 		r.watch, r.calls = nil, nil
-		r.do(func(fx *effects) { r.st.down(fx, target) })
+		r.do(func(fx *effects) { r.st.down(fx, target, crashed) })
 		if len(r.watch) != 1 || r.watch[0] != target {
 			t.Fatalf("after the end of %v: watching %v", target, r.watch)
 		}
-		r.answer(&nodepb.Bound{Code: nodepb.Code_OK, Resource: "phone"}, nil)
+		if i%2 == 0 {
+			r.answer(&nodepb.Bound{Code: nodepb.Code_OK, Resource: "phone"}, nil)
+		} else if len(r.calls) != 0 {
+			t.Fatal("the account was asked for the mailbox's sake")
+		}
 		r.pass(time.Minute / 2)
 		r.give("<iq type='result' id='" + r.st.pingID() + "'/>")
 	}
 	r.watch, r.calls = nil, nil
-	r.do(func(fx *effects) { r.st.down(fx, accountOf(alice)) })
-	r.do(func(fx *effects) { r.st.down(fx, mailboxOf(alice)) }) // too soon after the first
-	r.pass(retryTime)
+	r.do(func(fx *effects) { r.st.down(fx, accountOf(alice), crashed) })
+	r.do(func(fx *effects) { r.st.down(fx, mailboxOf(alice), crashed) })
 	if len(r.watch) != 2 || r.watch[0] != accountOf(alice) || r.watch[1] != mailboxOf(alice) {
 		t.Fatalf("watching %v", r.watch)
 	}

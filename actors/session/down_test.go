@@ -16,12 +16,9 @@ import (
 func TestMailboxCrashesWhileToldAnew(t *testing.T) {
 	onNode(t, func(t *testing.T, n *node) {
 		mail := actors.Ref{Kind: mailboxKind, ID: string(alice)}
-		attached, again := false, 1
-		actorstest.Tap(n.sys, func(to actors.Ref, sig actors.Signal) {
-			if a, ok := sig.Msg.(*nodepb.Attach); ok && a.Epoch == 2 {
-				attached = true
-			}
-			if to.Kind == accountKind && attached && again > 0 {
+		again := 1
+		actorstest.Tap(n.sys, func(_ actors.Ref, sig actors.Signal) {
+			if a, ok := sig.Msg.(*nodepb.Attach); ok && a.Epoch == 2 && again > 0 {
 				again--
 				_ = n.sys.Answer(mail, crash{})
 				if _, err := n.sys.Call(t.Context(), mail, "are you there?"); err == nil || errors.Is(err, actors.ErrTimeout) {

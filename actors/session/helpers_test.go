@@ -1,10 +1,16 @@
 package session
 
 import (
+	"errors"
+
+	"github.com/jackdaw-im/jackdaw/actors"
 	"github.com/jackdaw-im/jackdaw/ident"
 	"github.com/jackdaw-im/jackdaw/proto/chatpb"
 	"github.com/jackdaw-im/jackdaw/proto/nodepb"
 )
+
+// crashed is the end of an actor that its supervisor starts again.
+var crashed = actors.Crashed(errors.New("as the test wants"))
 
 // chat is a chat message to alice.
 func chat(body string) *chatpb.Message {

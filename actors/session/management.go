@@ -46,7 +46,9 @@ func (st *state) enable(fx *effects, e *xmpp.Element) {
 		st.sm.resumable, st.sm.secret = true, st.random()
 		seconds := strconv.Itoa(int(st.ResumeTime / time.Second))
 		fx.out = attr(append(fx.out, "<enabled xmlns='"+nsSM+"' resume='true'"...), "id", st.previd())
-		fx.text(" max='", seconds, "'/>")
+		fx.text(" max='", seconds, "'")
+		fx.out = attr(fx.out, "location", st.Location)
+		fx.text("/>")
 		return
 	}
 	fx.text("<enabled xmlns='" + nsSM + "'/>")

@@ -86,11 +86,15 @@ func (st *state) ownPresence(fx *effects, e *xmpp.Element, available bool) {
 
 // tellPresence casts presence to the account; if it has no room, the latest is cast again a little later.
 func (st *state) tellPresence(fx *effects, p *nodepb.SetPresence) {
+	if st.lostAccount.due {
+		st.untold = p // it wouldn't know whose presence it is
+		return
+	}
 	st.untold = nil
 	fx.casts = append(fx.casts, cast{to: st.account(), msg: p, refused: func(fx *effects) {
 		if st.phase == bound || st.phase == detached {
 			st.untold = p
-			st.retryAt = fx.now.Add(retryTime)
+			advance(&st.retryAt, fx.now.Add(retryTime))
 		}
 	}})
 }

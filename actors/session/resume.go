@@ -2,6 +2,8 @@ package session
 
 import (
 	"crypto/subtle"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,45 +17,28 @@ import (
 const (
 	// handingTime is how long a session that is resumed waits for the outcomes of what its client sent.
 	handingTime = 5 * time.Second
-	// takeoverTime is how long the resuming session waits for the old one's state.
-	takeoverTime = 10 * time.Second
-	// forwardTime is how long a session that was resumed passes on what still comes to its address.
-	forwardTime = 2 * time.Second
+	// takeoverTime is how long the resuming session waits for one session's state, and resumeTime for everything.
+	takeoverTime = 8 * time.Second
+	resumeTime   = 15 * time.Second
+	// findTime is how long it waits for the account's word who has the stream.
+	findTime = 3 * time.Second
+	// forwardTime is how long a session that was resumed passes on what still comes to its address, and says where the stream is.
+	forwardTime = 10 * time.Second
 )
 
-// takeover is the call by which a resuming session asks the old one for its state.
-type takeover struct {
-	user       ident.UserID
-	id, secret string
-	h          uint32
-	heir       actors.Ref
+// resumption is a client's wish to go on with an earlier stream. The session that enabled it is asked first, which the client
+// names: its id, a secret and its node. Who has handed the stream over says so for a while; after that, or without that node, the
+// user's account knows which session has it.
+type resumption struct {
+	previd string // as the client wrote it
+	size   int    // of its stanza
+	req    *nodepb.Takeover
+	old    actors.Ref // whom req was sent to
+	until  time.Time
+	sought bool // the account was asked
 }
 
-// handover answers takeover.
-type handover struct {
-	refusal    refusal
-	sent       uint32 // with tooManyHandled: what the client was really sent
-	over       bool   // with unknownSession: it was the client's, and received says how much of it was handled
-	resource   string
-	received   uint64 // the longest handled prefix, counted from <enable/>
-	delivered  uint64 // what the client has, counted from <enable/>
-	stanzas    [][]byte
-	presence   *nodepb.SetPresence
-	interested bool
-	directed   map[string]struct{}
-	arriving   presences
-}
-
-// refusal says why a session isn't handed over.
-type refusal uint8
-
-const (
-	granted refusal = iota
-	unknownSession
-	tooManyHandled
-)
-
-// previd is what the client names to resume: the session, a secret, and the node where both are known.
+// previd is what the client names to resume.
 func (st *state) previd() string { return st.sm.id + "." + st.sm.secret + "." + string(st.self.Node) }
 
 // resume takes the client's wish to go on with an earlier stream (XEP-0198 section 5).
@@ -65,65 +50,100 @@ func (st *state) resume(fx *effects, e *xmpp.Element, size int) {
 		st.smFailed(fx, "unexpected-request", "")
 		fx.credit(size)
 		return
-	case err != nil || len(parts) != 3:
+	case err != nil || len(parts) != 3 || parts[2] == "":
 		st.smFailed(fx, "item-not-found", "")
 		fx.credit(size)
 		return
 	}
-	req := &takeover{user: st.user, id: parts[0], secret: parts[1], h: uint32(h), heir: st.self}
-	old, moved := st.heirs.find(req.id)
-	if !moved {
-		old = actors.Ref{Kind: Kind, ID: req.id, Node: ident.NodeID(parts[2])}
-	}
+	r := &resumption{previd: e.Attr("previd"), size: size, until: fx.now.Add(resumeTime), req: &nodepb.Takeover{
+		User: string(st.user), Id: parts[0], Secret: parts[1], H: uint32(h), Heir: st.ref}}
 	st.busy, st.resuming = true, true
-	fx.call(old, req, takeoverTime, func(fx *effects, v any, err error) {
-		given, _ := v.(*handover)
-		switch {
-		case err != nil || given == nil || given.refusal == unknownSession && !given.over:
-			st.notResumed(fx, size, "")
-		case given.refusal == unknownSession:
-			st.notResumed(fx, size, given.h())
-		case given.refusal == tooManyHandled:
+	old, here := st.heirs.find(parts[0])
+	if !here {
+		old = actors.Ref{Kind: Kind, ID: parts[0], Node: ident.NodeID(parts[2])}
+	}
+	st.fetch(fx, r, old)
+}
+
+// fetch asks a session for the stream.
+func (st *state) fetch(fx *effects, r *resumption, old actors.Ref) {
+	patience := min(takeoverTime, r.until.Sub(fx.now))
+	if patience <= 0 || old == st.self || old == r.old {
+		st.notResumed(fx, r, "")
+		return
+	}
+	r.old = old
+	fx.call(old, r.req, patience, func(fx *effects, v any, err error) {
+		var given *nodepb.Handover
+		if err == nil {
+			given, _ = v.(*nodepb.Handover)
+		}
+		switch given.GetVerdict() {
+		case nodepb.Handover_GRANTED:
+			st.rebind(fx, r, given)
+		case nodepb.Handover_OVER:
+			st.notResumed(fx, r, handledBy(given))
+		case nodepb.Handover_TOO_HIGH:
 			st.resuming = false
-			st.tooHigh(fx, uint32(h), given.sent)
+			st.tooHigh(fx, r.req.GetH(), given.GetSent())
+		case nodepb.Handover_MOVED:
+			st.fetch(fx, r, actors.RefOf(given.GetHeir()))
 		default:
-			st.rebind(fx, req, given, size)
+			st.seek(fx, r)
 		}
 	})
 }
 
-// h is how much of the client's stream was handled, for the client.
-func (g *handover) h() string { return number(uint64(uint32(g.received))) }
+// seek asks the account who has the stream.
+func (st *state) seek(fx *effects, r *resumption) {
+	if r.sought {
+		st.notResumed(fx, r, "")
+		return
+	}
+	r.sought = true
+	fx.call(st.account(), &nodepb.FindStream{Id: r.req.GetId()}, findTime, func(fx *effects, v any, err error) {
+		if codeOf(v, err) != nodepb.Code_OK {
+			st.notResumed(fx, r, "")
+			return
+		}
+		st.fetch(fx, r, actors.RefOf(v.(*nodepb.StreamFound).GetSession()))
+	})
+}
+
+// handledBy is how much of the client's stream was handled, for the client.
+func handledBy(given *nodepb.Handover) string { return number(uint64(uint32(given.GetReceived()))) }
 
 // notResumed lets the client bind a fresh resource. h, if it is known, saves the client from sending again what was handled.
-func (st *state) notResumed(fx *effects, size int, h string) {
+func (st *state) notResumed(fx *effects, r *resumption, h string) {
 	st.resuming, st.early = false, nil
 	if st.phase == binding {
 		st.smFailed(fx, "item-not-found", h)
-		fx.credit(size)
+		fx.credit(r.size)
 		st.ready(fx)
 	}
 }
 
 // rebind takes the old session's place at the account, and then goes on where it stopped.
-func (st *state) rebind(fx *effects, req *takeover, given *handover, size int) {
-	bind := &nodepb.Bind{Session: st.ref, Resource: given.resource, Resumed: true}
-	fx.call(st.account(), bind, accountTimeout, func(fx *effects, v any, err error) {
+func (st *state) rebind(fx *effects, r *resumption, given *nodepb.Handover) {
+	st.since = fx.now
+	bind := &nodepb.Bind{Session: st.ref, Resource: given.GetResource(), Resumed: true, Stream: r.req.GetId(),
+		Replaces: r.old.Proto(), Since: st.since.UnixMicro()}
+	st.insist(fx, st.account(), bind, readTime, func(fx *effects, v any, err error) {
 		if code := codeOf(v, err); code != nodepb.Code_OK {
-			st.notResumed(fx, size, given.h())
+			st.notResumed(fx, r, handledBy(given))
 			return
 		}
 		st.resuming = false
 		connected := st.phase == binding
-		st.adopt(fx, req, given)
+		st.adopt(fx, r, given)
 		if connected {
 			st.attach(fx)
-			fx.out = attr(append(fx.out, "<resumed xmlns='"+nsSM+"'"...), "previd", st.previd())
+			fx.out = attr(append(fx.out, "<resumed xmlns='"+nsSM+"'"...), "previd", r.previd)
 			fx.text(" h='", number(uint64(st.sm.h(st.in.handled))), "'/>")
 		} else {
 			st.detach(fx) // the socket is lost already: the client may try again, and what it hasn't got is kept
 		}
-		for _, stanza := range given.stanzas {
+		for _, stanza := range given.GetStanzas() {
 			start := len(fx.out)
 			fx.out = append(fx.out, stanza...)
 			st.wrote(fx, start)
@@ -135,23 +155,35 @@ func (st *state) rebind(fx *effects, req *takeover, given *handover, size int) {
 		}
 		if connected {
 			st.Counters.Resumed.Add(1)
-			fx.credit(size)
+			fx.credit(r.size)
 			st.ready(fx)
 		}
 	})
 }
 
 // adopt makes the old session's state this one's. The mailbox pushes the rows anew.
-func (st *state) adopt(fx *effects, req *takeover, given *handover) {
-	st.become(fx, given.resource)
-	st.sm = counters{on: true, resumable: true, id: req.id, secret: req.secret}
-	st.in = inbound{received: given.received, handled: given.received}
-	st.out = outgoing{sent: given.delivered, acked: given.delivered}
-	st.presence, st.interested, st.directed = given.presence, given.interested, given.directed
-	given.arriving.list = append(given.arriving.list, st.arriving.list...)
-	st.arriving = presences{list: given.arriving.list}
-	st.restorePresence(fx)
-	st.heirs.set(req.id, st.self)
+func (st *state) adopt(fx *effects, r *resumption, given *nodepb.Handover) {
+	st.become(fx, given.GetResource())
+	st.replaces = r.old.Proto()
+	st.sm = counters{on: true, resumable: true, id: r.req.GetId(), secret: r.req.GetSecret()}
+	st.in = inbound{received: given.GetReceived(), handled: given.GetReceived()}
+	st.out = outgoing{sent: given.GetDelivered(), acked: given.GetDelivered()}
+	st.presence, st.interested = given.GetPresence(), given.GetInterested()
+	for _, address := range given.GetDirected() {
+		if st.directed == nil {
+			st.directed = map[string]struct{}{}
+		}
+		st.directed[address] = struct{}{}
+	}
+	came := st.arriving.list
+	st.arriving = presences{}
+	for _, p := range slices.Concat(given.GetArriving(), came) {
+		if p != nil {
+			st.arriving.add(p)
+		}
+	}
+	st.restorePresence(fx, true)
+	st.heirs.set(r.req.GetId(), st.self)
 }
 
 // detach waits for the client to come back: the mailbox takes back what isn't acknowledged.
@@ -165,20 +197,24 @@ func (st *state) detach(fx *effects) {
 }
 
 // handOver is asked by the session that resumes this one. The answer waits until everything read has its outcome.
-func (st *state) handOver(fx *effects, from actors.From, req *takeover) {
-	if req.user != st.user || st.sm.secret == "" || req.id != st.sm.id ||
-		subtle.ConstantTimeCompare([]byte(req.secret), []byte(st.sm.secret)) != 1 {
-		fx.reply(from, &handover{refusal: unknownSession})
+func (st *state) handOver(fx *effects, from actors.From, req *nodepb.Takeover) {
+	if req.GetUser() != string(st.user) || st.sm.secret == "" || req.GetId() != st.sm.id ||
+		subtle.ConstantTimeCompare([]byte(req.GetSecret()), []byte(st.sm.secret)) != 1 {
+		fx.reply(from, &nodepb.Handover{Verdict: nodepb.Handover_UNKNOWN})
 		return
 	}
-	if known := st.phase == bound || st.phase == detached || st.phase == handing; !known || !st.sm.resumable {
-		// What another session has since taken over it knows better.
-		fx.reply(from, &handover{refusal: unknownSession, over: st.phase != given, received: st.handledSince()})
+	known := st.phase == bound || st.phase == detached || st.phase == handing
+	switch {
+	case st.phase == given:
+		fx.reply(from, &nodepb.Handover{Verdict: nodepb.Handover_MOVED, Heir: st.heir.ref.Proto()})
+		return
+	case !known || !st.sm.resumable:
+		fx.reply(from, &nodepb.Handover{Verdict: nodepb.Handover_OVER, Received: st.handledSince()})
 		return
 	}
-	n, ok := st.sm.covered(req.h, &st.out)
+	n, ok := st.sm.covered(req.GetH(), &st.out)
 	if !ok {
-		fx.reply(from, &handover{refusal: tooManyHandled, sent: uint32(st.out.sent - st.sm.outBase)})
+		fx.reply(from, &nodepb.Handover{Verdict: nodepb.Handover_TOO_HIGH, Sent: uint32(st.out.sent - st.sm.outBase)})
 		return
 	}
 	st.acks.ids = st.out.ack(n, st.acks.ids)
@@ -188,13 +224,13 @@ func (st *state) handOver(fx *effects, from actors.From, req *takeover) {
 		fx.text(streamEnd)
 		fx.close = true
 	case handing:
-		fx.reply(*st.heir.from, &handover{refusal: unknownSession})
+		fx.reply(*st.heir.from, &nodepb.Handover{Verdict: nodepb.Handover_UNKNOWN})
 	}
 	if st.phase != handing {
 		st.phase, st.until = handing, fx.now.Add(handingTime)
 		st.held = nil
 	}
-	st.heir = &heir{from: &from, ref: req.heir}
+	st.heir = &heir{from: &from, ref: actors.RefOf(req.GetHeir())}
 }
 
 // handledSince is the longest handled prefix, counted from <enable/> on.
@@ -208,15 +244,25 @@ type heir struct {
 
 // give answers the heir. The account isn't told: the heir takes this session's place there.
 func (st *state) give(fx *effects) {
-	st.castAcks(fx)
+	st.castAllAcks(fx)
 	fx.answer(st.mail(), &nodepb.Detach{Session: st.ref})
-	fx.reply(*st.heir.from, &handover{
-		resource: st.resource, received: st.handledSince(),
-		delivered: max(st.out.acked, st.sm.outBase) - st.sm.outBase, stanzas: st.out.stanzas(),
-		presence: st.presence, interested: st.interested, directed: st.directed, arriving: st.arriving,
-	})
+	h := &nodepb.Handover{
+		Verdict: nodepb.Handover_GRANTED, Resource: st.resource, Received: st.handledSince(),
+		Delivered: max(st.out.acked, st.sm.outBase) - st.sm.outBase, Stanzas: st.out.stanzas(),
+		Presence: st.presence, Interested: st.interested, Directed: slices.Sorted(maps.Keys(st.directed)),
+	}
+	for _, p := range st.arriving.list {
+		if p != nil {
+			h.Arriving = append(h.Arriving, p)
+		}
+	}
+	fx.reply(*st.heir.from, h)
 	st.heir.from = nil
-	st.outbox, st.sending, st.subs, st.directed, st.arriving = nil, nil, nil, nil, presences{}
+	st.outbox, st.sending, st.subs, st.directed, st.arriving, st.attempts = nil, nil, nil, nil, presences{}, nil
+	st.out, st.presence, st.untold, st.retryAt = outgoing{sent: st.out.sent, acked: st.out.sent}, nil, nil, time.Time{}
+	if st.heir.ref.Node != st.self.Node {
+		st.forgetResumption() // who resumes again finds it by its account
+	}
 	st.phase, st.until = given, fx.now.Add(forwardTime)
 }
 

@@ -34,7 +34,7 @@ func (p *pair) ask(previd string, h int) string {
 	p.t.Helper()
 	got := p.new.give(fmt.Sprintf("<resume xmlns='urn:xmpp:sm:3' previd='%s' h='%d'/>", previd, h))
 	if len(p.new.calls) > 0 {
-		req := p.new.calls[0].req.(*takeover)
+		req := p.new.calls[0].req.(*nodepb.Takeover)
 		p.old.now, p.new.now = maxTime(p.old.now, p.new.now), maxTime(p.old.now, p.new.now)
 		p.old.do(func(fx *effects) { p.old.st.handOver(fx, actors.From{}, req) })
 	}
@@ -53,14 +53,20 @@ func (p *pair) carry() string {
 	p.t.Helper()
 	got := ""
 	for _, c := range p.old.casts {
-		if h, ok := c.msg.(*handover); ok && c.from != nil {
+		if h, ok := c.msg.(*nodepb.Handover); ok && c.from != nil {
 			got += p.new.answer(h, nil)
 		}
 	}
 	if len(p.new.calls) == 0 {
 		return got
 	}
-	if _, waits := p.new.calls[0].req.(*takeover); waits {
+	if _, ok := p.new.calls[0].req.(*nodepb.FindStream); ok {
+		if p.new.calls[0].to != accountOf(alice) {
+			p.t.Fatalf("sought at %v", p.new.calls[0].to)
+		}
+		return got + p.new.answer(&nodepb.StreamFound{Code: nodepb.Code_NOT_FOUND}, nil)
+	}
+	if _, waits := p.new.calls[0].req.(*nodepb.Takeover); waits {
 		return got
 	}
 	b, ok := p.new.calls[0].req.(*nodepb.Bind)
@@ -195,7 +201,10 @@ func TestResumptionOfNobody(t *testing.T) {
 	if to := r.calls[0].to; to.ID != "gone" || to.Node != "n@0" {
 		t.Fatalf("asked %v", to)
 	}
-	r.want(r.answer(nil, actors.ErrNoProc), "<failed", "<item-not-found")
+	if got := r.answer(nil, actors.ErrNoProc); got != "" {
+		t.Fatalf("the account may know: %s", got)
+	}
+	r.want(r.answer(&nodepb.StreamFound{Code: nodepb.Code_NOT_FOUND}, nil), "<failed", "<item-not-found")
 	if r.stanzas == 0 {
 		t.Fatal("no credit came back")
 	}
@@ -335,7 +344,7 @@ func TestResumptionRefusedByTheAccount(t *testing.T) {
 	p.old.do(func(fx *effects) { p.old.st.closed(fx, Closed{Reason: SocketLost}) })
 	p.ask(p.previd, 0)
 	for _, c := range p.old.casts {
-		if h, ok := c.msg.(*handover); ok {
+		if h, ok := c.msg.(*nodepb.Handover); ok {
 			p.new.answer(h, nil)
 		}
 	}

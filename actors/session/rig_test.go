@@ -42,6 +42,7 @@ func testShared() *shared {
 		Domain: "example.org", Secret: []byte("0123456789abcdef"), Software: "Jackdaw", Version: "1.2.3",
 		Services: map[ident.UserID]actors.Ref{"echo@example.org": echoRef},
 	})
+	sh.jitter = func(below time.Duration) time.Duration { return below / 2 }
 	n := 0
 	sh.random = func() string {
 		n++

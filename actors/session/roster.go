@@ -22,7 +22,7 @@ func (st *state) rosterGet(fx *effects, r request) {
 		return
 	}
 	st.interested = true
-	fx.call(st.account(), &nodepb.GetRoster{Session: st.ref}, accountTimeout, func(fx *effects, v any, err error) {
+	st.insist(fx, st.account(), &nodepb.GetRoster{Session: st.ref}, readTime, func(fx *effects, v any, err error) {
 		defer st.done(fx, r.n)
 		if code := codeOf(v, err); code != nodepb.Code_OK {
 			st.refuse(fx, r.e, errorOf(code))
@@ -66,8 +66,14 @@ func (st *state) rosterSet(fx *effects, r request) {
 		return
 	}
 	req := &nodepb.SetRoster{Session: st.ref, Item: item}
-	fx.call(st.account(), req, accountTimeout, func(fx *effects, v any, err error) {
-		if code := codeOf(v, err); code != nodepb.Code_OK {
+	var a *attempt
+	a = st.insist(fx, st.account(), req, accountTimeout, func(fx *effects, v any, err error) {
+		code := codeOf(v, err)
+		if a.again && item.GetSubscription() == "remove" && code == nodepb.Code_NOT_FOUND {
+			// An earlier try has removed it, and its answer was lost. To those who know already it is no news.
+			code, v = nodepb.Code_OK, &nodepb.RosterChanged{Forward: farewell}
+		}
+		if code != nodepb.Code_OK {
 			st.refuse(fx, r.e, errorWith(code, "the roster is full"))
 			st.done(fx, r.n)
 			return
@@ -87,6 +93,9 @@ func (st *state) rosterSet(fx *effects, r request) {
 		}
 	})
 }
+
+// farewell is all that the account of a removed contact may have to hear.
+var farewell = []nodepb.PresenceType{nodepb.PresenceType_UNSUBSCRIBE, nodepb.PresenceType_UNSUBSCRIBED}
 
 // readItem checks what a client wants to put into its roster.
 func (st *state) readItem(r request) (*nodepb.RosterItem, *xmpp.StanzaError) {

@@ -38,6 +38,13 @@ func (st *state) outcome(fx *effects, m *nodepb.Outcome) {
 	}
 }
 
+// mailMoved sends the messages to the own mailbox again, which was lost.
+func (st *state) mailMoved(fx *effects) {
+	if st.outbox != nil {
+		st.follow(fx, st.outbox.Moved(fx.now, st.mail()))
+	}
+}
+
 // tickOutbox casts again what is due, and gives up what has waited too long.
 func (st *state) tickOutbox(fx *effects) {
 	if passed(st.outbox.Next(), fx.now) {

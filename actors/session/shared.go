@@ -1,8 +1,9 @@
 package session
 
 import (
-	"crypto/rand"
+	crand "crypto/rand"
 	"encoding/hex"
+	"math/rand/v2"
 	"runtime"
 	"slices"
 	"time"
@@ -20,13 +21,14 @@ type shared struct {
 	heirs    heirs
 	plain    pacer
 	services []string // the addresses of Services, sorted
-	// random makes a word of 128 random bits.
+	// random makes a word of 128 random bits, and jitter a random time below a bound.
 	random func() string
+	jitter func(time.Duration) time.Duration
 }
 
 // newShared fills in the defaults of cfg.
 func newShared(cfg Config) *shared {
-	sh := &shared{Config: cfg, random: random}
+	sh := &shared{Config: cfg, random: random, jitter: jitter}
 	sh.plain.interval = plainInterval / time.Duration(runtime.GOMAXPROCS(0))
 	if sh.ResumeTime == 0 {
 		sh.ResumeTime = DefaultResumeTime
@@ -49,6 +51,8 @@ func newShared(cfg Config) *shared {
 
 func random() string {
 	var b [16]byte
-	_, _ = rand.Read(b[:]) // it never fails: crypto/rand ends the process instead
+	_, _ = crand.Read(b[:]) // it never fails: crypto/rand ends the process instead
 	return hex.EncodeToString(b[:])
 }
+
+func jitter(below time.Duration) time.Duration { return rand.N(below) }

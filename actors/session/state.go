@@ -81,11 +81,13 @@ type state struct {
 	directed   map[string]struct{} // full or bare JIDs that got directed presence
 	arriving   presences           // presence on its way to the client
 	untold     *nodepb.SetPresence // what the account had no room for
-	unknown    bool                // account and mailbox must be told of this session again
-	retryAt    time.Time           // when they are
-	lostAt     time.Time           // when the account or the mailbox last crashed
 
-	lostAccount, lostMail bool // which of them it was that isn't watched since
+	lostAccount, lostMail loss      // what they know of this session, and whether it hears of their end
+	retryAt               time.Time // when they are told again
+	unheard               [][]byte  // acknowledged rows of which the mailbox may not have heard
+	since                 time.Time // when the client bound or resumed its resource
+	replaces              *nodepb.Ref
+	attempts              []*attempt // calls that wait to be made again
 
 	outbox  *mailbox.Outbox
 	sending map[flight]uint64 // the inbound numbers of messages without outcome
@@ -236,6 +238,8 @@ func (st *state) closed(fx *effects, c Closed) {
 	case !st.live() || st.phase == closing:
 	case c.Reason == StreamFault:
 		st.failWith(fx, c.Err)
+	case c.Reason == Shutdown && st.resuming:
+		st.failWith(fx, &xmpp.StreamError{Condition: xmpp.SystemShutdown}) // what it is given waits for the client's next try
 	case c.Reason == Shutdown:
 		st.wind(fx, (&xmpp.StreamError{Condition: xmpp.SystemShutdown}).Append(nil))
 	default:
@@ -296,7 +300,7 @@ func (st *state) failWith(fx *effects, err *xmpp.StreamError) {
 func (st *state) leave(fx *effects) {
 	st.unregister(fx)
 	st.phase, st.until = lingering, fx.now.Add(lingerTime)
-	st.busy, st.waiting, st.auth = false, nil, nil
+	st.busy, st.waiting, st.auth, st.attempts = false, nil, nil, nil
 	st.out, st.ask = outgoing{sent: st.out.sent, acked: st.out.sent}, asking{}
 	st.arriving, st.relayed = presences{}, nil
 }
@@ -306,7 +310,7 @@ func (st *state) unregister(fx *effects) {
 	if st.phase != bound && st.phase != detached {
 		return
 	}
-	st.castAcks(fx)
+	st.castAllAcks(fx)
 	st.leaveDirected(fx, nil)
 	fx.answer(st.account(), &nodepb.Unbind{Session: st.ref})
 	fx.answer(st.mail(), &nodepb.Detach{Session: st.ref})

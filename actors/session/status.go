@@ -78,7 +78,7 @@ func (st *state) status() status {
 		Directed: len(st.directed), Arriving: len(st.arriving.list) - st.arriving.holes,
 		Epoch: st.epoch, Held: len(st.held), Credit: st.unreturned + st.acks.credit,
 		Sending: len(st.sending), Relayed: len(st.relayed), Resuming: st.resuming,
-		Lost: st.unknown || st.lostAccount || st.lostMail,
+		Lost: st.lostAccount.due || st.lostMail.due,
 	}
 	if st.auth != nil {
 		s.Tries = st.auth.tries

@@ -21,6 +21,9 @@ func (st *state) nextTick(now time.Time) time.Time {
 	for _, queue := range st.subs {
 		sooner(queue[0].retry)
 	}
+	for _, a := range st.attempts {
+		sooner(a.due)
+	}
 	if st.auth != nil {
 		sooner(st.auth.due)
 	}
@@ -56,6 +59,7 @@ func (st *state) tick(fx *effects) {
 		st.tickOutbox(fx)
 	}
 	st.retrySubscriptions(fx)
+	st.tryAgain(fx)
 }
 
 // passed reports whether a time that is set has come.
