@@ -60,6 +60,8 @@ const (
 	FlagGroup
 	// FlagSent marks a copy of a message that the user sent from another device.
 	FlagSent
+	// FlagRestored marks a message that was in a backup: it may have been delivered, and deleted, since.
+	FlagRestored
 )
 
 // Ack is one device's acknowledgement of one row.

@@ -33,6 +33,7 @@ type Engine struct {
 		groups  map[ident.GroupID]*group
 		log     map[ident.GroupID]map[ident.MessageID]*entry
 		members map[ident.UserID]map[ident.GroupID]bool
+		loading store.LoadPlace
 		owners  map[ident.Partition]ident.NodeID // who has claimed them
 		foreign []notice                         // in the order of their numbers
 		noticed int64                            // the newest notice's number

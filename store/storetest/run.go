@@ -36,6 +36,8 @@ func Run(t *testing.T, open Open) {
 		{"group log, done", testGroupDone},
 		{"group log, pending", testPending},
 		{"export", testExport},
+		{"walk over everything", testWalk},
+		{"mail of a backup", testRestored},
 		{"concurrent commits", testConcurrent},
 		{"concurrent changes", testConcurrentChanges},
 		{"full disk", testFull},
