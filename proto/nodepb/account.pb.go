@@ -319,9 +319,11 @@ type Bind struct {
 	Stream string `protobuf:"bytes,4,opt,name=stream,proto3" json:"stream,omitempty"`
 	// replaces, with resumed, is the session that is taken over from.
 	Replaces *Ref `protobuf:"bytes,5,opt,name=replaces,proto3" json:"replaces,omitempty"`
-	// since, with resumed, is when the client bound the resource or resumed it, in microseconds of the Unix epoch: of two
-	// sessions that claim one resource the later has it.
-	Since         int64 `protobuf:"varint,6,opt,name=since,proto3" json:"since,omitempty"`
+	// since is when the client bound the resource or resumed it, in microseconds of the Unix epoch: of two sessions that claim
+	// one resource the later has it.
+	Since int64 `protobuf:"varint,6,opt,name=since,proto3" json:"since,omitempty"`
+	// interested, with resumed: the client has asked for the roster, and gets pushes.
+	Interested    bool `protobuf:"varint,7,opt,name=interested,proto3" json:"interested,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -398,11 +400,20 @@ func (x *Bind) GetSince() int64 {
 	return 0
 }
 
+func (x *Bind) GetInterested() bool {
+	if x != nil {
+		return x.Interested
+	}
+	return false
+}
+
 // Bound answers Bind. ALREADY_EXISTS: a later session has the resource.
 type Bound struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Code          Code                   `protobuf:"varint,1,opt,name=code,proto3,enum=jackdaw.node.v1.Code" json:"code,omitempty"`
-	Resource      string                 `protobuf:"bytes,2,opt,name=resource,proto3" json:"resource,omitempty"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Code     Code                   `protobuf:"varint,1,opt,name=code,proto3,enum=jackdaw.node.v1.Code" json:"code,omitempty"`
+	Resource string                 `protobuf:"bytes,2,opt,name=resource,proto3" json:"resource,omitempty"`
+	// digest is the roster's.
+	Digest        uint64 `protobuf:"fixed64,3,opt,name=digest,proto3" json:"digest,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -449,6 +460,13 @@ func (x *Bound) GetResource() string {
 		return x.Resource
 	}
 	return ""
+}
+
+func (x *Bound) GetDigest() uint64 {
+	if x != nil {
+		return x.Digest
+	}
+	return 0
 }
 
 // Unbind (a cast) ends a session's registration; unavailable presence goes out if it was available.
@@ -821,9 +839,11 @@ func (x *GetRoster) GetSession() *Ref {
 
 // Roster answers GetRoster.
 type Roster struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Code          Code                   `protobuf:"varint,1,opt,name=code,proto3,enum=jackdaw.node.v1.Code" json:"code,omitempty"`
-	Items         []*RosterItem          `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Code  Code                   `protobuf:"varint,1,opt,name=code,proto3,enum=jackdaw.node.v1.Code" json:"code,omitempty"`
+	Items []*RosterItem          `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
+	// digest tells one roster from another, as clients see it: a session that was not there when it changed finds out.
+	Digest        uint64 `protobuf:"fixed64,3,opt,name=digest,proto3" json:"digest,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -870,6 +890,13 @@ func (x *Roster) GetItems() []*RosterItem {
 		return x.Items
 	}
 	return nil
+}
+
+func (x *Roster) GetDigest() uint64 {
+	if x != nil {
+		return x.Digest
+	}
+	return 0
 }
 
 // SetRoster (a call) adds, changes or (subscription "remove") removes one contact. Answered with RosterChanged once the
@@ -981,8 +1008,10 @@ func (x *RosterChanged) GetForward() []PresenceType {
 
 // RosterPush (a cast to interested sessions) is RFC 6121 section 2.1.6's roster push.
 type RosterPush struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Item          *RosterItem            `protobuf:"bytes,1,opt,name=item,proto3" json:"item,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Item  *RosterItem            `protobuf:"bytes,1,opt,name=item,proto3" json:"item,omitempty"`
+	// digest is the roster's with this change.
+	Digest        uint64 `protobuf:"fixed64,2,opt,name=digest,proto3" json:"digest,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1022,6 +1051,13 @@ func (x *RosterPush) GetItem() *RosterItem {
 		return x.Item
 	}
 	return nil
+}
+
+func (x *RosterPush) GetDigest() uint64 {
+	if x != nil {
+		return x.Digest
+	}
+	return 0
 }
 
 // Subscription (a call) is one half of a subscription change: outbound at the sender's account, inbound at the
@@ -1439,17 +1475,21 @@ const file_nodepb_account_proto_rawDesc = "" +
 	"\n" +
 	"server_key\x18\x04 \x01(\fR\tserverKey\"\x1d\n" +
 	"\vLoginResult\x12\x0e\n" +
-	"\x02ok\x18\x01 \x01(\bR\x02ok\"\xcc\x01\n" +
+	"\x02ok\x18\x01 \x01(\bR\x02ok\"\xec\x01\n" +
 	"\x04Bind\x12.\n" +
 	"\asession\x18\x01 \x01(\v2\x14.jackdaw.node.v1.RefR\asession\x12\x1a\n" +
 	"\bresource\x18\x02 \x01(\tR\bresource\x12\x18\n" +
 	"\aresumed\x18\x03 \x01(\bR\aresumed\x12\x16\n" +
 	"\x06stream\x18\x04 \x01(\tR\x06stream\x120\n" +
 	"\breplaces\x18\x05 \x01(\v2\x14.jackdaw.node.v1.RefR\breplaces\x12\x14\n" +
-	"\x05since\x18\x06 \x01(\x03R\x05since\"N\n" +
+	"\x05since\x18\x06 \x01(\x03R\x05since\x12\x1e\n" +
+	"\n" +
+	"interested\x18\a \x01(\bR\n" +
+	"interested\"f\n" +
 	"\x05Bound\x12)\n" +
 	"\x04code\x18\x01 \x01(\x0e2\x15.jackdaw.node.v1.CodeR\x04code\x12\x1a\n" +
-	"\bresource\x18\x02 \x01(\tR\bresource\"8\n" +
+	"\bresource\x18\x02 \x01(\tR\bresource\x12\x16\n" +
+	"\x06digest\x18\x03 \x01(\x06R\x06digest\"8\n" +
 	"\x06Unbind\x12.\n" +
 	"\asession\x18\x01 \x01(\v2\x14.jackdaw.node.v1.RefR\asession\"\xe7\x01\n" +
 	"\vSetPresence\x12.\n" +
@@ -1477,19 +1517,21 @@ const file_nodepb_account_proto_rawDesc = "" +
 	"\x03ask\x18\x04 \x01(\bR\x03ask\x12\x16\n" +
 	"\x06groups\x18\x05 \x03(\tR\x06groups\";\n" +
 	"\tGetRoster\x12.\n" +
-	"\asession\x18\x01 \x01(\v2\x14.jackdaw.node.v1.RefR\asession\"f\n" +
+	"\asession\x18\x01 \x01(\v2\x14.jackdaw.node.v1.RefR\asession\"~\n" +
 	"\x06Roster\x12)\n" +
 	"\x04code\x18\x01 \x01(\x0e2\x15.jackdaw.node.v1.CodeR\x04code\x121\n" +
-	"\x05items\x18\x02 \x03(\v2\x1b.jackdaw.node.v1.RosterItemR\x05items\"l\n" +
+	"\x05items\x18\x02 \x03(\v2\x1b.jackdaw.node.v1.RosterItemR\x05items\x12\x16\n" +
+	"\x06digest\x18\x03 \x01(\x06R\x06digest\"l\n" +
 	"\tSetRoster\x12.\n" +
 	"\asession\x18\x01 \x01(\v2\x14.jackdaw.node.v1.RefR\asession\x12/\n" +
 	"\x04item\x18\x02 \x01(\v2\x1b.jackdaw.node.v1.RosterItemR\x04item\"s\n" +
 	"\rRosterChanged\x12)\n" +
 	"\x04code\x18\x01 \x01(\x0e2\x15.jackdaw.node.v1.CodeR\x04code\x127\n" +
-	"\aforward\x18\x02 \x03(\x0e2\x1d.jackdaw.node.v1.PresenceTypeR\aforward\"=\n" +
+	"\aforward\x18\x02 \x03(\x0e2\x1d.jackdaw.node.v1.PresenceTypeR\aforward\"U\n" +
 	"\n" +
 	"RosterPush\x12/\n" +
-	"\x04item\x18\x01 \x01(\v2\x1b.jackdaw.node.v1.RosterItemR\x04item\"\xa9\x01\n" +
+	"\x04item\x18\x01 \x01(\v2\x1b.jackdaw.node.v1.RosterItemR\x04item\x12\x16\n" +
+	"\x06digest\x18\x02 \x01(\x06R\x06digest\"\xa9\x01\n" +
 	"\fSubscription\x12\x18\n" +
 	"\ainbound\x18\x01 \x01(\bR\ainbound\x12\x12\n" +
 	"\x04from\x18\x02 \x01(\tR\x04from\x12\x0e\n" +

@@ -187,7 +187,9 @@ type Handover struct {
 	// directed are the addresses that got directed presence.
 	Directed []string `protobuf:"bytes,10,rep,name=directed,proto3" json:"directed,omitempty"`
 	// arriving is presence on its way to the client.
-	Arriving      []*Presence `protobuf:"bytes,11,rep,name=arriving,proto3" json:"arriving,omitempty"`
+	Arriving []*Presence `protobuf:"bytes,11,rep,name=arriving,proto3" json:"arriving,omitempty"`
+	// roster is the digest of the roster that the client knows.
+	Roster        uint64 `protobuf:"fixed64,12,opt,name=roster,proto3" json:"roster,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -299,6 +301,13 @@ func (x *Handover) GetArriving() []*Presence {
 	return nil
 }
 
+func (x *Handover) GetRoster() uint64 {
+	if x != nil {
+		return x.Roster
+	}
+	return 0
+}
+
 // FindStream (a call to an account) asks which session of the user has a stream that was resumed before; the node in the
 // client's previd may be gone, or not have it any more. Answered with StreamFound.
 type FindStream struct {
@@ -398,10 +407,13 @@ func (x *StreamFound) GetSession() *Ref {
 	return nil
 }
 
-// Rebind (a cast from an account to a session) says that the account doesn't know the session that told it something: it
-// has lost it, with a crash or on its way to another node. The session binds again.
+// Rebind (a cast from an account or a mailbox to a session) says that the sender doesn't know the session, or may have to
+// forget it: with a crash, on the way to another node, or because the session's node can't be reached. The session binds, or
+// attaches, again.
 type Rebind struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// from is who asks.
+	From          *Ref `protobuf:"bytes,1,opt,name=from,proto3" json:"from,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -436,6 +448,13 @@ func (*Rebind) Descriptor() ([]byte, []int) {
 	return file_nodepb_session_proto_rawDescGZIP(), []int{4}
 }
 
+func (x *Rebind) GetFrom() *Ref {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
 var File_nodepb_session_proto protoreflect.FileDescriptor
 
 const file_nodepb_session_proto_rawDesc = "" +
@@ -446,7 +465,7 @@ const file_nodepb_session_proto_rawDesc = "" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x16\n" +
 	"\x06secret\x18\x03 \x01(\tR\x06secret\x12\f\n" +
 	"\x01h\x18\x04 \x01(\rR\x01h\x12(\n" +
-	"\x04heir\x18\x05 \x01(\v2\x14.jackdaw.node.v1.RefR\x04heir\"\x83\x04\n" +
+	"\x04heir\x18\x05 \x01(\v2\x14.jackdaw.node.v1.RefR\x04heir\"\x9b\x04\n" +
 	"\bHandover\x12;\n" +
 	"\averdict\x18\x01 \x01(\x0e2!.jackdaw.node.v1.Handover.VerdictR\averdict\x12(\n" +
 	"\x04heir\x18\x02 \x01(\v2\x14.jackdaw.node.v1.RefR\x04heir\x12\x12\n" +
@@ -461,7 +480,8 @@ const file_nodepb_session_proto_rawDesc = "" +
 	"interested\x12\x1a\n" +
 	"\bdirected\x18\n" +
 	" \x03(\tR\bdirected\x125\n" +
-	"\barriving\x18\v \x03(\v2\x19.jackdaw.node.v1.PresenceR\barriving\"_\n" +
+	"\barriving\x18\v \x03(\v2\x19.jackdaw.node.v1.PresenceR\barriving\x12\x16\n" +
+	"\x06roster\x18\f \x01(\x06R\x06roster\"_\n" +
 	"\aVerdict\x12\x17\n" +
 	"\x13VERDICT_UNSPECIFIED\x10\x00\x12\v\n" +
 	"\aGRANTED\x10\x01\x12\v\n" +
@@ -474,8 +494,9 @@ const file_nodepb_session_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\tR\x02id\"h\n" +
 	"\vStreamFound\x12)\n" +
 	"\x04code\x18\x01 \x01(\x0e2\x15.jackdaw.node.v1.CodeR\x04code\x12.\n" +
-	"\asession\x18\x02 \x01(\v2\x14.jackdaw.node.v1.RefR\asession\"\b\n" +
-	"\x06RebindB,Z*github.com/jackdaw-im/jackdaw/proto/nodepbb\x06proto3"
+	"\asession\x18\x02 \x01(\v2\x14.jackdaw.node.v1.RefR\asession\"2\n" +
+	"\x06Rebind\x12(\n" +
+	"\x04from\x18\x01 \x01(\v2\x14.jackdaw.node.v1.RefR\x04fromB,Z*github.com/jackdaw-im/jackdaw/proto/nodepbb\x06proto3"
 
 var (
 	file_nodepb_session_proto_rawDescOnce sync.Once
@@ -511,11 +532,12 @@ var file_nodepb_session_proto_depIdxs = []int32{
 	8, // 4: jackdaw.node.v1.Handover.arriving:type_name -> jackdaw.node.v1.Presence
 	9, // 5: jackdaw.node.v1.StreamFound.code:type_name -> jackdaw.node.v1.Code
 	6, // 6: jackdaw.node.v1.StreamFound.session:type_name -> jackdaw.node.v1.Ref
-	7, // [7:7] is the sub-list for method output_type
-	7, // [7:7] is the sub-list for method input_type
-	7, // [7:7] is the sub-list for extension type_name
-	7, // [7:7] is the sub-list for extension extendee
-	0, // [0:7] is the sub-list for field type_name
+	6, // 7: jackdaw.node.v1.Rebind.from:type_name -> jackdaw.node.v1.Ref
+	8, // [8:8] is the sub-list for method output_type
+	8, // [8:8] is the sub-list for method input_type
+	8, // [8:8] is the sub-list for extension type_name
+	8, // [8:8] is the sub-list for extension extendee
+	0, // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_nodepb_session_proto_init() }
