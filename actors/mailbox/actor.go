@@ -34,7 +34,7 @@ type wake struct{}
 
 // Init implements actors.Behaviour; args are the user's id, which the Ref holds as well.
 func (a *actor) Init(ctx *actors.Context, _ any) error {
-	a.st = newState(a.cfg, ctx.Self(), ctx.Now())
+	a.st = newState(a.cfg, ctx.Self(), ctx.System().Node(), ctx.Now())
 	a.st.start(a.begin(ctx))
 	a.run(ctx)
 	a.arm(ctx)
@@ -45,22 +45,30 @@ func (a *actor) Init(ctx *actors.Context, _ any) error {
 func (a *actor) Handle(ctx *actors.Context, msg any) error {
 	fx, st := a.begin(ctx), a.st
 	switch m := msg.(type) {
-	case *nodepb.Deliver, *nodepb.Ack, *nodepb.MailboxChange, *lane.Expired:
+	case *nodepb.Deliver, *nodepb.Ack, *nodepb.MailboxChange, *lane.Expired, *lane.Reload:
 		st.message(fx, m)
 	case *lane.Committed:
 		st.committed(fx, m)
 	case *nodepb.Attach:
-		st.attach(fx, m)
+		if !st.leave(fx, m) {
+			st.attach(fx, m)
+		}
 	case *nodepb.Detach:
-		st.detach(fx, actors.RefOf(m.GetSession()))
+		if !st.leave(fx, m) {
+			st.detach(fx, actors.RefOf(m.GetSession()))
+		}
 	case *nodepb.Relay:
-		st.relay(fx, m)
+		if !st.leave(fx, m) {
+			st.relay(fx, m)
+		}
 	case *nodepb.Outcome:
 		st.told(fx, m)
 	case *lane.Bodies:
 		st.bodies(fx, m)
 	case *lane.Loaded:
 		st.loaded(fx, m)
+	case *lane.Flushed:
+		st.flushedNow(m)
 	case *lane.Lost:
 		if st.lost(fx, m.Tag) {
 			return errLane
@@ -94,13 +102,37 @@ func (a *actor) EndBatch(ctx *actors.Context) error {
 	return nil
 }
 
+// Retire implements actors.Retirer: what is under way has its end before the mailbox leaves this node.
+func (a *actor) Retire(ctx *actors.Context) (done bool) {
+	fx := a.begin(ctx)
+	done = a.st.retire(fx)
+	a.run(ctx)
+	_ = a.EndBatch(ctx)
+	return done
+}
+
+// Undelivered implements actors.UndeliveredHandler.
+func (a *actor) Undelivered(ctx *actors.Context, u actors.Undelivered) error {
+	a.st.undelivered(a.begin(ctx), u)
+	a.run(ctx)
+	return nil
+}
+
 // MayPassivate implements actors.Passivator.
 func (a *actor) MayPassivate(ctx *actors.Context) bool { return a.st.mayPassivate(ctx.Now()) }
 
-// Terminate implements actors.Terminator. After a crash the senders are told, so that they needn't wait to find out.
+// Terminate implements actors.Terminator. After a crash the senders are told, so that they needn't wait to find out; who has retired
+// gives what is left to the next owner.
 func (a *actor) Terminate(ctx *actors.Context, reason actors.Reason) {
-	if a.st != nil && !reason.IsNormal() {
-		a.st.crashed(func(to actors.Ref, m *nodepb.Outcome) { _ = ctx.Answer(to, m) })
+	if a.st == nil {
+		return
+	}
+	answer := func(to actors.Ref, m *nodepb.Outcome) { _ = ctx.Answer(to, m) }
+	switch {
+	case !reason.IsNormal():
+		a.st.crashed(answer)
+	case a.st.handoff.retiring:
+		a.st.handOver(answer, func(m any) { _ = ctx.Answer(ctx.Self(), m) }) // it had its room in the queue here
 	}
 }
 
@@ -122,6 +154,12 @@ func (a *actor) run(ctx *actors.Context) {
 			st.loadFailed(fx, laneRetry)
 		}
 	}
+	if fx.loadAgain {
+		fx.loadAgain = false
+		if a.cfg.Lanes.LoadAgain(ctx, st.user, st.reload.tag) != nil {
+			st.reloadFailed(fx, laneRetry)
+		}
+	}
 	if t := fx.take; t != nil {
 		fx.take = nil
 		if a.cfg.Lanes.Append(ctx, &t.append) == nil {
@@ -134,6 +172,12 @@ func (a *actor) run(ctx *actors.Context) {
 		fx.purge = false
 		if a.cfg.Lanes.Purge(ctx, st.user) != nil {
 			st.purgeFailed(fx)
+		}
+	}
+	if fx.flush {
+		fx.flush = false
+		if a.cfg.Lanes.Flush(ctx, st.user, st.handoff.flushing) != nil {
+			st.flushFailed()
 		}
 	}
 	for i := 0; i < len(fx.sends); i++ {

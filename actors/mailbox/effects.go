@@ -19,6 +19,10 @@ type effects struct {
 	take *taking
 	// load asks the lane for the index; loadFailed follows if it has no room.
 	load bool
+	// loadAgain does so while the mailbox runs; reloadFailed follows.
+	loadAgain bool
+	// flush asks the lane for word once it has nothing of the mailbox left; flushFailed follows.
+	flush bool
 	// purge asks the lane to remove all rows; purgeFailed follows if it has no room.
 	purge  bool
 	reads  []readAsked

@@ -41,6 +41,8 @@ type rig struct {
 	rows    map[ident.MessageID]stored // the store
 	order   []ident.MessageID
 	loads   int
+	again   int // loads of a mailbox that runs
+	flushes []uint64
 	purges  int
 	log     []string                 // outcomes, pushes and the rest, as text
 	gone    map[ident.MessageID]bool // acknowledged before they were committed
@@ -63,7 +65,7 @@ func newRig(t tester) *rig {
 
 // begin makes a new state, as a start or a restart does.
 func (r *rig) begin(cfg *Config) {
-	r.st = newState(cfg, Ref(romeo), r.now)
+	r.st = newState(cfg, Ref(romeo), "n@1", r.now)
 	r.do(func(fx *effects) { r.st.start(fx) })
 }
 
@@ -119,6 +121,14 @@ func (r *rig) run() {
 			r.loads++
 		}
 	}
+	if fx.loadAgain {
+		fx.loadAgain = false
+		if r.noRoom {
+			st.reloadFailed(fx, laneRetry)
+		} else {
+			r.again++
+		}
+	}
 	if t := fx.take; t != nil {
 		fx.take = nil
 		if r.noRoom {
@@ -135,6 +145,14 @@ func (r *rig) run() {
 		} else {
 			r.purges++
 			clear(r.rows)
+		}
+	}
+	if fx.flush {
+		fx.flush = false
+		if r.noRoom {
+			st.flushFailed()
+		} else {
+			r.flushes = append(r.flushes, st.handoff.flushing)
 		}
 	}
 	for i := 0; i < len(fx.sends); i++ {

@@ -27,6 +27,12 @@ type attachment struct {
 	// pushes are this turn's, and pushed the rows that they are of.
 	pushes []*nodepb.PushedRow
 	pushed []*row
+
+	// numbers counts pushes, newest is the number of the last one that the session is to take, and flight holds those of which
+	// that isn't known.
+	numbers, newest uint64
+	flight          []pushed
+	spent, refunded int64 // bytes of credit, since the epoch began
 }
 
 // receives reports whether messages to the bare address may go to it.
@@ -60,6 +66,7 @@ func (st *state) attach(fx *effects, m *nodepb.Attach) {
 	if fresh {
 		s.epoch, s.credit, s.reading = m.GetEpoch(), int64(m.GetCredit()), 0
 		s.pushes, s.pushed = nil, nil
+		s.numbers, s.newest, s.flight, s.spent, s.refunded = 0, 0, nil, 0, 0
 	}
 	switch {
 	case !s.connected:
@@ -113,7 +120,7 @@ func (st *state) empty(s *attachment) {
 // releaseAll takes everything back from a session that is gone.
 func (st *state) releaseAll(s *attachment) {
 	st.empty(s)
-	s.reading, s.pushes, s.pushed = 0, nil, nil
+	s.reading, s.pushes, s.pushed, s.flight = 0, nil, nil, nil
 	if s.holds == 0 {
 		return
 	}
@@ -254,8 +261,11 @@ func (st *state) flush(fx *effects, s *attachment) {
 	pushes, pushed, epoch := s.pushes, s.pushed, s.epoch
 	s.pushes, s.pushed = nil, nil
 	st.cfg.Counters.Pushed.Add(int64(len(pushes)))
-	fx.cast(s.ref, &nodepb.Push{Mailbox: st.ref, Epoch: epoch, Rows: pushes}, func(fx *effects) {
+	m := &nodepb.Push{Mailbox: st.ref, Epoch: epoch, Rows: pushes}
+	s.number(m, pushed, st.here)
+	fx.cast(s.ref, m, func(fx *effects) {
 		if s.epoch == epoch && s.connected {
+			s.unsent(m)
 			st.takeBack(fx, s, pushes, pushed)
 		}
 	})
@@ -305,18 +315,13 @@ func (st *state) ack(fx *effects, m *nodepb.Ack) {
 		}
 	}
 	if s := st.session(actors.RefOf(m.GetSession())); s != nil && s.epoch == m.GetEpoch() {
-		s.credit += int64(m.GetCredit())
+		s.returned(int64(m.GetCredit()))
 		st.pump(fx, s)
 	}
 }
 
 // relay passes a stanza that is no message to the session of a resource, after the messages before it.
 func (st *state) relay(fx *effects, m *nodepb.Relay) {
-	failed := func(fx *effects, code nodepb.Code) {
-		if m.GetTag() != 0 {
-			fx.answer(actors.RefOf(m.GetSenderRef()), &nodepb.RelayFailed{Tag: m.GetTag(), Code: code})
-		}
-	}
 	s := st.bound(m.GetResource())
 	if s == nil && m.GetTag() == 0 { // an answer: a session that waits for its client keeps it
 		if i := slices.IndexFunc(st.sessions, func(s *attachment) bool { return s.resource == m.GetResource() }); i >= 0 {
@@ -324,9 +329,16 @@ func (st *state) relay(fx *effects, m *nodepb.Relay) {
 		}
 	}
 	if s == nil {
-		failed(fx, nodepb.Code_NO_RESOURCE)
+		st.relayFailed(fx, m, nodepb.Code_NO_RESOURCE)
 		return
 	}
 	st.flush(fx, s)
-	fx.cast(s.ref, m, func(fx *effects) { failed(fx, nodepb.Code_LATER) })
+	fx.cast(s.ref, m, func(fx *effects) { st.relayFailed(fx, m, nodepb.Code_LATER) })
+}
+
+// relayFailed tells who asked that a stanza didn't get there.
+func (st *state) relayFailed(fx *effects, m *nodepb.Relay, code nodepb.Code) {
+	if m.GetTag() != 0 {
+		fx.answer(actors.RefOf(m.GetSenderRef()), &nodepb.RelayFailed{Tag: m.GetTag(), Code: code})
+	}
 }

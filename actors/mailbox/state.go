@@ -31,7 +31,8 @@ type state struct {
 	cfg  *Config
 	user ident.UserID
 	self actors.Ref
-	ref  *nodepb.Ref // self, as it travels
+	ref  *nodepb.Ref  // self, as it travels
+	here ident.NodeID // this node
 
 	// ready is set once the index is there; stash holds what came before.
 	ready  bool
@@ -57,6 +58,8 @@ type state struct {
 	retryAt time.Time   // when the lane, or a session, is tried again; zero: never
 
 	expiry  expiry
+	reload  reload
+	handoff handoff
 	current *nodepb.Deliver // what is being handled, for the word about a crash
 	to      []*attachment   // route's own
 }
@@ -74,9 +77,9 @@ type pending struct {
 	waiters []waiter
 }
 
-func newState(cfg *Config, self actors.Ref, now time.Time) *state {
+func newState(cfg *Config, self actors.Ref, here ident.NodeID, now time.Time) *state {
 	return &state{
-		cfg: cfg, user: ident.UserID(self.ID), self: self, ref: self.Proto(),
+		cfg: cfg, user: ident.UserID(self.ID), self: self, ref: self.Proto(), here: here,
 		tag: uint64(now.UnixNano()),
 	}
 }
@@ -98,26 +101,33 @@ func (st *state) lost(fx *effects, tag uint64) bool {
 		}
 		return false
 	}
+	switch tag {
+	case st.reload.tag:
+		st.reloadFailed(fx, laneRetry)
+	case st.handoff.flushing:
+		st.flushFailed()
+	}
 	return st.pending[tag] != nil || st.expiry.reading == tag ||
 		slices.ContainsFunc(st.sessions, func(s *attachment) bool { return s.reading == tag })
 }
 
 // loaded takes the index. What was stashed is handled by next.
 func (st *state) loaded(fx *effects, m *lane.Loaded) {
-	if st.ready || m.Tag != st.tag {
+	if st.ready && m.Tag == st.reload.tag {
+		st.reloaded(fx, m)
+		return
+	}
+	if st.ready || m.Tag != st.tag || st.handoff.retiring {
 		return
 	}
 	if m.Err != nil {
 		st.loadFailed(fx, loadRetry)
 		return
 	}
-	st.exists, st.contacts, st.blocks = m.Info.Exists, m.Info.Contacts, m.Info.Blocks
 	for i := range m.Rows {
 		st.rows.add(&row{Row: m.Rows[i], delayed: true})
 	}
-	for _, d := range m.Info.Devices {
-		st.rows.clock = max(st.rows.clock, d.Since)
-	}
+	st.know(&m.Info)
 	st.ready = true
 	st.dispatch(fx)
 }
@@ -147,6 +157,9 @@ func (st *state) early(m any) bool {
 
 // message takes a message that needs the index, now or later.
 func (st *state) message(fx *effects, m any) {
+	if st.leave(fx, m) {
+		return
+	}
 	if d, ok := m.(*nodepb.Deliver); ok && !st.ready && len(st.stash) >= maxStash {
 		st.outcome(fx, actors.RefOf(d.GetSenderRef()), d.GetSeq(), nodepb.Code_LATER)
 		return
@@ -166,11 +179,16 @@ func (st *state) handle(fx *effects, m any) {
 		st.change(m)
 	case *lane.Expired:
 		st.expired(fx, m)
+	case *lane.Reload:
+		st.reloadAsked(fx, m)
 	}
 }
 
 // change takes what the account says of its user.
 func (st *state) change(m *nodepb.MailboxChange) {
+	if st.reload.tag != 0 {
+		st.reload.changes = append(st.reload.changes, m)
+	}
 	switch m.GetWhat() {
 	case nodepb.MailboxChange_CREATED:
 		st.exists = true
@@ -289,6 +307,7 @@ func (st *state) delete(fx *effects, r *row) {
 		st.rows.release(r, s)
 	}
 	st.recent.add(r.ID, fx.now)
+	st.reload.deleted(r.ID)
 	st.acks = append(st.acks, store.Ack{Mailbox: st.user, ID: r.ID, Delete: true})
 }
 
@@ -306,6 +325,7 @@ func (st *state) endTurn(fx *effects) {
 	}
 	if st.purging && st.retryAt.IsZero() {
 		st.purging, fx.purge = false, true
+		st.reload.void()
 	}
 }
 
@@ -332,7 +352,7 @@ func (st *state) purgeFailed(fx *effects) {
 // nextTick is when tick has something to do; zero: never, as things stand.
 func (st *state) nextTick() time.Time {
 	at := st.retryAt
-	for _, t := range []time.Time{st.loadAt, st.expiry.next()} {
+	for _, t := range []time.Time{st.loadAt, st.reload.at, st.expiry.next()} {
 		if !t.IsZero() && (at.IsZero() || t.Before(at)) {
 			at = t
 		}
@@ -345,6 +365,9 @@ func (st *state) tick(fx *effects) {
 	due := func(t time.Time) bool { return !t.IsZero() && !t.After(fx.now) }
 	if due(st.loadAt) {
 		st.start(fx)
+	}
+	if due(st.reload.at) {
+		st.beginReload(fx)
 	}
 	if due(st.retryAt) {
 		st.retryAt = time.Time{}
@@ -362,7 +385,7 @@ func (st *state) mayPassivate(now time.Time) bool {
 	st.senders.sweep(now)
 	forgotten := st.recent.forget(now)
 	return forgotten && st.ready && len(st.sessions) == 0 && len(st.pending) == 0 && len(st.acks) == 0 && !st.purging &&
-		len(st.senders.m) == 0 && st.expiry.idle()
+		len(st.senders.m) == 0 && st.expiry.idle() && !st.reload.busy()
 }
 
 // crashed tells the senders what they can't know: the message that the mailbox crashed on, which Outcome says to be of
@@ -379,7 +402,7 @@ func (st *state) crashed(answer func(to actors.Ref, m *nodepb.Outcome)) {
 			answer(ref, &nodepb.Outcome{From: st.ref, Code: nodepb.Code_GAP})
 		}
 	}
-	for _, m := range st.stash {
+	for _, m := range append(st.stash, st.handoff.left...) {
 		if d, ok := m.(*nodepb.Deliver); ok {
 			again(actors.RefOf(d.GetSenderRef()))
 		}

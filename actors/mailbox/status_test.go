@@ -41,7 +41,7 @@ func TestStatus(t *testing.T) {
 }
 
 func TestStatusOfANewOne(t *testing.T) {
-	st := newState(&Config{}, Ref(romeo), t0)
+	st := newState(&Config{}, Ref(romeo), "n@1", t0)
 	st.message(&effects{now: t0}, deliver("a", 1))
 	text, err := json.Marshal((&actor{st: st}).FormatStatus())
 	if err != nil || !strings.Contains(string(text), `"ready":false`) || !strings.Contains(string(text), `"waiting":1`) || !strings.Contains(string(text), `"sessions":[]`) {
