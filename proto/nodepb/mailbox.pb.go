@@ -680,11 +680,13 @@ func (x *PushedRow) GetMessage() *chatpb.Message {
 
 // Ack says that the session's device has rows for good, and returns credit.
 type Ack struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Session       *Ref                   `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
-	Epoch         uint64                 `protobuf:"varint,2,opt,name=epoch,proto3" json:"epoch,omitempty"`
-	Ids           [][]byte               `protobuf:"bytes,3,rep,name=ids,proto3" json:"ids,omitempty"`
-	Credit        uint32                 `protobuf:"varint,4,opt,name=credit,proto3" json:"credit,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Session *Ref                   `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	Epoch   uint64                 `protobuf:"varint,2,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	Ids     [][]byte               `protobuf:"bytes,3,rep,name=ids,proto3" json:"ids,omitempty"`
+	Credit  uint32                 `protobuf:"varint,4,opt,name=credit,proto3" json:"credit,omitempty"`
+	// pushed is the number of the newest push of the epoch that the session has taken.
+	Pushed        uint64 `protobuf:"varint,5,opt,name=pushed,proto3" json:"pushed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -743,6 +745,13 @@ func (x *Ack) GetIds() [][]byte {
 func (x *Ack) GetCredit() uint32 {
 	if x != nil {
 		return x.Credit
+	}
+	return 0
+}
+
+func (x *Ack) GetPushed() uint64 {
+	if x != nil {
+		return x.Pushed
 	}
 	return 0
 }
@@ -858,12 +867,13 @@ const file_nodepb_mailbox_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x12\n" +
 	"\x04cost\x18\x02 \x01(\rR\x04cost\x12\x18\n" +
 	"\adelayed\x18\x03 \x01(\bR\adelayed\x122\n" +
-	"\amessage\x18\x04 \x01(\v2\x18.jackdaw.chat.v1.MessageR\amessage\"u\n" +
+	"\amessage\x18\x04 \x01(\v2\x18.jackdaw.chat.v1.MessageR\amessage\"\x8d\x01\n" +
 	"\x03Ack\x12.\n" +
 	"\asession\x18\x01 \x01(\v2\x14.jackdaw.node.v1.RefR\asession\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12\x10\n" +
 	"\x03ids\x18\x03 \x03(\fR\x03ids\x12\x16\n" +
-	"\x06credit\x18\x04 \x01(\rR\x06credit\"\xcb\x01\n" +
+	"\x06credit\x18\x04 \x01(\rR\x06credit\x12\x16\n" +
+	"\x06pushed\x18\x05 \x01(\x04R\x06pushed\"\xcb\x01\n" +
 	"\rMailboxChange\x127\n" +
 	"\x04what\x18\x01 \x01(\x0e2#.jackdaw.node.v1.MailboxChange.WhatR\x04what\x12%\n" +
 	"\x0econtacts_added\x18\x02 \x03(\tR\rcontactsAdded\x12)\n" +
