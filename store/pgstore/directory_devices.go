@@ -12,16 +12,20 @@ import (
 
 type devices struct{ *dirDB }
 
+const deviceColumns = `id, name, since, last_seen, logins`
+
+func scanDevice(row pgx.Row, d *store.Device) error {
+	var id, name []byte
+	var seen int64
+	err := row.Scan(&id, &name, &d.Since, &seen, &d.Logins)
+	d.ID, d.Name, d.LastSeen = ident.DeviceID(id), string(name), store.FromMicros(seen)
+	return err
+}
+
 // readDevices reads the devices of a user.
 func readDevices(ctx context.Context, q querier, user ident.UserID) ([]store.Device, error) {
-	rows, err := q.Query(ctx, `SELECT id, name, since, last_seen, logins FROM device WHERE user_id = $1 ORDER BY id`, raw(user))
-	return collect(rows, err, func(r pgx.Rows, d *store.Device) error {
-		var id, name []byte
-		var seen int64
-		err := r.Scan(&id, &name, &d.Since, &seen, &d.Logins)
-		d.ID, d.Name, d.LastSeen = ident.DeviceID(id), string(name), store.FromMicros(seen)
-		return err
-	})
+	rows, err := q.Query(ctx, `SELECT `+deviceColumns+` FROM device WHERE user_id = $1 ORDER BY id`, raw(user))
+	return collect(rows, err, func(r pgx.Rows, d *store.Device) error { return scanDevice(r, d) })
 }
 
 // Put implements store.Devices.

@@ -12,6 +12,18 @@ import (
 
 type rosters struct{ *dirDB }
 
+const contactColumns = `contact, name, groups, listed, subscription, ask, pending_in, request, rev`
+
+func scanContact(row pgx.Row, i *store.RosterItem) error {
+	var contact, name []byte
+	var groups [][]byte
+	var subscription int16
+	err := row.Scan(&contact, &name, &groups, &i.Listed, &subscription, &i.Ask, &i.PendingIn, &i.Request, &i.Rev)
+	i.Contact, i.Name, i.Groups = ident.UserID(contact), string(name), texts[string](groups)
+	i.Subscription, i.Request = store.Subscription(subscription)&store.SubscriptionBoth, orNil(i.Request)
+	return err
+}
+
 // readRoster reads a user's roster, an empty one of revision 0 of a user whom nobody knows.
 func readRoster(ctx context.Context, q querier, user ident.UserID) (store.Roster, error) {
 	var r store.Roster
@@ -22,17 +34,8 @@ func readRoster(ctx context.Context, q querier, user ident.UserID) (store.Roster
 	case err != nil:
 		return store.Roster{}, err
 	}
-	rows, err := q.Query(ctx, `SELECT contact, name, groups, listed, subscription, ask, pending_in, request, rev
-		FROM roster WHERE user_id = $1 ORDER BY contact`, raw(user))
-	r.Items, err = collect(rows, err, func(rows pgx.Rows, i *store.RosterItem) error {
-		var contact, name []byte
-		var groups [][]byte
-		var subscription int16
-		err := rows.Scan(&contact, &name, &groups, &i.Listed, &subscription, &i.Ask, &i.PendingIn, &i.Request, &i.Rev)
-		i.Subscription = store.Subscription(subscription) & store.SubscriptionBoth
-		i.Contact, i.Name, i.Groups, i.Request = ident.UserID(contact), string(name), texts[string](groups), orNil(i.Request)
-		return err
-	})
+	rows, err := q.Query(ctx, `SELECT `+contactColumns+` FROM roster WHERE user_id = $1 ORDER BY contact`, raw(user))
+	r.Items, err = collect(rows, err, func(r pgx.Rows, i *store.RosterItem) error { return scanContact(r, i) })
 	return r, err
 }
 
@@ -81,7 +84,7 @@ func (s rosters) SetItem(user ident.UserID, rev uint64, item store.RosterItem) (
 
 // putItem inserts or replaces a roster item.
 func putItem(ctx context.Context, tx pgx.Tx, user ident.UserID, i *store.RosterItem, rev uint64) error {
-	_, err := tx.Exec(ctx, `INSERT INTO roster (user_id, contact, name, groups, listed, subscription, ask, pending_in, request, rev)
+	_, err := tx.Exec(ctx, `INSERT INTO roster (user_id, `+contactColumns+`)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 		ON CONFLICT (user_id, contact) DO UPDATE SET name = excluded.name, groups = excluded.groups, listed = excluded.listed,
 		subscription = excluded.subscription, ask = excluded.ask, pending_in = excluded.pending_in, request = excluded.request, rev = excluded.rev`,

@@ -191,4 +191,11 @@ var directoryV1 = []string{
 ) WITH (` + churn + `)`,
 	`CREATE INDEX group_log_unfinished ON group_log (gid, ord, id) WHERE done = 0`,
 	`CREATE INDEX group_log_done ON group_log (done) WHERE done <> 0`,
+	// How far the loading of another store's content has come; no row while nothing is loaded.
+	`CREATE TABLE loading (
+	one boolean PRIMARY KEY DEFAULT true CHECK (one),
+	source text NOT NULL,
+	part smallint NOT NULL,
+	after bytea NOT NULL
+)`,
 }
