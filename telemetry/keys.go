@@ -17,6 +17,7 @@ const (
 	KeyIntensity   = "intensity"   // restarts that a supervisor bears
 	KeyItems       = "items"       // messages and acknowledgements in a commit
 	KeyMessage     = "message"     // type of a message between actors, never its content
+	KeyNode        = "node"        // name of a node of the cluster
 	KeyOperator    = "operator"    // who asked for it, by the name that a tool gave
 	KeyPanic       = "panic"       // what an actor panicked with
 	KeyPause       = "pause"       // how long something waits before it goes on
@@ -29,9 +30,11 @@ const (
 	KeyRestarts    = "restarts"    // in the period
 	KeySession     = "session"     // id of a session actor
 	KeySignal      = "signal"      // that the process got
+	KeyStore       = "store"       // a database of the shared store
 	KeySupervisor  = "supervisor"  // its id
 	KeyText        = "text"        // another program's own words
 	KeyTook        = "took"        // how long a handler ran
 	KeyUser        = "user"        // bare address of a user, in the log of administration only
 	KeyUsers       = "users"       // how many of them
+	KeyVersion     = "version"     // of the bundle of keys that nodes share
 )

@@ -1,0 +1,158 @@
+package trust
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+)
+
+// Why a node isn't let in.
+var (
+	ErrRevoked = errors.New("trust: the node is revoked")
+	ErrClosed  = errors.New("trust: closed")
+)
+
+// Peer is the node at the other end of a connection, as its certificate says.
+type Peer struct {
+	Name string
+	// Authority identifies who signed the certificate.
+	Authority string
+}
+
+func pinOf(c *x509.Certificate) Pin { return sha256.Sum256(c.Raw) }
+
+// PeerOf returns the node at the other end of a connection that ServerTLS or ClientTLS has verified.
+func PeerOf(cs tls.ConnectionState) (Peer, error) {
+	if len(cs.PeerCertificates) == 0 {
+		return Peer{}, errors.New("trust: the peer has shown no certificate")
+	}
+	leaf := cs.PeerCertificates[0]
+	name, _, err := NameOf(leaf)
+	if err != nil {
+		return Peer{}, err
+	}
+	return Peer{Name: name, Authority: string(leaf.AuthorityKeyId)}, nil
+}
+
+// ServerTLS returns the configuration of a server to which nodes of the cluster connect, for the given ALPN protocols. Each handshake
+// uses the bundle of its time, so it needs to be made once only. Revoked nodes are refused.
+func (l *Live) ServerTLS(protocols ...string) *tls.Config {
+	return &tls.Config{
+		MinVersion: tls.VersionTLS13,
+		NextProtos: protocols,
+		ClientAuth: tls.RequireAndVerifyClientCert,
+		ClientCAs:  x509.NewCertPool(), // nobody, but for the configuration of the moment:
+		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
+			return l.serverNow(protocols), nil
+		},
+	}
+}
+
+func (l *Live) serverNow(protocols []string) *tls.Config {
+	s := l.state.Load()
+	return &tls.Config{
+		MinVersion:             tls.VersionTLS13,
+		NextProtos:             protocols,
+		Certificates:           []tls.Certificate{s.certs[0].Certificate},
+		ClientAuth:             tls.RequireAndVerifyClientCert,
+		ClientCAs:              s.pool,
+		SessionTicketsDisabled: true, // a resumed connection would carry what was verified long ago
+		Time:                   l.o.Now,
+		VerifyConnection:       func(cs tls.ConnectionState) error { return l.admit(cs, "") },
+	}
+}
+
+// ClientTLS returns the configuration for connecting to the node called peer, or to any node of the cluster if peer is empty. Each
+// handshake uses the bundle of its time. The server's address plays no role: the certificate names the node.
+func (l *Live) ClientTLS(peer string, protocols ...string) *tls.Config {
+	return &tls.Config{
+		MinVersion:         tls.VersionTLS13,
+		NextProtos:         protocols,
+		ServerName:         "any" + nameSuffix,
+		InsecureSkipVerify: true, // VerifyConnection does it, with the authorities of the moment
+		VerifyConnection: func(cs tls.ConnectionState) error {
+			if len(cs.PeerCertificates) == 0 {
+				return errors.New("trust: the peer has shown no certificate")
+			}
+			between := x509.NewCertPool()
+			for _, c := range cs.PeerCertificates[1:] {
+				between.AddCert(c)
+			}
+			_, err := cs.PeerCertificates[0].Verify(x509.VerifyOptions{
+				Roots: l.state.Load().pool, Intermediates: between, CurrentTime: l.o.Now(),
+				KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+			})
+			if err != nil {
+				return fmt.Errorf("trust: the peer's certificate is none of this cluster: %w", err)
+			}
+			return l.admit(cs, peer)
+		},
+		GetClientCertificate: func(request *tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			return l.state.Load().present(request.AcceptableCAs), nil
+		},
+	}
+}
+
+// admit checks who a verified certificate names.
+func (l *Live) admit(cs tls.ConnectionState, want string) error {
+	p, err := PeerOf(cs)
+	if err != nil {
+		return err
+	}
+	b := l.Bundle()
+	_, cluster, _ := NameOf(cs.PeerCertificates[0])
+	switch {
+	case cluster != "" && cluster != b.Cluster:
+		return fmt.Errorf("%w: the peer's certificate is of cluster %s, and this is %s", ErrOtherCluster, short(cluster), short(b.Cluster))
+	case b.IsRevoked(p.Name):
+		return fmt.Errorf("%w: %s", ErrRevoked, p.Name)
+	case want != "" && want != p.Name:
+		return fmt.Errorf("trust: the peer is %s, and %s was called", p.Name, want)
+	}
+	return nil
+}
+
+// present returns the certificate of the newest authority that the server accepts: who is a version behind doesn't know the newest yet,
+// and who is ahead gives bundles to none but the newest.
+func (s *state) present(acceptable [][]byte) *tls.Certificate {
+	best := -1
+	for i, c := range s.certs {
+		if best >= 0 && c.authority.number <= s.certs[best].authority.number {
+			continue
+		}
+		for _, subject := range acceptable {
+			if bytes.Equal(subject, c.authority.cert.RawSubject) {
+				best = i
+				break
+			}
+		}
+	}
+	if best < 0 {
+		best = 0
+	}
+	c := s.certs[best].Certificate
+	return &c
+}
+
+// isLeaving reports whether a peer's certificate was signed by an authority whose key a revoked node has.
+func (s *state) isLeaving(p Peer) bool {
+	for _, v := range s.valid {
+		if v.leaving && string(v.cert.SubjectKeyId) == p.Authority {
+			return true
+		}
+	}
+	return false
+}
+
+// knows reports whether a peer's authority is still valid.
+func (s *state) knows(p Peer) bool {
+	for _, v := range s.valid {
+		if string(v.cert.SubjectKeyId) == p.Authority {
+			return true
+		}
+	}
+	return false
+}
