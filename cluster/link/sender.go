@@ -66,7 +66,7 @@ func (s *sender) cut(now time.Duration) (first uint64, envelopes [][]byte) {
 	if at, ok := s.deadline(); ok && now >= at {
 		s.level++
 		s.next, s.flying = s.base, 0
-		s.trip.forget()
+		s.trip.doubt()
 		s.probedAt, s.retryAt = now, now+s.pause()
 	}
 	most := s.bounds.FrameLen
@@ -165,18 +165,21 @@ func (s *sender) deadline() (at time.Duration, ok bool) {
 }
 
 // wait is how long an acknowledgement may take.
-func (s *sender) wait() time.Duration {
-	return min(max(s.bounds.Resend, s.trip.usual()), s.bounds.ResendMax)
-}
+func (s *sender) wait() time.Duration { return s.doubled(s.trip.doubts) }
 
 // pause is the time until the next probe.
 func (s *sender) pause() time.Duration {
-	d := s.wait()
-	for i := 0; i < s.level && d < s.bounds.ResendMax; i++ {
+	d := s.doubled(max(s.level, s.trip.doubts))
+	return d - time.Duration(s.random.Uint64()%uint64(d/4+1))
+}
+
+// doubled is what an acknowledgement takes at most, doubled some times.
+func (s *sender) doubled(times int) time.Duration {
+	d := max(s.bounds.Resend, s.trip.usual())
+	for ; times > 0 && d < s.bounds.ResendMax; times-- {
 		d *= 2
 	}
-	d = min(d, s.bounds.ResendMax)
-	return d - time.Duration(s.random.Uint64()%uint64(d/4+1))
+	return min(d, s.bounds.ResendMax)
 }
 
 // giveUp ends the sender and returns all that is not acknowledged, in order.
@@ -186,8 +189,13 @@ func (s *sender) giveUp() [][]byte {
 	return s.queue.all()
 }
 
-// trip estimates how long the way to the peer and back takes, as RFC 6298 has it, from frames that were sent once only.
+// maxDoubts is how often the wait is doubled while no way to the peer and back is known to be shorter.
+const maxDoubts = 2
+
+// trip estimates how long the way to the peer and back takes, as RFC 6298 has it, from frames that were sent once only. What was sent
+// again says nothing of it, but that the wait may have been too short: it stays longer until there is a measure.
 type trip struct {
+	doubts      int
 	timed       bool
 	seq         uint64
 	at          time.Duration
@@ -200,13 +208,16 @@ func (t *trip) begin(now time.Duration, seq uint64) {
 	}
 }
 
-func (t *trip) forget() { t.timed = false }
+func (t *trip) doubt() {
+	t.timed = false
+	t.doubts = min(t.doubts+1, maxDoubts)
+}
 
 func (t *trip) end(now time.Duration, ack uint64) {
 	if !t.timed || ack < t.seq {
 		return
 	}
-	t.timed = false
+	t.timed, t.doubts = false, 0
 	took := now - t.at
 	if t.mean == 0 {
 		t.mean, t.drift = took, took/2
