@@ -13,10 +13,8 @@ import (
 // are on their way: the session takes none of these, since they don't follow what it has, and all come again.
 type pushed struct {
 	number, after uint64
-	// upTo is what all pushes of the epoch cost up to this one.
-	upTo   int64
-	pushes []*nodepb.PushedRow
-	rows   []*row
+	pushes        []*nodepb.PushedRow
+	rows          []*row
 }
 
 // number gives a push its place, and keeps it until it is known to be taken if its session is on another node.
@@ -24,33 +22,24 @@ func (s *attachment) number(m *nodepb.Push, rows []*row, here ident.NodeID) {
 	s.numbers++
 	m.Number, m.After = s.numbers, s.newest
 	s.newest = s.numbers
-	for _, p := range m.Rows {
-		s.spent += int64(p.Cost)
-	}
 	if s.ref.Node != "" && s.ref.Node != here {
-		s.flight = append(s.flight, pushed{m.Number, m.After, s.spent, m.Rows, rows})
+		s.flight = append(s.flight, pushed{m.Number, m.After, m.Rows, rows})
 	}
 }
 
 // unsent takes the number of the newest push back: nobody has seen it.
 func (s *attachment) unsent(m *nodepb.Push) {
 	s.newest = m.GetAfter()
-	for _, p := range m.Rows {
-		s.spent -= int64(p.Cost)
-	}
 	if n := len(s.flight); n > 0 && s.flight[n-1].number == m.GetNumber() {
 		s.flight[n-1] = pushed{}
 		s.flight = s.flight[:n-1]
 	}
 }
 
-// returned takes credit back, and forgets the pushes that it tells to be taken: a session returns what it was given, and it takes
-// pushes in order.
-func (s *attachment) returned(credit int64) {
-	s.credit += credit
-	s.refunded += credit
+// arrived forgets the pushes that the session has taken, up to number.
+func (s *attachment) arrived(number uint64) {
 	n := 0
-	for n < len(s.flight) && s.flight[n].upTo <= s.refunded {
+	for n < len(s.flight) && s.flight[n].number <= number {
 		n++
 	}
 	clear(s.flight[:n])
@@ -81,8 +70,12 @@ func (st *state) undelivered(fx *effects, u actors.Undelivered) {
 		}
 		st.relayFailed(fx, m, code)
 	case *nodepb.Deliver:
-		if st.expiry.outbox != nil { // what became of it doesn't matter: its id is the same on the next walk
-			st.expiry.outbox.Refused(fx.now, u.To, m.GetSeq())
+		switch box := st.expiry.outbox; {
+		case box == nil:
+		case errors.Is(u.Err, actors.ErrNoConnection):
+			box.Bounced(fx.now, u.To, m.GetSeq())
+		default:
+			box.Refused(fx.now, u.To, m.GetSeq())
 		}
 	}
 }
@@ -99,7 +92,6 @@ func (st *state) pushAgain(fx *effects, s *attachment, number uint64) {
 	var list []*row
 	for _, p := range back {
 		for j, r := range p.rows {
-			s.spent -= int64(p.pushes[j].Cost)
 			if r.gone { // another session has acknowledged it
 				s.credit += int64(p.pushes[j].Cost)
 				st.cfg.Counters.Missed.Add(1)

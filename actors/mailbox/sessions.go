@@ -32,7 +32,6 @@ type attachment struct {
 	// that isn't known.
 	numbers, newest uint64
 	flight          []pushed
-	spent, refunded int64 // bytes of credit, since the epoch began
 }
 
 // receives reports whether messages to the bare address may go to it.
@@ -66,7 +65,7 @@ func (st *state) attach(fx *effects, m *nodepb.Attach) {
 	if fresh {
 		s.epoch, s.credit, s.reading = m.GetEpoch(), int64(m.GetCredit()), 0
 		s.pushes, s.pushed = nil, nil
-		s.numbers, s.newest, s.flight, s.spent, s.refunded = 0, 0, nil, 0, 0
+		s.numbers, s.newest, s.flight = 0, 0, nil
 	}
 	switch {
 	case !s.connected:
@@ -315,7 +314,8 @@ func (st *state) ack(fx *effects, m *nodepb.Ack) {
 		}
 	}
 	if s := st.session(actors.RefOf(m.GetSession())); s != nil && s.epoch == m.GetEpoch() {
-		s.returned(int64(m.GetCredit()))
+		s.arrived(m.GetPushed())
+		s.credit += int64(m.GetCredit())
 		st.pump(fx, s)
 	}
 }
