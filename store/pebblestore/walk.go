@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -87,7 +88,8 @@ func (w *pageWalk) over(tag string, each func(k, v []byte) error) error {
 // damage notes an error of one entry and goes on; other errors are returned.
 func (w *pageWalk) damage(k []byte, err error) error {
 	if errors.Is(err, store.ErrCorrupt) {
-		w.page.Damage = append(w.page.Damage, fmt.Sprintf("key %q: %v", k, err))
+		text := strings.TrimPrefix(err.Error(), "pebblestore: "+store.ErrCorrupt.Error()+": ")
+		w.page.Damage = append(w.page.Damage, fmt.Sprintf("key %q: %s", k, text))
 		return nil
 	}
 	return err

@@ -39,7 +39,8 @@ func (w *pageWalk) read(rows pgx.Rows, err error, scan func(pgx.Rows) (e store.E
 		e, place, err := scan(rows)
 		switch {
 		case err != nil && isOurs(err):
-			w.page.Damage = append(w.page.Damage, fmt.Sprintf("%s of %q: %v", w.q.Part, e.Owner, err))
+			text := strings.TrimPrefix(err.Error(), "pgstore: "+store.ErrCorrupt.Error()+": ")
+			w.page.Damage = append(w.page.Damage, fmt.Sprintf("%s of %q: %s", w.q.Part, e.Owner, text))
 		case err != nil:
 			return err
 		default:
