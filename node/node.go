@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/jackdaw-im/jackdaw/actors"
+	"github.com/jackdaw-im/jackdaw/actors/account"
 	"github.com/jackdaw-im/jackdaw/actors/lane"
 	"github.com/jackdaw-im/jackdaw/actors/mailbox"
 	"github.com/jackdaw-im/jackdaw/actors/session"
@@ -45,6 +46,7 @@ type Node struct {
 	connections gateway.Counters
 	sessions    session.Counters
 	mailboxes   mailbox.Counters
+	accounts    account.Counters
 	seconds     *telemetry.Histogram
 	items       *telemetry.Histogram
 	busy        busy

@@ -22,7 +22,7 @@ const (
 // something stands below it.
 func (n *Node) plan(secret []byte) supervision.SupervisorSpec {
 	mailboxes := mailbox.Supervisor(n.sys, n.mailboxConfig())
-	accounts := account.Supervisor(n.sys, n.lanes)
+	accounts := account.Supervisor(n.sys, n.lanes, &n.accounts)
 	sessions := session.Supervisor(n.sys, n.sessionConfig(secret))
 	return supervision.SupervisorSpec{
 		ID: "jackdaw",

@@ -16,6 +16,7 @@ const (
 	NotAuthorized         StreamCondition = "not-authorized"
 	NotWellFormed         StreamCondition = "not-well-formed"
 	PolicyViolation       StreamCondition = "policy-violation"
+	Reset                 StreamCondition = "reset"
 	RestrictedXML         StreamCondition = "restricted-xml"
 	SeeOtherHost          StreamCondition = "see-other-host"
 	SystemShutdown        StreamCondition = "system-shutdown"

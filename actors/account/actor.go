@@ -19,13 +19,14 @@ const storeTime = 5 * time.Second
 
 // actor runs the effects of one state. It decides nothing.
 type actor struct {
-	lanes  Lanes
-	all    *throttles // of the node
-	st     *state
-	fx     effects
-	asked  actors.CallID // what the store was asked last
-	timer  actors.TimerRef
-	wakeAt time.Time // when the timer fires; zero: there is none
+	lanes    Lanes
+	counters *Counters
+	all      *throttles // of the node
+	st       *state
+	fx       effects
+	asked    actors.CallID // what the store was asked last
+	timer    actors.TimerRef
+	wakeAt   time.Time // when the timer fires; zero: there is none
 }
 
 // unable ends a session that has no room for what its client must know: the client connects again and reads the roster.
@@ -52,7 +53,7 @@ func (a *actor) Handle(ctx *actors.Context, msg any) error {
 			a.st.stored(fx, m.Value, m.Err)
 		}
 	case actors.Down:
-		fx.cast(a.st.down(m.Target, m.Reason.IsNormal(), fx.now)...)
+		fx.cast(a.st.down(m.Target, m.Reason, fx.now)...)
 	case wake:
 		a.wakeAt = time.Time{}
 		a.st.tick(fx)
@@ -73,6 +74,32 @@ func (a *actor) HandleCall(ctx *actors.Context, from actors.From, req any) (any,
 	a.st.receive(a.begin(ctx), message{&from, req})
 	a.run(ctx)
 	return actors.NoReply, nil
+}
+
+// Undelivered implements actors.UndeliveredHandler.
+func (a *actor) Undelivered(ctx *actors.Context, u actors.Undelivered) error {
+	a.lost(a.begin(ctx), cast{u.To, asProto(u.Msg)}, u.Err, 0)
+	a.run(ctx)
+	return nil
+}
+
+// lost has a cast that got lost, or was refused, repeated, or counts it.
+func (a *actor) lost(fx *effects, c cast, err error, tries int) {
+	if a.st.undelivered(fx, c.to, c.msg, err, tries) {
+		a.counters.Dropped.Add(1)
+	}
+}
+
+func asProto(msg any) proto.Message {
+	m, _ := msg.(proto.Message)
+	return m
+}
+
+// Retire implements actors.Retirer.
+func (a *actor) Retire(ctx *actors.Context) bool {
+	done := a.st.retire(a.begin(ctx))
+	a.run(ctx)
+	return done
 }
 
 // MayPassivate implements actors.Passivator.
@@ -103,17 +130,11 @@ func (a *actor) run(ctx *actors.Context) {
 	for _, ref := range a.fx.watch {
 		ctx.Monitor(ref)
 	}
-	for _, c := range a.fx.casts {
-		if !c.ordered() {
-			_ = ctx.Answer(c.to, c.msg) // never refused while its addressee lives
-		} else if _, change := c.msg.(*nodepb.Subscription); change {
-			// In its place among the presence that goes there, if there is room; out of it rather than not at all.
-			if errors.Is(ctx.Cast(c.to, c.msg), actors.ErrOverloaded) {
-				_ = ctx.Answer(c.to, c.msg)
-			}
-		} else if err := ctx.Cast(c.to, c.msg); errors.Is(err, actors.ErrOverloaded) && !c.lossy() {
-			_ = ctx.Answer(c.to, unable)
-		}
+	for i := 0; i < len(a.fx.casts); i++ {
+		a.cast(ctx, a.fx.casts[i], 0)
+	}
+	for _, o := range a.fx.again {
+		a.cast(ctx, o.cast, o.tries)
 	}
 	for _, r := range a.fx.replies {
 		ctx.Reply(r.to, r.msg, r.err)
@@ -126,6 +147,22 @@ func (a *actor) run(ctx *actors.Context) {
 	}
 	a.fx = effects{}
 	a.arm(ctx)
+}
+
+// cast casts one message. tries is how often that was done before.
+func (a *actor) cast(ctx *actors.Context, c cast, tries int) {
+	var err error
+	if c.ordered() {
+		err = ctx.Cast(c.to, c.msg)
+		if _, change := c.msg.(*nodepb.Subscription); change && errors.Is(err, actors.ErrOverloaded) {
+			err = ctx.Answer(c.to, c.msg) // out of its place among the presence that goes there, rather than not at all
+		}
+	} else {
+		err = ctx.Answer(c.to, c.msg) // never refused while its addressee lives
+	}
+	if err != nil {
+		a.lost(&a.fx, c, err, tries)
+	}
 }
 
 // arm sets the timer for what comes due next. One that fires early finds nothing to do and is set again.

@@ -3,6 +3,7 @@ package account
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackdaw-im/jackdaw/actors"
@@ -18,6 +19,11 @@ const CallTimeout = 10 * time.Second
 
 // Ref names a user's account.
 func Ref(user ident.UserID) actors.Ref { return actors.Ref{Kind: Kind, ID: string(user)} }
+
+// Counters count what all accounts of a node do. They are read at any time by whoever exports them.
+type Counters struct {
+	Dropped atomic.Int64 // presence, and the like, for actors that have no room or are out of reach
+}
 
 // Caller makes blocking calls from outside of actors; *actors.System does.
 type Caller interface {

@@ -3,7 +3,9 @@ package account
 import (
 	"bytes"
 	"slices"
+	"strconv"
 
+	"github.com/cespare/xxhash/v2"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/jackdaw-im/jackdaw/proto/nodepb"
@@ -45,6 +47,22 @@ func (c *contact) same(other *contact) bool {
 	a, b := c.stored(), other.stored()
 	return a.Name == b.Name && slices.Equal(a.Groups, b.Groups) && a.Listed == b.Listed && c.sub == other.sub &&
 		bytes.Equal(a.Request, b.Request)
+}
+
+// emptyRoster is the digest of a roster without contacts: 0 would be none.
+const emptyRoster uint64 = 1
+
+// digest is the contact's part in the digest of its roster: what clients see of it.
+func (c *contact) digest() uint64 {
+	if !c.visible() {
+		return 0
+	}
+	h := xxhash.New()
+	for _, field := range append([]string{string(c.jid), c.name, c.sub.name(), strconv.FormatBool(c.sub.pendingOut)}, c.groups...) {
+		_, _ = h.WriteString(field) // it never fails
+		_, _ = h.Write([]byte{0xff})
+	}
+	return h.Sum64()
 }
 
 // rosterWork has a change of one contact written from the roster's present revision.

@@ -65,14 +65,16 @@ func (st *state) loaded(fx *effects, s *snapshot, err error) {
 
 // adopt makes the store's view the state's.
 func (st *state) adopt(s *snapshot) {
-	st.exists, st.account, st.rev, st.contacts = s.account != nil, store.Account{}, 0, nil
+	st.exists, st.account, st.rev, st.contacts, st.digest = s.account != nil, store.Account{}, 0, nil, emptyRoster
 	if s.account == nil {
 		return
 	}
 	st.account, st.rev = *s.account, s.roster.Rev
 	st.contacts = make(map[ident.UserID]*contact, len(s.roster.Items))
 	for _, item := range s.roster.Items {
-		st.contacts[item.Contact] = contactOf(item)
+		c := contactOf(item)
+		st.contacts[item.Contact] = c
+		st.digest ^= c.digest()
 	}
 }
 

@@ -10,18 +10,25 @@ import (
 )
 
 // setPresence takes a session's undirected presence (RFC 6121 sections 4.2 to 4.5).
-func (st *state) setPresence(p *nodepb.SetPresence) []cast {
+func (st *state) setPresence(fx *effects, p *nodepb.SetPresence) []cast {
 	s := st.byRef(actors.RefOf(p.GetSession()))
-	if s == nil {
+	switch {
+	case s == nil && !st.exists:
 		return nil
+	case s == nil:
+		return []cast{st.rebind(actors.RefOf(p.GetSession()), true)}
+	}
+	_, missed := st.missed[s.resource]
+	if delete(st.missed, s.resource); len(st.missed) == 0 {
+		st.missed = nil
 	}
 	if !p.GetAvailable() {
 		return st.becomeUnavailable(s, p)
 	}
 	initial := !s.available()
 	s.presence = p
-	if p.GetQuiet() {
-		return nil
+	if p.GetQuiet() && !missed {
+		return st.absent.take(s.ref, fx.now)
 	}
 	var casts []cast
 	casts = st.broadcast(casts, s, nodepb.PresenceType_AVAILABLE, p)
@@ -96,7 +103,7 @@ func (st *state) presenceOf(s *session, to string) *nodepb.Presence {
 
 // presenceIn takes what a contact's account, or for directed presence a stranger's session, sends to this user. Between
 // accounts that disagree about a subscription, the answer to presence or a probe is what ends it at the other side.
-func (st *state) presenceIn(p *nodepb.Presence) []cast {
+func (st *state) presenceIn(fx *effects, p *nodepb.Presence) []cast {
 	bare, _, _ := strings.Cut(p.GetFrom(), "/")
 	_, resource, _ := strings.Cut(p.GetTo(), "/")
 	from, t := ident.UserID(bare), p.GetType()
@@ -118,6 +125,9 @@ func (st *state) presenceIn(p *nodepb.Presence) []cast {
 			return []cast{{s.ref, p}}
 		}
 	case t == nodepb.PresenceType_UNAVAILABLE, t == nodepb.PresenceType_AVAILABLE && (p.GetDirected() || c.hears()):
+		if len(st.sessions) == 0 {
+			st.absent.keep(p, fx.now)
+		}
 		return st.toAvailable(p)
 	}
 	return nil

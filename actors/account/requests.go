@@ -61,11 +61,13 @@ func (st *state) handle(fx *effects, m message) {
 	case *nodepb.Unbind:
 		fx.cast(st.unbind(actors.RefOf(req.GetSession()))...)
 	case *nodepb.SetPresence:
-		fx.cast(st.setPresence(req)...)
+		fx.cast(st.setPresence(fx, req)...)
 	case *nodepb.Presence:
-		fx.cast(st.presenceIn(req)...)
+		fx.cast(st.presenceIn(fx, req)...)
 	case *nodepb.GetRoster:
 		fx.answer(m, st.roster(actors.RefOf(req.GetSession())))
+	case *nodepb.FindStream:
+		fx.answer(m, st.find(req.GetId()))
 	default: // what changes the account, or may have to wait for what does
 		if len(st.backlog) >= maxWaiting {
 			st.refuse(fx, m, nodepb.Code_LATER)
@@ -78,11 +80,11 @@ func (st *state) handle(fx *effects, m message) {
 
 func (st *state) handleBind(fx *effects, m message, req *nodepb.Bind) {
 	ref := actors.RefOf(req.GetSession())
-	known := st.byRef(ref) != nil
 	b, casts := st.bind(req, fx.fresh())
 	fx.cast(casts...)
 	fx.answer(m, b)
-	if b.GetCode() == nodepb.Code_OK && !known {
+	if s := st.byRef(ref); s != nil && s.unwatched {
+		s.unwatched = false
 		fx.watch = append(fx.watch, ref)
 	}
 }
@@ -104,6 +106,8 @@ func refusal(req any, code nodepb.Code) proto.Message {
 		return &nodepb.Bound{Code: code}
 	case *nodepb.GetRoster:
 		return &nodepb.Roster{Code: code}
+	case *nodepb.FindStream:
+		return &nodepb.StreamFound{Code: code}
 	case *nodepb.SetRoster:
 		return &nodepb.RosterChanged{Code: code}
 	case *nodepb.Subscription:
@@ -236,6 +240,7 @@ func (st *state) tick(fx *effects) {
 	}
 	casts, _ := st.expire(fx.now)
 	fx.cast(casts...)
+	st.payUp(fx)
 }
 
 func due(at, now time.Time) bool { return !at.IsZero() && !at.After(now) }
@@ -255,12 +260,25 @@ func (st *state) nextTick() (next time.Time) {
 	for _, s := range st.sessions {
 		sooner(s.leavesAt)
 	}
+	if len(st.owed) > 0 {
+		sooner(st.owed[0].due)
+	}
 	return next
 }
 
 // mayRest reports whether the account can be read again from the store without loss.
 func (st *state) mayRest() bool {
-	return !st.loading && st.work == nil && len(st.sessions) == 0
+	return !st.loading && st.work == nil && len(st.sessions) == 0 && len(st.owed) == 0
+}
+
+// retire makes an end because the account moves to another node, and reports whether nobody waits for an answer any more. What
+// other nodes have not taken is sent once more, whichever way leads there now.
+func (st *state) retire(fx *effects) bool {
+	for i := range st.owed {
+		st.owed[i].due = fx.now
+	}
+	st.payUp(fx)
+	return !st.loading && st.work == nil && len(st.backlog) == 0 && len(st.stash) == 0
 }
 
 // abandon answers everybody who waits, because the actor ends.

@@ -40,6 +40,8 @@ type rig struct {
 
 	mu    sync.Mutex
 	heard map[actors.Ref][]string
+
+	counters Counters
 }
 
 // faulty is lanes that fail on request: fault, if set, wraps what is asked for.
@@ -132,7 +134,7 @@ func (r *rig) start() {
 		Child: actors.Spec{Kind: mailbox.Kind, New: newEar}})
 	r.sessions = supervision.NewDynamic(r.sys, supervision.DynamicSpec{ID: "sessions", Partitions: 1,
 		Child: actors.Spec{Kind: "session", New: newEar, QueueLen: sessionQueue}, Restart: supervision.Temporary})
-	r.accounts = Supervisor(r.sys, r.lanes)
+	r.accounts = Supervisor(r.sys, r.lanes, &r.counters)
 	r.kit.Start(append(r.lanes.Children(), mailboxes.Child(), r.accounts.Child(), r.sessions.Child())...)
 }
 

@@ -65,7 +65,7 @@ func (st *state) roster(ref actors.Ref) *nodepb.Roster {
 	if s := st.byRef(ref); s != nil {
 		s.interested = true
 	}
-	r := &nodepb.Roster{Code: nodepb.Code_OK}
+	r := &nodepb.Roster{Code: nodepb.Code_OK, Digest: st.digest}
 	for _, c := range st.contacts {
 		if c.visible() {
 			r.Items = append(r.Items, c.item())
@@ -182,6 +182,7 @@ func (st *state) requests() int {
 // user's own mailbox, which gives contacts another quota than strangers.
 func (st *state) apply(ch *change) []cast {
 	jid := ch.jid()
+	st.digest ^= ch.before.digest() ^ ch.after.digest()
 	if ch.after == nil {
 		delete(st.contacts, jid)
 	} else {
@@ -194,7 +195,7 @@ func (st *state) apply(ch *change) []cast {
 	if item := ch.item(); item != nil {
 		for _, s := range st.sessions {
 			if s.interested {
-				casts = append(casts, cast{s.ref, &nodepb.RosterPush{Item: item}})
+				casts = append(casts, cast{s.ref, &nodepb.RosterPush{Item: item, Digest: st.digest}})
 			}
 		}
 	}

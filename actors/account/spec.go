@@ -24,14 +24,17 @@ type Lanes interface {
 }
 
 // Supervisor returns the supervisor of a node's accounts, for its tree. An account starts with the first message to its
-// Ref.
-func Supervisor(sys *actors.System, lanes Lanes) *supervision.Dynamic {
+// Ref. counters may be nil.
+func Supervisor(sys *actors.System, lanes Lanes, counters *Counters) *supervision.Dynamic {
 	all := newThrottles()
+	if counters == nil {
+		counters = new(Counters)
+	}
 	return supervision.NewDynamic(sys, supervision.DynamicSpec{
 		ID: "accounts",
 		Child: actors.Spec{
 			Kind:        Kind,
-			New:         func() actors.Behaviour { return &actor{lanes: lanes, all: all} },
+			New:         func() actors.Behaviour { return &actor{lanes: lanes, counters: counters, all: all} },
 			QueueLen:    queueLen,
 			IdleTimeout: IdleTime,
 		},

@@ -43,6 +43,11 @@ type state struct {
 	stash   []message // what came meanwhile
 	work    *work     // the change under way
 	backlog []message // changes that wait for it
+
+	digest uint64              // of the roster as clients see it
+	missed map[string]struct{} // resources whose lost sessions others were told to be unavailable
+	absent absent              // what came for sessions that may have to bind again
+	owed   []owed              // what other nodes have not taken
 }
 
 // cast is a message to another actor.
@@ -85,6 +90,7 @@ type effects struct {
 	fresh func() string // makes a resource
 
 	casts   []cast
+	again   []owed // what is cast once more
 	replies []reply
 	watch   []actors.Ref // sessions to monitor
 	// store is run on the directory lane; its result comes to stored.
@@ -103,126 +109,3 @@ func (fx *effects) answer(m message, v proto.Message) {
 }
 
 func newState(user ident.UserID) *state { return &state{user: user, loading: true} }
-
-// session is one bound resource.
-type session struct {
-	ref        actors.Ref
-	resource   string
-	interested bool // asked for the roster: gets pushes
-	presence   *nodepb.SetPresence
-	leavesAt   time.Time // set while the session has ended for another to take over
-}
-
-func (s *session) available() bool { return s.presence != nil }
-
-func (st *state) byRef(ref actors.Ref) *session {
-	for _, s := range st.sessions {
-		if s.ref == ref {
-			return s
-		}
-	}
-	return nil
-}
-
-func (st *state) byResource(resource string) *session {
-	for _, s := range st.sessions {
-		if s.resource == resource {
-			return s
-		}
-	}
-	return nil
-}
-
-func (st *state) remove(gone *session) {
-	for i, s := range st.sessions {
-		if s == gone {
-			st.sessions = append(st.sessions[:i], st.sessions[i+1:]...)
-			return
-		}
-	}
-}
-
-func (st *state) full(resource string) string { return string(st.user) + "/" + resource }
-
-// bind registers a session. fresh is the resource it gets if it asks for none. An older session of the same resource is
-// ended with conflict (RFC 6120 section 7.7.2.2, case 3), unless the new one takes it over.
-func (st *state) bind(req *nodepb.Bind, fresh string) (*nodepb.Bound, []cast) {
-	if !st.exists {
-		return &nodepb.Bound{Code: nodepb.Code_NO_SUCH_USER}, nil
-	}
-	ref := actors.RefOf(req.GetSession())
-	resource := req.GetResource()
-	if resource == "" {
-		resource = fresh
-	}
-	var casts []cast
-	if old := st.byRef(ref); old != nil && old.resource != resource {
-		casts = append(casts, st.leave(old, nil)...)
-	}
-	if old := st.byResource(resource); old != nil {
-		if req.GetResumed() || old.ref == ref {
-			old.ref, old.leavesAt = ref, time.Time{}
-			return &nodepb.Bound{Code: nodepb.Code_OK, Resource: resource}, casts
-		}
-		casts = append(casts, cast{old.ref, &nodepb.EndSession{Condition: "conflict", Text: "another client has taken this resource"}})
-		casts = append(casts, st.leave(old, nil)...)
-	}
-	if len(st.sessions) >= maxSessions {
-		return &nodepb.Bound{Code: nodepb.Code_QUOTA}, casts
-	}
-	st.sessions = append(st.sessions, &session{ref: ref, resource: resource})
-	return &nodepb.Bound{Code: nodepb.Code_OK, Resource: resource}, casts
-}
-
-// unbind ends a session that said goodbye.
-func (st *state) unbind(ref actors.Ref) []cast {
-	if s := st.byRef(ref); s != nil {
-		return st.leave(s, nil)
-	}
-	return nil
-}
-
-// down is told when a bound session's actor has ended. One that ended normally without Unbind has handed its state to the
-// session that resumes it: its presence stands until that one binds, or handoverGrace has passed.
-func (st *state) down(ref actors.Ref, normal bool, now time.Time) []cast {
-	s := st.byRef(ref)
-	switch {
-	case s == nil:
-		return nil
-	case normal:
-		s.leavesAt = now.Add(handoverGrace)
-		return nil
-	}
-	return st.leave(s, nil)
-}
-
-// expire ends the sessions whose handover nobody completed, and returns when it is due next (zero: never).
-func (st *state) expire(now time.Time) (casts []cast, next time.Time) {
-	for _, s := range append([]*session(nil), st.sessions...) {
-		if s.leavesAt.IsZero() {
-			continue
-		}
-		if !s.leavesAt.After(now) {
-			casts = append(casts, st.leave(s, nil)...)
-		} else if next.IsZero() || s.leavesAt.Before(next) {
-			next = s.leavesAt
-		}
-	}
-	return casts, next
-}
-
-// leave removes a session; those who saw it available are told that it is not, with the words of last if there are any.
-func (st *state) leave(s *session, last *nodepb.SetPresence) []cast {
-	st.remove(s)
-	return st.becomeUnavailable(s, last)
-}
-
-// endAll ends every session, because the account goes away.
-func (st *state) endAll(condition, text string) []cast {
-	var casts []cast
-	for _, s := range append([]*session(nil), st.sessions...) {
-		casts = append(casts, cast{s.ref, &nodepb.EndSession{Condition: condition, Text: text}})
-		casts = append(casts, st.leave(s, nil)...)
-	}
-	return casts
-}

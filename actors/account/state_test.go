@@ -37,7 +37,7 @@ func bound(t *testing.T, st *state, id, resource string) {
 }
 
 func available(st *state, id string, priority int32) []cast {
-	return st.setPresence(&nodepb.SetPresence{Session: ref(id).Proto(), Available: true, Priority: priority, Payload: []byte("<show>chat</show>")})
+	return st.setPresence(&effects{now: t0}, &nodepb.SetPresence{Session: ref(id).Proto(), Available: true, Priority: priority, Payload: []byte("<show>chat</show>")})
 }
 
 // show writes casts as sorted lines, "account/juliet@montague.example AVAILABLE from romeo@.../orchard".
@@ -120,7 +120,7 @@ func TestInitialPresence(t *testing.T) {
 	expect(t, "an update probes nobody", available(st, "1", 5),
 		"account/juliet AVAILABLE from romeo/orchard", "account/benvolio AVAILABLE from romeo/orchard",
 		"session/1 AVAILABLE from romeo/orchard", "session/2 AVAILABLE from romeo/orchard")
-	expect(t, "unavailable", st.setPresence(&nodepb.SetPresence{Session: ref("1").Proto()}),
+	expect(t, "unavailable", st.setPresence(&effects{now: t0}, &nodepb.SetPresence{Session: ref("1").Proto()}),
 		"account/juliet UNAVAILABLE from romeo/orchard", "account/benvolio UNAVAILABLE from romeo/orchard",
 		"session/1 UNAVAILABLE from romeo/orchard", "session/2 UNAVAILABLE from romeo/orchard")
 	expect(t, "leaving afterwards says nothing twice", st.unbind(ref("1")))
@@ -131,8 +131,8 @@ func TestHandoverKeepsPresence(t *testing.T) {
 	st := romeo()
 	bound(t, st, "1", "orchard")
 	available(st, "1", 0)
-	expect(t, "the old session ends in order", st.down(ref("1"), true, t0))
-	b, casts := st.bind(&nodepb.Bind{Session: ref("2").Proto(), Resource: "orchard", Resumed: true}, "")
+	expect(t, "the old session ends in order", st.down(ref("1"), actors.Normal, t0))
+	b, casts := st.bind(&nodepb.Bind{Session: ref("2").Proto(), Resource: "orchard", Resumed: true, Replaces: ref("1").Proto()}, "")
 	expect(t, "the new one takes over", casts)
 	if b.GetCode() != nodepb.Code_OK || !st.sessions[0].available() || st.sessions[0].ref != ref("2") {
 		t.Fatalf("%v, %+v", b, st.sessions[0])
@@ -142,12 +142,12 @@ func TestHandoverKeepsPresence(t *testing.T) {
 	if !next.IsZero() {
 		t.Fatal("a timer is left")
 	}
-	expect(t, "a crash is told at once", st.down(ref("2"), false, t0),
+	expect(t, "a crash is told at once", st.down(ref("2"), actors.Crashed(errDisk), t0),
 		"account/juliet UNAVAILABLE from romeo/orchard", "account/benvolio UNAVAILABLE from romeo/orchard")
 
 	bound(t, st, "3", "orchard")
 	available(st, "3", 0)
-	st.down(ref("3"), true, t0)
+	st.down(ref("3"), actors.Normal, t0)
 	if _, next := st.expire(t0); !next.Equal(t0.Add(handoverGrace)) {
 		t.Fatalf("due at %v", next)
 	}
@@ -190,14 +190,14 @@ func TestPresenceFromOthers(t *testing.T) {
 		if c.resource != "" {
 			p.To += "/" + c.resource
 		}
-		expect(t, c.name, st.presenceIn(p), c.lines...)
+		expect(t, c.name, st.presenceIn(&effects{now: t0}, p), c.lines...)
 	}
 	nobody := &state{user: "nobody@montague.example"}
 	from := "romeo@montague.example/orchard"
-	expect(t, "presence for nobody", nobody.presenceIn(&nodepb.Presence{From: from}), "account/romeo <- UNSUBSCRIBE")
-	expect(t, "a probe for nobody", nobody.presenceIn(&nodepb.Presence{Type: probe, From: from}), "account/romeo <- UNSUBSCRIBED")
-	expect(t, "directed presence for nobody", nobody.presenceIn(&nodepb.Presence{From: from, Directed: true}))
-	expect(t, "a farewell for nobody", nobody.presenceIn(&nodepb.Presence{Type: unavail, From: from}))
+	expect(t, "presence for nobody", nobody.presenceIn(&effects{now: t0}, &nodepb.Presence{From: from}), "account/romeo <- UNSUBSCRIBE")
+	expect(t, "a probe for nobody", nobody.presenceIn(&effects{now: t0}, &nodepb.Presence{Type: probe, From: from}), "account/romeo <- UNSUBSCRIBED")
+	expect(t, "directed presence for nobody", nobody.presenceIn(&effects{now: t0}, &nodepb.Presence{From: from, Directed: true}))
+	expect(t, "a farewell for nobody", nobody.presenceIn(&effects{now: t0}, &nodepb.Presence{Type: unavail, From: from}))
 }
 
 func TestRemovalEndsEverySession(t *testing.T) {

@@ -21,7 +21,7 @@ func TestStatus(t *testing.T) {
 	bound(t, st, "s2", "balcony")
 	available(st, "s1", 1)
 	st.roster(ref("s2"))
-	st.down(ref("s2"), true, t0)
+	st.down(ref("s2"), actors.Normal, t0)
 	st.throttle.failed(t0)
 	st.contacts["rosaline@montague.example"].request = &nodepb.Presence{Payload: []byte("please")}
 	st.stash = []message{{msg: &nodepb.Presence{From: "paris@montague.example"}}}

@@ -60,7 +60,7 @@ func (a *actor) Handle(ctx *actors.Context, msg any) error {
 	case *nodepb.EndSession:
 		st.endSession(fx, m)
 	case *nodepb.Rebind:
-		st.rebindAsked(fx)
+		st.rebindAsked(fx, m)
 	case Drain:
 		st.drain(fx, m)
 	case *actors.Reply:

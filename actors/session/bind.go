@@ -75,10 +75,16 @@ func (st *state) attach(fx *effects) {
 	st.replaces = nil
 }
 
+// begins begins a new epoch.
+func (st *state) begins() {
+	st.epoch++
+	st.pushed = 0
+}
+
 // reattach begins a new epoch: what the mailbox had in flight to this session is void. Rows that were written and not
 // acknowledged stay on the list, so that they aren't written twice when the mailbox pushes them again.
 func (st *state) reattach(fx *effects) {
-	st.epoch++
+	st.begins()
 	st.rewritten = st.out.sent
 	st.held, st.unreturned = nil, 0
 	st.acks.credit = 0

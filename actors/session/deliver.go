@@ -15,6 +15,12 @@ func (st *state) push(m *nodepb.Push) {
 	if st.phase != bound || m.GetEpoch() != st.epoch {
 		return // the mailbox has them, and pushes them where they belong
 	}
+	if n := m.GetNumber(); n != 0 {
+		if m.GetAfter() != st.pushed {
+			return // it has overtaken one that had no room here: both come again
+		}
+		st.pushed = n
+	}
 	for _, row := range m.GetRows() {
 		if st.out.acked < st.rewritten && len(row.GetId()) > 0 && st.out.has(row.GetId()) {
 			st.acks.credit += row.GetCost() // written before the mailbox restarted, and not acknowledged yet
@@ -134,7 +140,7 @@ func (st *state) castAcks(fx *effects) {
 	}
 	ids := st.acks.ids
 	fx.casts = append(fx.casts, cast{to: st.mail(), room: true, refused: func(fx *effects) { st.ackUndelivered(fx, ids) },
-		msg: &nodepb.Ack{Session: st.ref, Epoch: st.epoch, Ids: ids, Credit: st.acks.credit}})
+		msg: &nodepb.Ack{Session: st.ref, Epoch: st.epoch, Ids: ids, Credit: st.acks.credit, Pushed: st.pushed}})
 	st.acks = acks{}
 }
 

@@ -73,11 +73,19 @@ func advance(t *time.Time, at time.Time) {
 	}
 }
 
-// rebindAsked is the account's word that it doesn't know this session.
-func (st *state) rebindAsked(fx *effects) {
-	if st.phase == bound || st.phase == detached {
+// rebindAsked is the word of the account or the mailbox that it doesn't know this session.
+func (st *state) rebindAsked(fx *effects, m *nodepb.Rebind) {
+	if st.phase != bound && st.phase != detached {
+		return
+	}
+	switch actors.RefOf(m.GetFrom()) {
+	case st.mail():
+		st.forgotten(fx, &st.lostMail)
+	case st.account():
 		st.forgotten(fx, &st.lostAccount)
-		st.untold = st.presence // it has not been heard
+		if m.GetUnheard() {
+			st.untold = st.presence
+		}
 	}
 }
 
@@ -108,7 +116,7 @@ func (st *state) retry(fx *effects) {
 
 // restore binds the session at an account that has lost it, at since.
 func (st *state) restore(fx *effects, since time.Time) {
-	req := &nodepb.Bind{Session: st.ref, Resource: st.resource, Resumed: true, Since: st.since.UnixMicro()}
+	req := &nodepb.Bind{Session: st.ref, Resource: st.resource, Resumed: true, Since: st.since.UnixMicro(), Interested: st.interested}
 	if st.sm.id != st.self.ID {
 		req.Stream = st.sm.id
 	}
@@ -126,6 +134,9 @@ func (st *state) restore(fx *effects, since time.Time) {
 			st.endSession(fx, &nodepb.EndSession{Condition: xmpp.Conflict, Text: "another client has taken this resource"})
 		case code != nodepb.Code_OK:
 			st.endSession(fx, &nodepb.EndSession{Condition: xmpp.NotAuthorized})
+		case st.interested && st.roster != 0 && v.(*nodepb.Bound).GetDigest() != st.roster:
+			// The roster has changed while nobody could be told. The client comes again and reads it.
+			st.endSession(fx, &nodepb.EndSession{Condition: xmpp.Reset, Text: "the roster has changed"})
 		default:
 			st.restorePresence(fx, fx.now.Sub(since) < quietTime)
 		}
@@ -143,8 +154,5 @@ func (st *state) restorePresence(fx *effects, quiet bool) {
 		}
 		st.presence = p
 		st.tellPresence(fx, p)
-	}
-	if st.interested {
-		st.insist(fx, st.account(), &nodepb.GetRoster{Session: st.ref}, readTime, func(*effects, any, error) {})
 	}
 }

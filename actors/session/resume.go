@@ -127,7 +127,7 @@ func (st *state) notResumed(fx *effects, r *resumption, h string) {
 func (st *state) rebind(fx *effects, r *resumption, given *nodepb.Handover) {
 	st.since = fx.now
 	bind := &nodepb.Bind{Session: st.ref, Resource: given.GetResource(), Resumed: true, Stream: r.req.GetId(),
-		Replaces: r.old.Proto(), Since: st.since.UnixMicro()}
+		Replaces: r.old.Proto(), Since: st.since.UnixMicro(), Interested: given.GetInterested()}
 	st.insist(fx, st.account(), bind, readTime, func(fx *effects, v any, err error) {
 		if code := codeOf(v, err); code != nodepb.Code_OK {
 			st.notResumed(fx, r, handledBy(given))
@@ -168,7 +168,7 @@ func (st *state) adopt(fx *effects, r *resumption, given *nodepb.Handover) {
 	st.sm = counters{on: true, resumable: true, id: r.req.GetId(), secret: r.req.GetSecret()}
 	st.in = inbound{received: given.GetReceived(), handled: given.GetReceived()}
 	st.out = outgoing{sent: given.GetDelivered(), acked: given.GetDelivered()}
-	st.presence, st.interested = given.GetPresence(), given.GetInterested()
+	st.presence, st.interested, st.roster = given.GetPresence(), given.GetInterested(), given.GetRoster()
 	for _, address := range given.GetDirected() {
 		if st.directed == nil {
 			st.directed = map[string]struct{}{}
@@ -191,7 +191,7 @@ func (st *state) detach(fx *effects) {
 	st.castAcks(fx)
 	st.phase, st.until = detached, fx.now.Add(st.ResumeTime)
 	st.ask, st.blocked, st.sm.asked = asking{}, false, false
-	st.epoch++
+	st.begins()
 	st.held, st.unreturned = nil, 0
 	st.attach(fx)
 }
@@ -249,7 +249,7 @@ func (st *state) give(fx *effects) {
 	h := &nodepb.Handover{
 		Verdict: nodepb.Handover_GRANTED, Resource: st.resource, Received: st.handledSince(),
 		Delivered: max(st.out.acked, st.sm.outBase) - st.sm.outBase, Stanzas: st.out.stanzas(),
-		Presence: st.presence, Interested: st.interested, Directed: slices.Sorted(maps.Keys(st.directed)),
+		Presence: st.presence, Interested: st.interested, Roster: st.roster, Directed: slices.Sorted(maps.Keys(st.directed)),
 	}
 	for _, p := range st.arriving.list {
 		if p != nil {

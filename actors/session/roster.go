@@ -28,6 +28,7 @@ func (st *state) rosterGet(fx *effects, r request) {
 			st.refuse(fx, r.e, errorOf(code))
 			return
 		}
+		st.roster = v.(*nodepb.Roster).GetDigest()
 		st.result(fx, r, func(dst []byte) []byte {
 			dst = append(dst, "<query xmlns='"+nsRoster+"'>"...)
 			for _, item := range v.(*nodepb.Roster).GetItems() {
@@ -152,6 +153,7 @@ func (st *state) rosterPush(fx *effects, m *nodepb.RosterPush) {
 	default:
 		return
 	}
+	st.roster = m.GetDigest()
 	start := len(fx.out)
 	fx.out = open(fx.out, "iq", "set", "push-"+st.random()[:8], "", st.full)
 	fx.text("><query xmlns='" + nsRoster + "'>")

@@ -71,6 +71,7 @@ type state struct {
 	pings uint64 // number of the last request that asks what the client has
 
 	epoch      uint64 // of the attachment
+	pushed     uint64 // number of the newest push of the epoch
 	rewritten  uint64 // rows up to this number were written before the present attachment
 	held       []*nodepb.PushedRow
 	acks       acks
@@ -78,6 +79,7 @@ type state struct {
 
 	presence   *nodepb.SetPresence // what the account was last told; nil: not available
 	interested bool                // the roster was read
+	roster     uint64              // digest of the roster that the client knows; 0: none
 	directed   map[string]struct{} // full or bare JIDs that got directed presence
 	arriving   presences           // presence on its way to the client
 	untold     *nodepb.SetPresence // what the account had no room for

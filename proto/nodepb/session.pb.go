@@ -413,7 +413,9 @@ func (x *StreamFound) GetSession() *Ref {
 type Rebind struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// from is who asks.
-	From          *Ref `protobuf:"bytes,1,opt,name=from,proto3" json:"from,omitempty"`
+	From *Ref `protobuf:"bytes,1,opt,name=from,proto3" json:"from,omitempty"`
+	// unheard: what the session has said was not taken for want of knowing it.
+	Unheard       bool `protobuf:"varint,2,opt,name=unheard,proto3" json:"unheard,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -455,6 +457,13 @@ func (x *Rebind) GetFrom() *Ref {
 	return nil
 }
 
+func (x *Rebind) GetUnheard() bool {
+	if x != nil {
+		return x.Unheard
+	}
+	return false
+}
+
 var File_nodepb_session_proto protoreflect.FileDescriptor
 
 const file_nodepb_session_proto_rawDesc = "" +
@@ -494,9 +503,10 @@ const file_nodepb_session_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\tR\x02id\"h\n" +
 	"\vStreamFound\x12)\n" +
 	"\x04code\x18\x01 \x01(\x0e2\x15.jackdaw.node.v1.CodeR\x04code\x12.\n" +
-	"\asession\x18\x02 \x01(\v2\x14.jackdaw.node.v1.RefR\asession\"2\n" +
+	"\asession\x18\x02 \x01(\v2\x14.jackdaw.node.v1.RefR\asession\"L\n" +
 	"\x06Rebind\x12(\n" +
-	"\x04from\x18\x01 \x01(\v2\x14.jackdaw.node.v1.RefR\x04fromB,Z*github.com/jackdaw-im/jackdaw/proto/nodepbb\x06proto3"
+	"\x04from\x18\x01 \x01(\v2\x14.jackdaw.node.v1.RefR\x04from\x12\x18\n" +
+	"\aunheard\x18\x02 \x01(\bR\aunheardB,Z*github.com/jackdaw-im/jackdaw/proto/nodepbb\x06proto3"
 
 var (
 	file_nodepb_session_proto_rawDescOnce sync.Once
