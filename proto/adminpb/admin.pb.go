@@ -46,6 +46,7 @@ type Request struct {
 	//	*Request_GetTree
 	//	*Request_GetTop
 	//	*Request_WriteDump
+	//	*Request_MakeCheckpoint
 	Kind          isRequest_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -223,6 +224,15 @@ func (x *Request) GetWriteDump() *WriteDump {
 	return nil
 }
 
+func (x *Request) GetMakeCheckpoint() *MakeCheckpoint {
+	if x != nil {
+		if x, ok := x.Kind.(*Request_MakeCheckpoint); ok {
+			return x.MakeCheckpoint
+		}
+	}
+	return nil
+}
+
 type isRequest_Kind interface {
 	isRequest_Kind()
 }
@@ -287,6 +297,10 @@ type Request_WriteDump struct {
 	WriteDump *WriteDump `protobuf:"bytes,15,opt,name=write_dump,json=writeDump,proto3,oneof"`
 }
 
+type Request_MakeCheckpoint struct {
+	MakeCheckpoint *MakeCheckpoint `protobuf:"bytes,16,opt,name=make_checkpoint,json=makeCheckpoint,proto3,oneof"`
+}
+
 func (*Request_GetStatus) isRequest_Kind() {}
 
 func (*Request_CreateUser) isRequest_Kind() {}
@@ -317,6 +331,8 @@ func (*Request_GetTop) isRequest_Kind() {}
 
 func (*Request_WriteDump) isRequest_Kind() {}
 
+func (*Request_MakeCheckpoint) isRequest_Kind() {}
+
 // Response is the one envelope of what is answered. Without a failure the kind fits that of the Request.
 type Response struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -335,6 +351,7 @@ type Response struct {
 	//	*Response_Top
 	//	*Response_Dumped
 	//	*Response_DumpPart
+	//	*Response_Checkpoint
 	Kind isResponse_Kind `protobuf_oneof:"kind"`
 	// more is set if another Response to the same Request follows.
 	More          bool `protobuf:"varint,6,opt,name=more,proto3" json:"more,omitempty"`
@@ -485,6 +502,15 @@ func (x *Response) GetDumpPart() *DumpPart {
 	return nil
 }
 
+func (x *Response) GetCheckpoint() *Checkpoint {
+	if x != nil {
+		if x, ok := x.Kind.(*Response_Checkpoint); ok {
+			return x.Checkpoint
+		}
+	}
+	return nil
+}
+
 func (x *Response) GetMore() bool {
 	if x != nil {
 		return x.More
@@ -540,6 +566,10 @@ type Response_DumpPart struct {
 	DumpPart *DumpPart `protobuf:"bytes,13,opt,name=dump_part,json=dumpPart,proto3,oneof"`
 }
 
+type Response_Checkpoint struct {
+	Checkpoint *Checkpoint `protobuf:"bytes,14,opt,name=checkpoint,proto3,oneof"`
+}
+
 func (*Response_Status) isResponse_Kind() {}
 
 func (*Response_Done) isResponse_Kind() {}
@@ -561,6 +591,8 @@ func (*Response_Top) isResponse_Kind() {}
 func (*Response_Dumped) isResponse_Kind() {}
 
 func (*Response_DumpPart) isResponse_Kind() {}
+
+func (*Response_Checkpoint) isResponse_Kind() {}
 
 // Failure says why a request was not carried out.
 type Failure struct {
@@ -1213,11 +1245,113 @@ func (x *Imported) GetCreated() uint32 {
 	return 0
 }
 
+// MakeCheckpoint makes a folder with the store as it is now, beside the store in the data folder, for a backup. The one before is
+// removed. Answered with Checkpoint; LATER while the disk is nearly full.
+type MakeCheckpoint struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MakeCheckpoint) Reset() {
+	*x = MakeCheckpoint{}
+	mi := &file_adminpb_admin_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MakeCheckpoint) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MakeCheckpoint) ProtoMessage() {}
+
+func (x *MakeCheckpoint) ProtoReflect() protoreflect.Message {
+	mi := &file_adminpb_admin_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MakeCheckpoint.ProtoReflect.Descriptor instead.
+func (*MakeCheckpoint) Descriptor() ([]byte, []int) {
+	return file_adminpb_admin_proto_rawDescGZIP(), []int{15}
+}
+
+// Checkpoint answers MakeCheckpoint.
+type Checkpoint struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// folder is where the checkpoint is; who has copied it removes it. Empty if the store isn't in the data folder.
+	Folder string `protobuf:"bytes,1,opt,name=folder,proto3" json:"folder,omitempty"`
+	// store names the store for a person.
+	Store string `protobuf:"bytes,2,opt,name=store,proto3" json:"store,omitempty"`
+	// schema is the version of the stored data.
+	Schema        uint32 `protobuf:"varint,3,opt,name=schema,proto3" json:"schema,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Checkpoint) Reset() {
+	*x = Checkpoint{}
+	mi := &file_adminpb_admin_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Checkpoint) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Checkpoint) ProtoMessage() {}
+
+func (x *Checkpoint) ProtoReflect() protoreflect.Message {
+	mi := &file_adminpb_admin_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Checkpoint.ProtoReflect.Descriptor instead.
+func (*Checkpoint) Descriptor() ([]byte, []int) {
+	return file_adminpb_admin_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *Checkpoint) GetFolder() string {
+	if x != nil {
+		return x.Folder
+	}
+	return ""
+}
+
+func (x *Checkpoint) GetStore() string {
+	if x != nil {
+		return x.Store
+	}
+	return ""
+}
+
+func (x *Checkpoint) GetSchema() uint32 {
+	if x != nil {
+		return x.Schema
+	}
+	return 0
+}
+
 var File_adminpb_admin_proto protoreflect.FileDescriptor
 
 const file_adminpb_admin_proto_rawDesc = "" +
 	"\n" +
-	"\x13adminpb/admin.proto\x12\x10jackdaw.admin.v1\x1a\x15adminpb/inspect.proto\x1a\x14nodepb/account.proto\x1a\x10nodepb/ref.proto\"\xde\a\n" +
+	"\x13adminpb/admin.proto\x12\x10jackdaw.admin.v1\x1a\x15adminpb/inspect.proto\x1a\x14nodepb/account.proto\x1a\x10nodepb/ref.proto\"\xab\b\n" +
 	"\aRequest\x12<\n" +
 	"\n" +
 	"get_status\x18\x01 \x01(\v2\x1b.jackdaw.admin.v1.GetStatusH\x00R\tgetStatus\x12?\n" +
@@ -1240,8 +1374,9 @@ const file_adminpb_admin_proto_rawDesc = "" +
 	"\bget_tree\x18\r \x01(\v2\x19.jackdaw.admin.v1.GetTreeH\x00R\agetTree\x123\n" +
 	"\aget_top\x18\x0e \x01(\v2\x18.jackdaw.admin.v1.GetTopH\x00R\x06getTop\x12<\n" +
 	"\n" +
-	"write_dump\x18\x0f \x01(\v2\x1b.jackdaw.admin.v1.WriteDumpH\x00R\twriteDumpB\x06\n" +
-	"\x04kind\"\xaa\x05\n" +
+	"write_dump\x18\x0f \x01(\v2\x1b.jackdaw.admin.v1.WriteDumpH\x00R\twriteDump\x12K\n" +
+	"\x0fmake_checkpoint\x18\x10 \x01(\v2 .jackdaw.admin.v1.MakeCheckpointH\x00R\x0emakeCheckpointB\x06\n" +
+	"\x04kind\"\xea\x05\n" +
 	"\bResponse\x123\n" +
 	"\afailure\x18\x01 \x01(\v2\x19.jackdaw.admin.v1.FailureR\afailure\x122\n" +
 	"\x06status\x18\x02 \x01(\v2\x18.jackdaw.admin.v1.StatusH\x00R\x06status\x12,\n" +
@@ -1256,7 +1391,10 @@ const file_adminpb_admin_proto_rawDesc = "" +
 	" \x01(\v2\x1a.jackdaw.admin.v1.TreeNodeH\x00R\x04tree\x12)\n" +
 	"\x03top\x18\v \x01(\v2\x15.jackdaw.admin.v1.TopH\x00R\x03top\x122\n" +
 	"\x06dumped\x18\f \x01(\v2\x18.jackdaw.admin.v1.DumpedH\x00R\x06dumped\x129\n" +
-	"\tdump_part\x18\r \x01(\v2\x1a.jackdaw.admin.v1.DumpPartH\x00R\bdumpPart\x12\x12\n" +
+	"\tdump_part\x18\r \x01(\v2\x1a.jackdaw.admin.v1.DumpPartH\x00R\bdumpPart\x12>\n" +
+	"\n" +
+	"checkpoint\x18\x0e \x01(\v2\x1c.jackdaw.admin.v1.CheckpointH\x00R\n" +
+	"checkpoint\x12\x12\n" +
 	"\x04more\x18\x06 \x01(\bR\x04moreB\x06\n" +
 	"\x04kind\"H\n" +
 	"\aFailure\x12)\n" +
@@ -1293,7 +1431,13 @@ const file_adminpb_admin_proto_rawDesc = "" +
 	"\vImportUsers\x12,\n" +
 	"\x05users\x18\x01 \x03(\v2\x16.jackdaw.admin.v1.UserR\x05users\"$\n" +
 	"\bImported\x12\x18\n" +
-	"\acreated\x18\x01 \x01(\rR\acreatedB-Z+github.com/jackdaw-im/jackdaw/proto/adminpbb\x06proto3"
+	"\acreated\x18\x01 \x01(\rR\acreated\"\x10\n" +
+	"\x0eMakeCheckpoint\"R\n" +
+	"\n" +
+	"Checkpoint\x12\x16\n" +
+	"\x06folder\x18\x01 \x01(\tR\x06folder\x12\x14\n" +
+	"\x05store\x18\x02 \x01(\tR\x05store\x12\x16\n" +
+	"\x06schema\x18\x03 \x01(\rR\x06schemaB-Z+github.com/jackdaw-im/jackdaw/proto/adminpbb\x06proto3"
 
 var (
 	file_adminpb_admin_proto_rawDescOnce sync.Once
@@ -1307,7 +1451,7 @@ func file_adminpb_admin_proto_rawDescGZIP() []byte {
 	return file_adminpb_admin_proto_rawDescData
 }
 
-var file_adminpb_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_adminpb_admin_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_adminpb_admin_proto_goTypes = []any{
 	(*Request)(nil),        // 0: jackdaw.admin.v1.Request
 	(*Response)(nil),       // 1: jackdaw.admin.v1.Response
@@ -1324,24 +1468,26 @@ var file_adminpb_admin_proto_goTypes = []any{
 	(*UserEntry)(nil),      // 12: jackdaw.admin.v1.UserEntry
 	(*ImportUsers)(nil),    // 13: jackdaw.admin.v1.ImportUsers
 	(*Imported)(nil),       // 14: jackdaw.admin.v1.Imported
-	(*GetState)(nil),       // 15: jackdaw.admin.v1.GetState
-	(*ReplaceState)(nil),   // 16: jackdaw.admin.v1.ReplaceState
-	(*SuspendActor)(nil),   // 17: jackdaw.admin.v1.SuspendActor
-	(*ResumeActor)(nil),    // 18: jackdaw.admin.v1.ResumeActor
-	(*GetActorStatus)(nil), // 19: jackdaw.admin.v1.GetActorStatus
-	(*TraceActor)(nil),     // 20: jackdaw.admin.v1.TraceActor
-	(*GetTree)(nil),        // 21: jackdaw.admin.v1.GetTree
-	(*GetTop)(nil),         // 22: jackdaw.admin.v1.GetTop
-	(*WriteDump)(nil),      // 23: jackdaw.admin.v1.WriteDump
-	(*State)(nil),          // 24: jackdaw.admin.v1.State
-	(*ActorStatus)(nil),    // 25: jackdaw.admin.v1.ActorStatus
-	(*TraceEvent)(nil),     // 26: jackdaw.admin.v1.TraceEvent
-	(*TreeNode)(nil),       // 27: jackdaw.admin.v1.TreeNode
-	(*Top)(nil),            // 28: jackdaw.admin.v1.Top
-	(*Dumped)(nil),         // 29: jackdaw.admin.v1.Dumped
-	(*DumpPart)(nil),       // 30: jackdaw.admin.v1.DumpPart
-	(nodepb.Code)(0),       // 31: jackdaw.node.v1.Code
-	(*nodepb.Scram)(nil),   // 32: jackdaw.node.v1.Scram
+	(*MakeCheckpoint)(nil), // 15: jackdaw.admin.v1.MakeCheckpoint
+	(*Checkpoint)(nil),     // 16: jackdaw.admin.v1.Checkpoint
+	(*GetState)(nil),       // 17: jackdaw.admin.v1.GetState
+	(*ReplaceState)(nil),   // 18: jackdaw.admin.v1.ReplaceState
+	(*SuspendActor)(nil),   // 19: jackdaw.admin.v1.SuspendActor
+	(*ResumeActor)(nil),    // 20: jackdaw.admin.v1.ResumeActor
+	(*GetActorStatus)(nil), // 21: jackdaw.admin.v1.GetActorStatus
+	(*TraceActor)(nil),     // 22: jackdaw.admin.v1.TraceActor
+	(*GetTree)(nil),        // 23: jackdaw.admin.v1.GetTree
+	(*GetTop)(nil),         // 24: jackdaw.admin.v1.GetTop
+	(*WriteDump)(nil),      // 25: jackdaw.admin.v1.WriteDump
+	(*State)(nil),          // 26: jackdaw.admin.v1.State
+	(*ActorStatus)(nil),    // 27: jackdaw.admin.v1.ActorStatus
+	(*TraceEvent)(nil),     // 28: jackdaw.admin.v1.TraceEvent
+	(*TreeNode)(nil),       // 29: jackdaw.admin.v1.TreeNode
+	(*Top)(nil),            // 30: jackdaw.admin.v1.Top
+	(*Dumped)(nil),         // 31: jackdaw.admin.v1.Dumped
+	(*DumpPart)(nil),       // 32: jackdaw.admin.v1.DumpPart
+	(nodepb.Code)(0),       // 33: jackdaw.node.v1.Code
+	(*nodepb.Scram)(nil),   // 34: jackdaw.node.v1.Scram
 }
 var file_adminpb_admin_proto_depIdxs = []int32{
 	4,  // 0: jackdaw.admin.v1.Request.get_status:type_name -> jackdaw.admin.v1.GetStatus
@@ -1350,39 +1496,41 @@ var file_adminpb_admin_proto_depIdxs = []int32{
 	9,  // 3: jackdaw.admin.v1.Request.remove_user:type_name -> jackdaw.admin.v1.RemoveUser
 	10, // 4: jackdaw.admin.v1.Request.list_users:type_name -> jackdaw.admin.v1.ListUsers
 	13, // 5: jackdaw.admin.v1.Request.import_users:type_name -> jackdaw.admin.v1.ImportUsers
-	15, // 6: jackdaw.admin.v1.Request.get_state:type_name -> jackdaw.admin.v1.GetState
-	16, // 7: jackdaw.admin.v1.Request.replace_state:type_name -> jackdaw.admin.v1.ReplaceState
-	17, // 8: jackdaw.admin.v1.Request.suspend_actor:type_name -> jackdaw.admin.v1.SuspendActor
-	18, // 9: jackdaw.admin.v1.Request.resume_actor:type_name -> jackdaw.admin.v1.ResumeActor
-	19, // 10: jackdaw.admin.v1.Request.get_actor_status:type_name -> jackdaw.admin.v1.GetActorStatus
-	20, // 11: jackdaw.admin.v1.Request.trace_actor:type_name -> jackdaw.admin.v1.TraceActor
-	21, // 12: jackdaw.admin.v1.Request.get_tree:type_name -> jackdaw.admin.v1.GetTree
-	22, // 13: jackdaw.admin.v1.Request.get_top:type_name -> jackdaw.admin.v1.GetTop
-	23, // 14: jackdaw.admin.v1.Request.write_dump:type_name -> jackdaw.admin.v1.WriteDump
-	2,  // 15: jackdaw.admin.v1.Response.failure:type_name -> jackdaw.admin.v1.Failure
-	5,  // 16: jackdaw.admin.v1.Response.status:type_name -> jackdaw.admin.v1.Status
-	3,  // 17: jackdaw.admin.v1.Response.done:type_name -> jackdaw.admin.v1.Done
-	11, // 18: jackdaw.admin.v1.Response.users:type_name -> jackdaw.admin.v1.Users
-	14, // 19: jackdaw.admin.v1.Response.imported:type_name -> jackdaw.admin.v1.Imported
-	24, // 20: jackdaw.admin.v1.Response.state:type_name -> jackdaw.admin.v1.State
-	25, // 21: jackdaw.admin.v1.Response.actor_status:type_name -> jackdaw.admin.v1.ActorStatus
-	26, // 22: jackdaw.admin.v1.Response.trace_event:type_name -> jackdaw.admin.v1.TraceEvent
-	27, // 23: jackdaw.admin.v1.Response.tree:type_name -> jackdaw.admin.v1.TreeNode
-	28, // 24: jackdaw.admin.v1.Response.top:type_name -> jackdaw.admin.v1.Top
-	29, // 25: jackdaw.admin.v1.Response.dumped:type_name -> jackdaw.admin.v1.Dumped
-	30, // 26: jackdaw.admin.v1.Response.dump_part:type_name -> jackdaw.admin.v1.DumpPart
-	31, // 27: jackdaw.admin.v1.Failure.code:type_name -> jackdaw.node.v1.Code
-	32, // 28: jackdaw.admin.v1.User.sha1:type_name -> jackdaw.node.v1.Scram
-	32, // 29: jackdaw.admin.v1.User.sha256:type_name -> jackdaw.node.v1.Scram
-	6,  // 30: jackdaw.admin.v1.CreateUser.user:type_name -> jackdaw.admin.v1.User
-	6,  // 31: jackdaw.admin.v1.SetPassword.user:type_name -> jackdaw.admin.v1.User
-	12, // 32: jackdaw.admin.v1.Users.users:type_name -> jackdaw.admin.v1.UserEntry
-	6,  // 33: jackdaw.admin.v1.ImportUsers.users:type_name -> jackdaw.admin.v1.User
-	34, // [34:34] is the sub-list for method output_type
-	34, // [34:34] is the sub-list for method input_type
-	34, // [34:34] is the sub-list for extension type_name
-	34, // [34:34] is the sub-list for extension extendee
-	0,  // [0:34] is the sub-list for field type_name
+	17, // 6: jackdaw.admin.v1.Request.get_state:type_name -> jackdaw.admin.v1.GetState
+	18, // 7: jackdaw.admin.v1.Request.replace_state:type_name -> jackdaw.admin.v1.ReplaceState
+	19, // 8: jackdaw.admin.v1.Request.suspend_actor:type_name -> jackdaw.admin.v1.SuspendActor
+	20, // 9: jackdaw.admin.v1.Request.resume_actor:type_name -> jackdaw.admin.v1.ResumeActor
+	21, // 10: jackdaw.admin.v1.Request.get_actor_status:type_name -> jackdaw.admin.v1.GetActorStatus
+	22, // 11: jackdaw.admin.v1.Request.trace_actor:type_name -> jackdaw.admin.v1.TraceActor
+	23, // 12: jackdaw.admin.v1.Request.get_tree:type_name -> jackdaw.admin.v1.GetTree
+	24, // 13: jackdaw.admin.v1.Request.get_top:type_name -> jackdaw.admin.v1.GetTop
+	25, // 14: jackdaw.admin.v1.Request.write_dump:type_name -> jackdaw.admin.v1.WriteDump
+	15, // 15: jackdaw.admin.v1.Request.make_checkpoint:type_name -> jackdaw.admin.v1.MakeCheckpoint
+	2,  // 16: jackdaw.admin.v1.Response.failure:type_name -> jackdaw.admin.v1.Failure
+	5,  // 17: jackdaw.admin.v1.Response.status:type_name -> jackdaw.admin.v1.Status
+	3,  // 18: jackdaw.admin.v1.Response.done:type_name -> jackdaw.admin.v1.Done
+	11, // 19: jackdaw.admin.v1.Response.users:type_name -> jackdaw.admin.v1.Users
+	14, // 20: jackdaw.admin.v1.Response.imported:type_name -> jackdaw.admin.v1.Imported
+	26, // 21: jackdaw.admin.v1.Response.state:type_name -> jackdaw.admin.v1.State
+	27, // 22: jackdaw.admin.v1.Response.actor_status:type_name -> jackdaw.admin.v1.ActorStatus
+	28, // 23: jackdaw.admin.v1.Response.trace_event:type_name -> jackdaw.admin.v1.TraceEvent
+	29, // 24: jackdaw.admin.v1.Response.tree:type_name -> jackdaw.admin.v1.TreeNode
+	30, // 25: jackdaw.admin.v1.Response.top:type_name -> jackdaw.admin.v1.Top
+	31, // 26: jackdaw.admin.v1.Response.dumped:type_name -> jackdaw.admin.v1.Dumped
+	32, // 27: jackdaw.admin.v1.Response.dump_part:type_name -> jackdaw.admin.v1.DumpPart
+	16, // 28: jackdaw.admin.v1.Response.checkpoint:type_name -> jackdaw.admin.v1.Checkpoint
+	33, // 29: jackdaw.admin.v1.Failure.code:type_name -> jackdaw.node.v1.Code
+	34, // 30: jackdaw.admin.v1.User.sha1:type_name -> jackdaw.node.v1.Scram
+	34, // 31: jackdaw.admin.v1.User.sha256:type_name -> jackdaw.node.v1.Scram
+	6,  // 32: jackdaw.admin.v1.CreateUser.user:type_name -> jackdaw.admin.v1.User
+	6,  // 33: jackdaw.admin.v1.SetPassword.user:type_name -> jackdaw.admin.v1.User
+	12, // 34: jackdaw.admin.v1.Users.users:type_name -> jackdaw.admin.v1.UserEntry
+	6,  // 35: jackdaw.admin.v1.ImportUsers.users:type_name -> jackdaw.admin.v1.User
+	36, // [36:36] is the sub-list for method output_type
+	36, // [36:36] is the sub-list for method input_type
+	36, // [36:36] is the sub-list for extension type_name
+	36, // [36:36] is the sub-list for extension extendee
+	0,  // [0:36] is the sub-list for field type_name
 }
 
 func init() { file_adminpb_admin_proto_init() }
@@ -1407,6 +1555,7 @@ func file_adminpb_admin_proto_init() {
 		(*Request_GetTree)(nil),
 		(*Request_GetTop)(nil),
 		(*Request_WriteDump)(nil),
+		(*Request_MakeCheckpoint)(nil),
 	}
 	file_adminpb_admin_proto_msgTypes[1].OneofWrappers = []any{
 		(*Response_Status)(nil),
@@ -1420,6 +1569,7 @@ func file_adminpb_admin_proto_init() {
 		(*Response_Top)(nil),
 		(*Response_Dumped)(nil),
 		(*Response_DumpPart)(nil),
+		(*Response_Checkpoint)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -1427,7 +1577,7 @@ func file_adminpb_admin_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_adminpb_admin_proto_rawDesc), len(file_adminpb_admin_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   15,
+			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
