@@ -117,7 +117,7 @@ var confined = []struct {
 	// benchmarks/actors measures it as it is, beside ours.
 	{"github.com/asynkron/protoactor-go", []string{"actors", "supervision", "cluster/carrier", "benchmarks/actors/peers/protoactor"},
 		"what an actor is, is said by package actors alone, so that the library below it can be replaced"},
-	{"github.com/hashicorp/memberlist", []string{"cluster/member", "internal/simnet"}, "who is alive is the cluster's business; simnet is a network for it"},
+	{"github.com/hashicorp/memberlist", []string{"cluster/member", "cluster/port", "internal/simnet"}, "who is alive is the cluster's business; simnet is a network for it"},
 	// benchmarks/crash puts the engine on a file system whose power it cuts.
 	{"github.com/cockroachdb/pebble", []string{"store/pebblestore", "benchmarks/crash"}, "an engine stands behind the interface of package store"},
 	{"github.com/jackc/pgx", []string{"store/pgstore"}, "an engine stands behind the interface of package store"},
