@@ -32,7 +32,7 @@
 // If nothing is heard of an unacknowledged envelope, it is sent again after Bounds.Resend (longer, if the round trip is), and
 // then again with pauses that double up to Bounds.ResendMax, shortened by up to a quarter at random. Only a probe goes, one
 // frame, from the second on of one envelope; everything else waits, also what is new. When one is acknowledged, the rest goes in
-// frames as full as may be. So a cut of length T costs each link, until all that it holds is acknowledged, at most
+// frames as full as may be. So a cut of length T costs each link, from the first probe until all that it holds is acknowledged, at most
 //
 //	P = 1 + ceil(log2(ResendMax/Resend)) + T/(0.75 ResendMax)    probes, one more for each frame that comes through, and
 //	R = 8 + 2 held/FrameLen + 2 heldBytes/FrameBytes             frames with what it holds then,

@@ -141,6 +141,7 @@ type Links struct {
 type past struct {
 	epoch uint64
 	in    [classes]inbox
+	gone  chan struct{} // closed when the goroutine of the latest epoch has ended; nil: there was none
 }
 
 // New makes links without a peer. It starts nothing.

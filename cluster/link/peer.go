@@ -26,8 +26,10 @@ type peer struct {
 	in    *[classes]inbox // outlives the peer
 	awake atomic.Bool     // bell has rung since the goroutine looked last
 	bell  chan struct{}
-	done  chan struct{}
-	slow  [classes]bool // of the goroutine: what it has logged
+	done  chan struct{} // closed by end
+	// former is closed when the goroutine of the epoch before has ended, gone when this one's has.
+	former, gone chan struct{}
+	slow         [classes]bool // of the goroutine: what it has logged
 }
 
 type outbox struct {
@@ -39,7 +41,8 @@ type outbox struct {
 }
 
 func newPeer(l *Links, to Peer, was *past) *peer {
-	p := &peer{links: l, id: to.ID, in: &was.in, bell: make(chan struct{}, 1), done: make(chan struct{})}
+	p := &peer{links: l, id: to.ID, in: &was.in, bell: make(chan struct{}, 1), done: make(chan struct{}), former: was.gone, gone: make(chan struct{})}
+	was.gone = p.gone
 	p.to.Store(&to)
 	for c := range p.out {
 		p.out[c].mu.sender = newSender(&l.bounds, was.epoch, rand.Uint64())
@@ -88,6 +91,10 @@ func (p *peer) end() {
 
 // run gives frames to the carrier until the peer is down.
 func (p *peer) run() {
+	defer close(p.gone)
+	if p.former != nil {
+		<-p.former // has nothing left to do but its last frame
+	}
 	p.greet()
 	timer := time.NewTimer(0)
 	defer timer.Stop()

@@ -89,7 +89,6 @@ func (p *peer) deliver(f *nodepb.Frame) error {
 	now := p.links.now()
 	i := &p.in[f.Class]
 	i.mu.Lock()
-	wasDue, wasAt := i.mu.due, i.mu.dueAt
 	err := i.mu.take(now, f.Epoch, f.First, f.Envelopes)
 	if !i.mu.busy {
 		i.mu.busy = true
@@ -103,7 +102,8 @@ func (p *peer) deliver(f *nodepb.Frame) error {
 			p.each(i, f.Class, x)
 		}
 	}
-	if i.mu.due && (!wasDue || i.mu.dueAt < wasAt) {
+	if i.mu.due && i.mu.news { // also if a frame went while envelopes were delivered
+		i.mu.news = false
 		p.wake()
 	}
 	i.mu.Unlock()

@@ -30,6 +30,7 @@ type receiver struct {
 	heldBytes   int
 	due         bool // an acknowledgement, at dueAt
 	dueAt       time.Duration
+	news        bool // dueAt is one that the goroutine doesn't know of
 	saidAt      time.Duration
 	refusal     string // goes instead of the next acknowledgement
 	count       struct{ received, duplicates, stale, early, dropped uint64 }
@@ -166,7 +167,7 @@ func (r *receiver) soon(now time.Duration) { r.dueBy(max(now, r.saidAt+r.bounds.
 
 func (r *receiver) dueBy(at time.Duration) {
 	if !r.due || at < r.dueAt {
-		r.due, r.dueAt = true, at
+		r.due, r.dueAt, r.news = true, at, true
 	}
 }
 
