@@ -49,18 +49,8 @@ func (a *actor) Handle(ctx *actors.Context, msg any) error {
 		st.message(fx, m)
 	case *lane.Committed:
 		st.committed(fx, m)
-	case *nodepb.Attach:
-		if !st.leave(fx, m) {
-			st.attach(fx, m)
-		}
-	case *nodepb.Detach:
-		if !st.leave(fx, m) {
-			st.detach(fx, actors.RefOf(m.GetSession()))
-		}
-	case *nodepb.Relay:
-		if !st.leave(fx, m) {
-			st.relay(fx, m)
-		}
+	case *nodepb.Attach, *nodepb.Detach, *nodepb.Relay:
+		st.visit(fx, m)
 	case *nodepb.Outcome:
 		st.told(fx, m)
 	case *lane.Bodies:

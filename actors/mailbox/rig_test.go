@@ -305,7 +305,7 @@ func (r *rig) attach(name string, epoch uint64, priority int32, credit uint32) {
 	r.attachAs(&nodepb.Attach{Session: sessionRef(name).Proto(), Resource: name, Epoch: epoch, Connected: true, Available: true, Priority: priority, Credit: credit})
 }
 
-func (r *rig) attachAs(m *nodepb.Attach) { r.do(func(fx *effects) { r.st.attach(fx, m) }) }
+func (r *rig) attachAs(m *nodepb.Attach) { r.do(func(fx *effects) { r.st.visit(fx, m) }) }
 
 func (r *rig) detach(name string) {
 	r.do(func(fx *effects) { r.st.detach(fx, sessionRef(name)) })

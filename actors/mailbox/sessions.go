@@ -23,6 +23,7 @@ type attachment struct {
 	todo    []*row // what it is to get, in order, as credit allows
 	holds   int    // rows that name it as holder
 	reading uint64 // tag of the read that it waits for; 0: none
+	full    bool   // it had no room for a push, and gets the next one in a moment
 
 	// pushes are this turn's, and pushed the rows that they are of.
 	pushes []*nodepb.PushedRow
@@ -42,6 +43,21 @@ const (
 	pageRows  = 64
 	pageBytes = 64 << 10
 )
+
+// visit takes what is about sessions, which needs no index.
+func (st *state) visit(fx *effects, m any) {
+	if st.leave(fx, m) {
+		return
+	}
+	switch m := m.(type) {
+	case *nodepb.Attach:
+		st.attach(fx, m)
+	case *nodepb.Detach:
+		st.detach(fx, actors.RefOf(m.GetSession()))
+	case *nodepb.Relay:
+		st.relay(fx, m)
+	}
+}
 
 // attach takes all there is to know about one session. A higher epoch voids what was on its way in the one before.
 func (st *state) attach(fx *effects, m *nodepb.Attach) {
@@ -64,7 +80,7 @@ func (st *state) attach(fx *effects, m *nodepb.Attach) {
 	fresh := m.GetEpoch() > s.epoch
 	if fresh {
 		s.epoch, s.credit, s.reading = m.GetEpoch(), int64(m.GetCredit()), 0
-		s.pushes, s.pushed = nil, nil
+		s.pushes, s.pushed, s.full = nil, nil, false
 		s.numbers, s.newest, s.flight = 0, 0, nil
 	}
 	switch {
@@ -213,7 +229,7 @@ func (st *state) offer(fx *effects, r *row, to []*attachment) bool {
 
 // pump pushes what is next for a session, as far as its credit goes. Bodies that are not in memory are read a page at a time.
 func (st *state) pump(fx *effects, s *attachment) {
-	if !s.connected || s.reading != 0 || len(s.todo) == 0 || !st.ready {
+	if !s.connected || s.full || s.reading != 0 || len(s.todo) == 0 || !st.ready {
 		return
 	}
 	n := 0
@@ -281,7 +297,7 @@ func (st *state) takeBack(fx *effects, s *attachment, pushes []*nodepb.PushedRow
 			st.rows.hold(r, s)
 		}
 	}
-	s.todo = append(pushed, s.todo...)
+	s.todo, s.full = append(pushed, s.todo...), true
 	st.later(fx)
 }
 
@@ -316,6 +332,7 @@ func (st *state) ack(fx *effects, m *nodepb.Ack) {
 	if s := st.session(actors.RefOf(m.GetSession())); s != nil && s.epoch == m.GetEpoch() {
 		s.arrived(m.GetPushed())
 		s.credit += int64(m.GetCredit())
+		s.full = false
 		st.pump(fx, s)
 	}
 }

@@ -372,6 +372,7 @@ func (st *state) tick(fx *effects) {
 	if due(st.retryAt) {
 		st.retryAt = time.Time{}
 		for _, s := range st.sessions {
+			s.full = false
 			st.pump(fx, s)
 		}
 	}
