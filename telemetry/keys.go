@@ -18,6 +18,7 @@ const (
 	KeyItems       = "items"       // messages and acknowledgements in a commit
 	KeyMessage     = "message"     // type of a message between actors, never its content
 	KeyNode        = "node"        // name of a node of the cluster
+	KeyNodes       = "nodes"       // how many of them
 	KeyOperator    = "operator"    // who asked for it, by the name that a tool gave
 	KeyPanic       = "panic"       // what an actor panicked with
 	KeyPause       = "pause"       // how long something waits before it goes on
@@ -36,5 +37,6 @@ const (
 	KeyTook        = "took"        // how long a handler ran
 	KeyUser        = "user"        // bare address of a user, in the log of administration only
 	KeyUsers       = "users"       // how many of them
+	KeyView        = "view"        // id of a view of the cluster
 	KeyVersion     = "version"     // of the bundle of keys that nodes share
 )

@@ -1,0 +1,185 @@
+package member
+
+import (
+	"cmp"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"go.uber.org/zap"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/jackdaw-im/jackdaw/ident"
+	"github.com/jackdaw-im/jackdaw/proto/nodepb"
+	"github.com/jackdaw-im/jackdaw/telemetry"
+)
+
+const (
+	tick = 500 * time.Millisecond // grace and clocks are looked at
+	// A node tells of its views at most once in tellEvery, or in tellPer for each node: with n nodes there are n broadcasts for each change of
+	// the view, and each is repeated by all.
+	tellEvery = time.Second
+	tellPer   = 20 * time.Millisecond
+)
+
+// run owns the state: it takes what memberlist has said and what the owner wishes, decides, and tells everybody.
+func (m *Membership) run(st *state) {
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	var toldView uint64
+	var toldAt time.Duration
+	for {
+		select {
+		case <-m.ctx.Done():
+			return
+		case <-ticker.C:
+		case <-m.in.wake:
+		}
+		now, wall := m.now(), m.cfg.Wall()
+		st.now = max(st.now, now)
+		m.take(st)
+		m.mu.Lock()
+		st.want = m.mu.want
+		m.mu.Unlock()
+		m.publish(st, st.step(st.now, wall))
+		if v := m.view.Load(); v.ID != toldView && now-toldAt >= max(tellEvery, time.Duration(len(v.Members))*tellPer) {
+			toldView, toldAt = v.ID, now
+			m.spread(&nodepb.MemberStatus{Node: string(m.cfg.Self.ID), Seq: m.seq.Add(1), View: v.ID})
+		}
+	}
+}
+
+// now is the time since the start, by a clock that never jumps.
+func (m *Membership) now() time.Duration { return time.Since(m.start) }
+
+// take gives the state what has come.
+func (m *Membership) take(st *state) {
+	in := m.in
+	in.mu.Lock()
+	seen, statuses, exchanged, answered := in.mu.seen, in.mu.statuses, in.mu.exchanged, in.mu.answered
+	in.mu.seen = map[ident.NodeID]sighting{}
+	in.mu.statuses = map[ident.NodeID]*nodepb.MemberStatus{}
+	in.mu.exchanged, in.mu.answered = nil, nil
+	in.mu.Unlock()
+	for id, s := range seen {
+		meta := &nodepb.MemberMeta{}
+		if proto.Unmarshal(s.meta, meta) != nil {
+			meta = nil
+		}
+		st.seen(id, s.addr, meta, s.alive, s.flapped)
+	}
+	for _, x := range exchanged {
+		st.exchange(x)
+	}
+	for _, status := range statuses {
+		if st.hear(status) {
+			m.spread(status)
+		}
+	}
+	for _, id := range answered {
+		st.answered(id)
+	}
+}
+
+// spread broadcasts a status.
+func (m *Membership) spread(status *nodepb.MemberStatus) {
+	if buf, err := proto.Marshal(status); err == nil {
+		m.broadcasts.QueueBroadcast(broadcast{status.GetNode(), buf})
+	}
+}
+
+// publish makes known what a step has come to.
+func (m *Membership) publish(st *state, out outcome) {
+	for _, n := range out.news {
+		write := m.log().Info
+		if n.bad {
+			write = m.log().Warn
+		}
+		write(n.what, zap.String(telemetry.KeyNode, string(n.id)), zap.String(telemetry.KeyText, n.text))
+	}
+	if buf, err := (proto.MarshalOptions{Deterministic: true}).Marshal(out.meta); err == nil {
+		if old := m.meta.Swap(&buf); old != nil && string(*old) != string(buf) {
+			m.errands.tell(m.list)
+		}
+	}
+	m.known.Store(int64(len(out.members)))
+	old := m.view.Load()
+	changed := old == nil || !slices.Equal(old.Members, out.members)
+	if changed {
+		v := newView(out.members)
+		m.view.Store(v)
+		if old == nil || old.ID != v.ID {
+			m.log().Info("the view of the cluster has changed", zap.String(telemetry.KeyView, ViewText(v.ID)), zap.Int(telemetry.KeyNodes, len(v.Placed())))
+		}
+		select {
+		case m.viewed <- struct{}{}:
+		default:
+		}
+	}
+	opinions := st.opinions()
+	m.opinions.Store(&opinions)
+	m.told.Store(st.told())
+	m.errands.know(out.members, m.cfg.Self.ID)
+	m.errands.want(out)
+	if out.conflict != nil {
+		m.conflicts <- out.conflict // there is room: it is told once
+	}
+}
+
+// exchange takes what another node knows.
+func (s *state) exchange(all *nodepb.MemberStatuses) {
+	s.heard = true
+	s.clock.exchanges++
+	for _, status := range all.GetList() {
+		s.hear(status)
+	}
+}
+
+// opinions lists what the others say.
+func (s *state) opinions() []Opinion {
+	list := []Opinion{}
+	for id, st := range s.statuses {
+		if p := s.peers[id]; p == nil || !p.alive {
+			continue
+		}
+		o := Opinion{ID: id, View: st.view, Age: s.now - st.at}
+		if st.read >= 0 {
+			o.Clock = st.base + s.now - time.Duration(s.wall.UnixMicro())*time.Microsecond
+		}
+		list = append(list, o)
+	}
+	slices.SortFunc(list, func(a, b Opinion) int { return cmp.Compare(a.ID, b.ID) })
+	return list
+}
+
+// localState is what this node tells in an exchange.
+func (m *Membership) localState() []byte {
+	m.mu.Lock()
+	text := m.mu.want.text
+	m.mu.Unlock()
+	self := &nodepb.MemberStatus{Node: string(m.cfg.Self.ID), Seq: m.seq.Add(1), View: m.view.Load().ID,
+		Clock: m.cfg.Wall().UnixMicro(), Digest: text}
+	return m.told.Load().encode(m.now(), self)
+}
+
+// notify calls the owner back.
+func (m *Membership) notify() {
+	for {
+		select {
+		case <-m.ctx.Done():
+			return
+		case err := <-m.conflicts:
+			m.log().Error("this node has to end", zap.Error(err))
+			if m.cfg.OnConflict != nil {
+				m.cfg.OnConflict(err)
+			}
+		case <-m.viewed:
+			if m.cfg.OnView != nil {
+				m.cfg.OnView(m.view.Load())
+			}
+		}
+	}
+}
+
+// jittered returns a time around d: from a half to one and a half of it.
+func jittered(d time.Duration) time.Duration { return d/2 + rand.N(d+1) }

@@ -1,0 +1,335 @@
+package member
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/jackdaw-im/jackdaw/ident"
+	"github.com/jackdaw-im/jackdaw/proto/nodepb"
+)
+
+// rules are what a state decides by; they never change.
+type rules struct {
+	self   Member // what never changes of it
+	timing Timing
+	grace  time.Duration
+	// seeds: there are some, and the first life of this node depends on them; remembered: it has had others.
+	seeds, remembered bool
+}
+
+// wish is what the owner of the node wants it to be.
+type wish struct {
+	state   State
+	weight  uint32
+	trust   uint64
+	digest  uint64 // of what has to be equal; 0: not compared
+	text    string // its readable form
+	leaving bool
+}
+
+// state is what one node knows, and decides from it. It has no clock: now is the time since the start by a clock that never jumps, wall what
+// the wall clock says. Nor has it goroutines, logs or a network.
+type state struct {
+	rules
+	want     wish
+	peers    map[ident.NodeID]*peer
+	statuses map[ident.NodeID]*status
+	flaps    map[string][]time.Duration // when a node of that name came back from the dead
+
+	now     time.Duration
+	wall    time.Time
+	met     time.Duration // when the first other was met, -1: not yet
+	heard   bool          // an exchange of everything has come
+	active  bool          // this node is, or drains, as it has told the others
+	held    nodepb.MemberHeld
+	why     string        // held, in words
+	differs time.Duration // since when another's configuration differs while active, -1: it doesn't
+	clock   clock
+	rivals  map[ident.NodeID]bool // nodes with this node's name that have answered a ping
+	lost    bool                  // the conflict has been told
+	news    []news
+}
+
+// peer is another node.
+type peer struct {
+	id      ident.NodeID
+	addr    string
+	meta    *nodepb.MemberMeta // nil: not readable
+	said    bool               // alive, as gossip says
+	alive   bool               // and its address is its own
+	was     bool               // alive, some time
+	changed time.Duration      // when alive became what it is
+	grace   time.Duration      // how long it stays after changed, when not alive
+}
+
+// status is what another node says from time to time.
+type status struct {
+	seq    uint64
+	view   uint64
+	at     time.Duration // when the view was told
+	digest string
+	base   time.Duration // its wall clock (since 1970) minus now
+	read   time.Duration // when its clock was read, -1: never
+}
+
+// news is something to be logged.
+type news struct {
+	what string // constant
+	bad  bool   // degraded, heals itself
+	id   ident.NodeID
+	text string
+}
+
+func newState(r rules, want wish) *state {
+	return &state{rules: r, want: want, peers: map[ident.NodeID]*peer{}, statuses: map[ident.NodeID]*status{},
+		flaps: map[string][]time.Duration{}, rivals: map[ident.NodeID]bool{}, met: -1, differs: -1}
+}
+
+func (s *state) tell(what string, bad bool, id ident.NodeID, text string) {
+	s.news = append(s.news, news{what, bad, id, text})
+}
+
+// seen takes what memberlist says of a node. flapped: it was dead and back since it was last seen. settle draws the conclusions.
+func (s *state) seen(id ident.NodeID, addr string, meta *nodepb.MemberMeta, alive, flapped bool) {
+	p := s.peers[id]
+	switch {
+	case id == s.self.ID || p == nil && !alive:
+		return
+	case p == nil:
+		p = &peer{id: id, changed: s.now}
+		s.peers[id] = p
+	case flapped && p.alive && alive:
+		s.returned(id)
+	}
+	p.said = alive
+	if alive {
+		p.addr, p.meta = addr, meta
+	}
+}
+
+// settle finds out who is alive by now.
+func (s *state) settle() {
+	for _, p := range s.sorted() {
+		alive := p.said && !s.outlived(p)
+		switch {
+		case alive && !p.alive:
+			if p.was {
+				s.returned(p.id)
+				s.tell("a node is back", false, p.id, p.addr)
+			} else {
+				s.tell("a node has joined", false, p.id, p.addr)
+			}
+			p.alive, p.was, p.changed = true, true, s.now
+			if s.met < 0 {
+				s.met = s.now
+			}
+		case !alive && p.alive:
+			s.lose(p)
+		}
+	}
+}
+
+// sorted returns the other nodes, sorted by id.
+func (s *state) sorted() []*peer {
+	list := make([]*peer, 0, len(s.peers))
+	for _, p := range s.peers {
+		list = append(list, p)
+	}
+	slices.SortFunc(list, func(a, b *peer) int { return cmp.Compare(a.id, b.id) })
+	return list
+}
+
+// outlived reports whether another process has taken a node's address: then the node is gone, whatever gossip still says.
+func (s *state) outlived(p *peer) bool {
+	if p.addr == s.self.Gossip {
+		return true
+	}
+	for _, other := range s.peers {
+		if other != p && other.said && other.addr == p.addr && other.id.Incarnation() > p.id.Incarnation() {
+			return true
+		}
+	}
+	return false
+}
+
+// lose begins a node's time of grace.
+func (s *state) lose(p *peer) {
+	p.alive, p.changed = false, s.now
+	p.grace = s.grace << min(len(s.flaps[p.id.Name()]), doublings)
+	if p.meta.GetLeaving() {
+		p.grace = 0
+		return
+	}
+	s.tell("a node is lost", true, p.id, p.addr)
+}
+
+// mostFlaps is how many returns of a node are kept, and doublings how often they double its grace.
+const mostFlaps, doublings = 16, 3
+
+// returned counts a return from the dead.
+func (s *state) returned(id ident.NodeID) {
+	times := append(s.flaps[id.Name()], s.now)
+	s.flaps[id.Name()] = times[max(0, len(times)-mostFlaps):]
+}
+
+// hear takes a node's status, straight from it or by way of others, and reports whether there is news of its view in it.
+func (s *state) hear(m *nodepb.MemberStatus) (fresh bool) {
+	id := ident.NodeID(m.GetNode())
+	if p := s.peers[id]; p == nil {
+		return false
+	}
+	st := s.statuses[id]
+	if st == nil {
+		st = &status{read: -1}
+		s.statuses[id] = st
+	}
+	age := min(time.Duration(m.GetAge())*time.Microsecond, 24*time.Hour)
+	if read := s.now - age; m.GetClock() != 0 && age >= 0 && (st.read < 0 || read >= st.read) {
+		st.base, st.read = time.Duration(m.GetClock())*time.Microsecond-read, read
+	}
+	if m.GetDigest() != "" {
+		st.digest = m.GetDigest()
+	}
+	if m.GetSeq() <= st.seq {
+		return false
+	}
+	fresh = m.GetView() != st.view || st.seq == 0
+	st.seq, st.view, st.at = m.GetSeq(), m.GetView(), s.now
+	return fresh
+}
+
+// forget drops who is gone for good, and what is no longer of interest. It returns the addresses of those that left.
+func (s *state) forget() (left []string) {
+	for _, p := range s.sorted() {
+		if id := p.id; !p.alive && (s.now-p.changed >= p.grace || s.replaced(p)) {
+			delete(s.peers, id)
+			delete(s.statuses, id)
+			delete(s.rivals, id)
+			what := "a lost node is given up"
+			if p.meta.GetLeaving() {
+				what, left = "a node has left", append(left, p.addr)
+			}
+			s.tell(what, false, id, p.addr)
+		}
+	}
+	for name, times := range s.flaps {
+		times = slices.DeleteFunc(times, func(t time.Duration) bool { return s.now-t > s.timing.FlapWindow })
+		if s.flaps[name] = times; len(times) == 0 {
+			delete(s.flaps, name)
+		}
+	}
+	return left
+}
+
+// replaced reports whether a node's next incarnation is active: nobody waits for the earlier one then.
+func (s *state) replaced(p *peer) bool {
+	for _, other := range s.peers {
+		if other.alive && other.id.Name() == p.id.Name() && other.id.Incarnation() > p.id.Incarnation() && other.active() {
+			return true
+		}
+	}
+	return p.id.Name() == s.self.Name && s.active
+}
+
+// active reports whether a node says it owns partitions, or did until just now.
+func (p *peer) active() bool {
+	return p.meta.GetState() != nodepb.MemberState_MEMBER_JOINING
+}
+
+// outcome is what a step comes to.
+type outcome struct {
+	meta     *nodepb.MemberMeta // of this node, as the others shall know it
+	members  []Member           // sorted
+	conflict error              // told once
+	ping     ident.NodeID       // who has this node's name, "" if nobody; at address
+	address  string
+	ask      bool     // exchange everything with somebody, now: a clock is off
+	left     []string // addresses of nodes that have left for good
+	news     []news
+}
+
+// step decides, after everything that was heard until now.
+func (s *state) step(now time.Duration, wall time.Time) outcome {
+	s.advance(now, wall)
+	s.settle()
+	out := outcome{left: s.forget()}
+	out.ask = s.clock.look(s)
+	held, why, rival := s.hold()
+	if rival != nil && !s.rivals[rival.id] && held == nodepb.MemberHeld_HELD_NAME {
+		out.ping, out.address = rival.id, rival.addr
+	}
+	if held != s.held || why != s.why {
+		switch {
+		case held != nodepb.MemberHeld_NOT_HELD:
+			s.tell("this node stays out of the cluster", true, s.self.ID, why)
+		default:
+			s.tell("this node may take part in the cluster", false, s.self.ID, "")
+		}
+	}
+	s.held, s.why = held, why
+	s.active = held == nodepb.MemberHeld_NOT_HELD && s.want.state != Joining
+	if !s.lost {
+		out.conflict = s.conflict()
+		s.lost = out.conflict != nil
+	}
+	out.meta, out.members = s.meta(), s.members()
+	out.news, s.news = s.news, nil
+	return out
+}
+
+// advance sets the time.
+func (s *state) advance(now time.Duration, wall time.Time) {
+	s.clock.advance(now-s.now, wall.Sub(s.wall), s.wall.IsZero(), s.timing.ClockBound)
+	s.now, s.wall = now, wall
+}
+
+// meta is what this node tells of itself.
+func (s *state) meta() *nodepb.MemberMeta {
+	state := s.want.state
+	if s.held != nodepb.MemberHeld_NOT_HELD && state == Active {
+		state = Joining
+	}
+	return &nodepb.MemberMeta{Format: 1, Carriage: s.self.Carriage, Proto: uint32(s.self.Proto), Oldest: uint32(s.self.Oldest),
+		Release: s.self.Release, State: nodepb.MemberState(state), Held: s.held, Weight: s.want.weight, Trust: s.want.trust,
+		Digest: s.want.digest, Leaving: s.want.leaving}
+}
+
+// members lists all that are known, as this node sees them.
+func (s *state) members() []Member {
+	self := s.self
+	meta := s.meta()
+	self.State, self.Weight, self.Trust, self.Rejected = State(meta.State), meta.Weight, meta.Trust, s.why
+	if meta.Leaving {
+		self.State = Draining
+	}
+	list := []Member{self}
+	for _, p := range s.peers {
+		list = append(list, s.member(p))
+	}
+	slices.SortFunc(list, func(a, b Member) int { return cmp.Compare(a.ID, b.ID) })
+	return list
+}
+
+// member is one other node, as this node sees it.
+func (s *state) member(p *peer) Member {
+	m := Member{ID: p.id, Name: p.id.Name(), Gossip: p.addr, Suspect: !p.alive}
+	if p.meta == nil || p.meta.GetFormat() != 1 {
+		m.Rejected = "it tells of itself in another format"
+		return m
+	}
+	m.Carriage, m.Proto, m.Oldest, m.Release = p.meta.GetCarriage(), uint16(p.meta.GetProto()), uint16(p.meta.GetOldest()), p.meta.GetRelease()
+	m.State, m.Weight, m.Trust = State(min(p.meta.GetState(), nodepb.MemberState_MEMBER_DRAINING)), p.meta.GetWeight(), p.meta.GetTrust()
+	if p.meta.GetLeaving() {
+		m.State = Draining
+	}
+	switch {
+	case p.meta.GetHeld() != nodepb.MemberHeld_NOT_HELD:
+		m.Rejected = heldText(p.meta.GetHeld())
+	case !s.understands(p):
+		m.Rejected = s.versions(p)
+	case p.alive && s.overruled(p) != "":
+		m.Rejected = "its name is " + string(s.overruled(p)) + "'s"
+	}
+	return m
+}
