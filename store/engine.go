@@ -58,6 +58,7 @@ const (
 	Serving State = iota // everything works
 	Full                 // appends and new accounts are refused with ErrFull; reads, acks and removals go on
 	Failed               // the store can't go on; the process ends or must be ended
+	Held                 // a part of the store is away or not replicated: what needs it is refused until it is back; heals itself
 )
 
 // String returns the state as /readyz prints it.
@@ -69,6 +70,8 @@ func (s State) String() string {
 		return "full"
 	case Failed:
 		return "failed"
+	case Held:
+		return "held"
 	}
 	return "unknown"
 }
@@ -76,7 +79,7 @@ func (s State) String() string {
 // Health is how an engine is at one moment.
 type Health struct {
 	State  State
-	Reason string // why it isn't Serving, for an operator; empty while it is
+	Reason string // why it isn't Serving, for an operator; while it is, usually empty, or what is not as it should be
 	Free   uint64 // bytes that the disk has left, as last looked at; 0 if the engine can't tell
 }
 

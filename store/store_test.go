@@ -91,7 +91,7 @@ func TestGroupOutcomeErr(t *testing.T) {
 }
 
 func TestStateWords(t *testing.T) {
-	if store.Serving.String() != "serving" || store.Full.String() != "full" || store.Failed.String() != "failed" || store.State(9).String() != "unknown" {
+	if store.Serving.String() != "serving" || store.Full.String() != "full" || store.Failed.String() != "failed" || store.Held.String() != "held" || store.State(9).String() != "unknown" {
 		t.Error("the words of /readyz have changed")
 	}
 }

@@ -16,7 +16,8 @@ import (
 
 // dirDB is the directory's database: Directory and GroupLog of an engine are made of it.
 type dirDB struct {
-	pool *pgxpool.Pool
+	pool *pgxpool.Pool // for what only reads
+	db   *database
 	// enter begins a call, or refuses it with store.ErrClosed or, if it writes, because the database isn't replicated;
 	// leave ends it.
 	enter func(writes bool) error
@@ -72,17 +73,11 @@ func (d *dirDB) write(use func(ctx context.Context, tx pgx.Tx) error) error {
 		return err
 	}
 	defer d.leave()
-	ctx := context.Background()
 	for try := 1; ; try++ {
-		err := inTx(ctx, d.pool, pgx.TxOptions{}, func(tx pgx.Tx) error {
-			if err := use(ctx, tx); err != nil {
-				return err
-			}
-			_, err := tx.Exec(ctx, `SELECT pg_logical_emit_message(true, 'jackdaw', '')`)
-			return err
-		})
+		err := d.wrap(d.db.transact(use))
+		d.db.outcome(err)
 		if !clashed(err) || try == maxTries {
-			return d.wrap(err)
+			return err
 		}
 	}
 }

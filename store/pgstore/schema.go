@@ -68,6 +68,16 @@ const mailTables = 16
 const churn = `autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_insert_scale_factor = 0.2,
 	autovacuum_vacuum_cost_delay = 0, vacuum_truncate = false`
 
+// marks are what each node's writes leave behind, by which a server that has lost something is found out: see slots.go. Rows are
+// changed all the time and are few, so pages are left mostly empty. One table serves a database that holds both kinds.
+const marks = `CREATE TABLE IF NOT EXISTS mark (
+	node text NOT NULL,
+	slot integer NOT NULL,
+	seq bigint NOT NULL,
+	lsn pg_lsn NOT NULL,
+	PRIMARY KEY (node, slot)
+) WITH (fillfactor = 20, ` + churn + `)`
+
 // mailV1 makes the tables of one mail shard. p is the mailbox's partition, first in the keys so that one node's mailboxes
 // can be walked without those of others.
 func mailV1() []string {
@@ -87,7 +97,7 @@ func mailV1() []string {
 		out = append(out, fmt.Sprintf(`CREATE TABLE mail_%02d PARTITION OF mail FOR VALUES WITH (MODULUS %d, REMAINDER %d) WITH (%s)`,
 			i, mailTables, i, churn))
 	}
-	return append(out,
+	return append(out, marks,
 		`CREATE TABLE mail_ack (
 	p smallint NOT NULL,
 	mailbox bytea NOT NULL,
@@ -118,6 +128,16 @@ func mailV1() []string {
 // directoryV1 makes the tables of the directory. The two Scrams of an account are its columns, empty for a mechanism that
 // it can't use.
 var directoryV1 = []string{
+	marks,
+	// The shards of the mail, as shown to people, and the shard of each partition.
+	`CREATE TABLE shard (
+	n integer PRIMARY KEY,
+	url text NOT NULL
+)`,
+	`CREATE TABLE shard_part (
+	p smallint PRIMARY KEY,
+	n integer NOT NULL
+)`,
 	`CREATE TABLE account (
 	user_id bytea PRIMARY KEY,
 	rev bigint NOT NULL,

@@ -1,0 +1,44 @@
+// Package pgstore is the shared store of a cluster: PostgreSQL, from version 14 on, with synchronous standbys. The mail is spread over
+// a list of databases, the shards; accounts, groups and the logs of groups are in one more, the directory, which may be the same as a shard.
+//
+// # What a commit promises
+//
+// An append is acknowledged once the server has it on its disk and a synchronous standby on its own. The engine makes sure that this
+// is so, because PostgreSQL can be made to say "committed" when it isn't:
+//
+//   - A backend whose wait for its standby is cancelled returns success and a WARNING. So any warning makes the outcome unknown, and
+//     the engine never sends a cancel request: no context with a deadline reaches a commit, and pgx's own request at the end of a broken
+//     connection is refused. A commit that takes too long (Options.Stuck) is abandoned by closing its socket.
+//   - The repetition of such a commit inserts nothing, would write no log and so not wait for a standby. So every batch with appends
+//     writes a log message and its mark, and waits for these.
+//   - Servers without synchronous_standby_names, or whose standbys are gone, are asked for every Options.Check, and again after each
+//     commit: appends and changes are refused (ErrUnreplicated), acknowledgements and reads go on. See Options.AllowUnreplicated.
+//
+// # Which server it is
+//
+// After a failure another server answers at the same address. Each new connection is asked for its system identifier and timeline; a
+// connection to an older timeline than the newest seen is closed, so an old primary that returns is not used. A promoted standby must
+// have the node's marks: each batch with appends writes (node, slot, number) into the shard, the node remembers the numbers that were
+// acknowledged, and refuses a server that has lower ones (ErrLagging), because it lacks messages that were acknowledged. This finds
+// any loss of what *this* node was promised in its life and, with Options.Memory, before. Not found is a loss of what only nodes
+// were promised that are gone with their memory, and a loss of what was written without appends or changes of the directory.
+//
+// # Sharding
+//
+// The directory holds the list of shards and the table that says which of the 4096 partitions is in which shard; each shard knows
+// which one it is. All nodes must be given the same list: one that differs is refused, both named.
+//
+// # Claims and twins
+//
+// Two nodes may believe that they own one mailbox. Both write, and what they write is united, because a mailbox is a set. The one who
+// doesn't own the partition leaves a notice in the same transaction, by which the owner learns to load the mailbox again. Claims take
+// a shard's advisory lock, batches share it, so no batch sees half a claim.
+//
+// # Goroutines
+//
+//	what           | started by | stopped by | does
+//	watch          | Open       | Close      | per database: asks it who and how it is, follows the claims; the first also writes the memory file
+//	a shard's part | Commit     | itself     | one per shard, of a batch that is for several
+//	pgxpool's own  | Open       | Close      | opens and closes connections
+//	a timer        | a write    | the write  | closes the connection of a write that is stuck
+package pgstore

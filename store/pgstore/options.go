@@ -1,0 +1,63 @@
+package pgstore
+
+import (
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/jackdaw-im/jackdaw/ident"
+)
+
+// The defaults of Options.
+const (
+	DefaultConns = 12
+	DefaultStuck = 30 * time.Second
+	DefaultCheck = time.Second
+)
+
+// Options of a shared store. The zero value is right for one node that has nobody beside it.
+type Options struct {
+	Logger *zap.Logger // nil = silent
+	// Directory is the URL of the database of accounts and groups; empty = the first of the stores.
+	Directory string
+	// Node is who claims partitions. Its name, the part before the '@', must be unique among the nodes, and should stay the
+	// same over restarts.
+	Node ident.NodeID
+	// Memory is the file in which the engine remembers what it has been promised by which servers, so that after a restart
+	// too it can tell a server that has lost something. Empty = it remembers for as long as the process lives.
+	Memory string
+	// AllowUnreplicated lets appends and changes go on while no synchronous standby has a copy. What is acknowledged then
+	// is lost with the server's disk.
+	AllowUnreplicated bool
+	// Conns is how many connections are opened at most to each database, one for its watch not counted.
+	Conns int
+	// Stuck is how long a write may take before its connection is closed. Its outcome is then unknown.
+	Stuck time.Duration
+	// Check is how often each database is asked whether it still is what it was, and is replicated.
+	Check time.Duration
+
+	// Shift, for tests, is added to the databases' clock.
+	Shift func() time.Duration
+}
+
+func (o Options) withDefaults() Options {
+	if o.Logger == nil {
+		o.Logger = zap.NewNop()
+	}
+	if o.Node == "" {
+		o.Node = "node@0"
+	}
+	if o.Conns <= 0 {
+		o.Conns = DefaultConns
+	}
+	if o.Stuck <= 0 {
+		o.Stuck = DefaultStuck
+	}
+	if o.Check <= 0 {
+		o.Check = DefaultCheck
+	}
+	if o.Shift == nil {
+		o.Shift = func() time.Duration { return 0 }
+	}
+	return o
+}

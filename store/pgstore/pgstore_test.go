@@ -1,0 +1,29 @@
+package pgstore_test
+
+import (
+	"testing"
+
+	"github.com/jackdaw-im/jackdaw/store"
+	"github.com/jackdaw-im/jackdaw/store/memstore"
+	"github.com/jackdaw-im/jackdaw/store/storetest"
+)
+
+func fixture(t *testing.T) *storetest.Fixture {
+	r := newRig(t, nil)
+	f := &storetest.Fixture{Engine: r.Engine, Advance: r.advance}
+	f.Reopen = func(t *testing.T) store.Engine {
+		must(t, r.Close())
+		r.open(t)
+		f.Engine = r.Engine
+		return r.Engine
+	}
+	return f
+}
+
+func TestConformance(t *testing.T) { storetest.Run(t, fixture) }
+
+func TestHistories(t *testing.T) {
+	storetest.Histories(t, fixture, func() store.Engine { return memstore.New(memstore.Options{}) })
+}
+
+func TestKill(t *testing.T) { storetest.Kill(t, openFolder, 3) }
