@@ -14,6 +14,8 @@
 //	admission.go  how many handshakes compute at a time
 //	transport.go  the interface between sockets and streams
 //	portable.go   a transport with one parked goroutine per connection
+//	drain.go      sending clients away before the node stops
+//	tickets.go    the keys of TLS session tickets
 //	socket.go     a socket whose writes never block
 //	stream.go     bytes <-> stanzas <-> the session actor
 package gateway

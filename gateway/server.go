@@ -27,6 +27,9 @@ type Config struct {
 	C2S, C2STLS string
 	// Certificate is what both present.
 	Certificate *Certificate
+	// TicketKeys, if set, are the keys of TLS session tickets: the first makes new ones, all open them. It is asked before each
+	// handshake, so that they can be changed, and must be quick. Nodes of one cluster have the same.
+	TicketKeys func() [][32]byte
 	// Start makes the session actor of a connection.
 	Start func(session.Args) (actors.Ref, error)
 	// Cast sends to a session actor.
@@ -80,6 +83,7 @@ type Server struct {
 	admission *admission
 	direct    *tls.Config
 	starttls  *tls.Config
+	tickets   tickets
 	log       *zap.Logger
 	count     *Counters
 	start     time.Time
@@ -90,11 +94,19 @@ type Server struct {
 
 	mu struct {
 		sync.Mutex
-		listeners []net.Listener
+		listeners []listener
 		streams   map[*stream]bool // whether its session has begun
 		empty     chan struct{}    // closed when stopping and no stream is left
 		stopping  bool
+		drain     *drain // nil: clients are welcome
 	}
+}
+
+// listener is one of the gateway's addresses.
+type listener struct {
+	net.Listener
+	flag   string // that names it
+	direct bool   // TLS from the first byte
 }
 
 // New returns a gateway that listens to nothing yet.
@@ -131,6 +143,7 @@ func New(cfg Config) *Server {
 	}
 	s.direct = s.starttls.Clone()
 	s.direct.NextProtos = []string{"xmpp-client"}
+	s.tickets = tickets{keys: cfg.TicketKeys, configs: []*tls.Config{s.starttls, s.direct}}
 	return s
 }
 
@@ -151,20 +164,32 @@ func (s *Server) Start() error {
 		if l.addr == "" {
 			continue
 		}
-		ln, err := net.Listen("tcp", l.addr)
-		if err != nil {
+		if err := s.listen(l.addr, l.flag, l.direct); err != nil {
 			s.closeListeners()
-			if errors.Is(err, syscall.EADDRINUSE) {
-				return fmt.Errorf("gateway: %s is in use by another program: stop it, or give another address with %s", l.addr, l.flag)
-			}
-			return fmt.Errorf("gateway: can't listen on %s (%s): %w", l.addr, l.flag, err)
+			return err
 		}
-		s.mu.Lock()
-		s.mu.listeners = append(s.mu.listeners, ln)
-		s.mu.Unlock()
-		s.wg.Add(1)
-		go s.cfg.Guard(func() { s.accept(ln, l.direct) })
 	}
+	return nil
+}
+
+// listen opens one listener.
+func (s *Server) listen(addr, flag string, direct bool) error {
+	ln, err := net.Listen("tcp", addr)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("gateway: %s is in use by another program: stop it, or give another address with %s", addr, flag)
+	}
+	if err != nil {
+		return fmt.Errorf("gateway: can't listen on %s (%s): %w", addr, flag, err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.mu.stopping {
+		_ = ln.Close()
+		return net.ErrClosed
+	}
+	s.mu.listeners = append(s.mu.listeners, listener{ln, flag, direct})
+	s.wg.Add(1)
+	go s.cfg.Guard(func() { s.accept(ln, direct) })
 	return nil
 }
 
@@ -182,8 +207,6 @@ func (s *Server) Addrs() []net.Addr {
 // Stop accepts nothing more, tells every session to end its stream, and waits for them until ctx is over; then it closes
 // what is left. It may be called again.
 func (s *Server) Stop(ctx context.Context) error {
-	s.closeListeners()
-	s.cancel()
 	s.mu.Lock()
 	first := !s.mu.stopping
 	s.mu.stopping = true
@@ -191,6 +214,8 @@ func (s *Server) Stop(ctx context.Context) error {
 		close(s.mu.empty)
 	}
 	s.mu.Unlock()
+	s.closeListeners() // of which there are no more from now on
+	s.cancel()
 	if first {
 		for _, st := range s.open(true) {
 			st.shutdown()
@@ -229,7 +254,7 @@ func (s *Server) closeListeners() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, l := range s.mu.listeners {
-		_ = l.Close()
+		_ = l.Close() // again, perhaps
 	}
 }
 
@@ -297,6 +322,7 @@ func (s *Server) secure(conn net.Conn, direct bool) (*secureConn, error) {
 		return nil, err
 	}
 	sock.turn = place
+	s.tickets.refresh()
 	tc := tls.Server(sock, config)
 	err = tc.HandshakeContext(s.ctx)
 	sock.turn = nil
@@ -331,10 +357,13 @@ func (s *Server) begin(conn Conn) (Handler, error) {
 	conn.Expect(s.cfg.LoginTime)
 	s.mu.Lock()
 	s.mu.streams[st] = true
-	stopping := s.mu.stopping
+	stopping, draining := s.mu.stopping, s.mu.drain
 	s.mu.Unlock()
-	if stopping {
-		st.shutdown() // Stop came too early to do it
+	switch { // Stop or Drain came too early to do it
+	case stopping:
+		st.shutdown()
+	case draining != nil:
+		s.sendAway(draining, st)
 	}
 	return st, nil
 }
@@ -353,6 +382,12 @@ func (s *Server) forget(st *stream) {
 		return
 	}
 	delete(s.mu.streams, st)
+	if d := s.mu.drain; d != nil {
+		select {
+		case d.gone <- struct{}{}:
+		default:
+		}
+	}
 	if s.mu.stopping && len(s.mu.streams) == 0 {
 		close(s.mu.empty)
 	}

@@ -1,0 +1,190 @@
+package gateway
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/jackdaw-im/jackdaw/actors/session"
+)
+
+// sentAway waits until the session is told to let its client go, and returns where.
+func (r *rig) sentAway() string {
+	r.t.Helper()
+	for {
+		switch m := (<-r.msgs).(type) {
+		case session.Drain:
+			return m.Host
+		case session.Closed: // of one that went before
+		default:
+			r.t.Fatalf("heard %T", m)
+		}
+	}
+}
+
+// leave ends a connection as a session does that lets its client go.
+func (r *rig) leave(c *tls.Conn, out session.Outlet) {
+	r.t.Helper()
+	r.put(out, session.Out{Close: true})
+	if _, err := io.Copy(io.Discard, c); err != nil {
+		r.t.Fatal(err)
+	}
+	c.Close()
+}
+
+// drain runs Drain and returns how it ends.
+func (r *rig) drain(ctx context.Context, opts DrainOptions) <-chan error {
+	done := make(chan error, 1)
+	go func() { done <- r.srv.Drain(ctx, opts) }()
+	return done
+}
+
+func TestDrain(t *testing.T) {
+	r := newRig(t, nil)
+	if p := r.srv.Draining(); p.Draining || p.Left != 0 {
+		t.Fatalf("before: %+v", p)
+	}
+	conns, outs := make([]*tls.Conn, 5), make([]session.Outlet, 5)
+	for i := range conns {
+		conns[i], outs[i] = r.dial()
+	}
+	hosts := 0
+	done := r.drain(t.Context(), DrainOptions{Over: 50 * time.Millisecond, Host: func() string {
+		hosts++
+		return fmt.Sprintf("n%d.example:5222", hosts)
+	}})
+	seen := map[string]bool{}
+	for range conns {
+		seen[r.sentAway()] = true
+	}
+	if len(seen) != 5 || !seen["n1.example:5222"] || !seen["n5.example:5222"] {
+		t.Fatalf("sent to %v", seen)
+	}
+	for _, addr := range r.srv.Addrs() {
+		if c, err := net.Dial("tcp", addr.String()); err == nil {
+			c.Close()
+			t.Fatalf("%v takes connections", addr)
+		}
+	}
+	if p := r.srv.Draining(); !p.Draining || p.Total != 5 || p.Told != 5 || p.Left != 5 || p.Began.IsZero() {
+		t.Fatalf("while they go: %+v", p)
+	}
+	if err := r.srv.Drain(t.Context(), DrainOptions{}); !errors.Is(err, errDraining) {
+		t.Fatalf("a second one: %v", err)
+	}
+	for i := range conns {
+		select {
+		case err := <-done:
+			t.Fatalf("it is over before all are gone: %v", err)
+		default:
+		}
+		r.leave(conns[i], outs[i])
+	}
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if p := r.srv.Draining(); !p.Draining || p.Left != 0 {
+		t.Fatalf("afterwards: %+v", p)
+	}
+
+	before := fmt.Sprint(r.srv.Addrs())
+	if err := r.srv.Undrain(); err != nil || fmt.Sprint(r.srv.Addrs()) != before {
+		t.Fatalf("listens on %v, not %v: %v", r.srv.Addrs(), before, err)
+	}
+	if p := r.srv.Draining(); p.Draining {
+		t.Fatalf("after Undrain: %+v", p)
+	}
+	for len(r.msgs) > 0 {
+		<-r.msgs
+	}
+	r.login()
+	if err := r.srv.Undrain(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestDrainKeepsTheListeners: who comes meanwhile is told where to go.
+func TestDrainKeepsTheListeners(t *testing.T) {
+	r := newRig(t, nil)
+	first, out := r.dial()
+	done := r.drain(t.Context(), DrainOptions{Listen: true, Host: func() string { return "[2001:db8::1]:5222" }})
+	if host := r.sentAway(); host != "[2001:db8::1]:5222" {
+		t.Fatalf("sent to %q", host)
+	}
+	second, secondOut := r.dial()
+	if host := r.sentAway(); host != "[2001:db8::1]:5222" {
+		t.Fatalf("the newcomer was sent to %q", host)
+	}
+	r.leave(first, out)
+	r.leave(second, secondOut)
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if p := r.srv.Draining(); p.Total != 1 || p.Told != 2 {
+		t.Fatalf("told %+v", p)
+	}
+	if err := r.srv.Undrain(); err != nil {
+		t.Fatal(err)
+	}
+	for len(r.msgs) > 0 {
+		<-r.msgs
+	}
+	r.login()
+}
+
+func TestDrainThatTakesTooLong(t *testing.T) {
+	r := newRig(t, nil)
+	r.dial()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := r.drain(ctx, DrainOptions{})
+	if host := r.sentAway(); host != "" {
+		t.Fatalf("sent to %q", host)
+	}
+	cancel()
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		t.Fatalf("ended with %v", err)
+	}
+	if p := r.srv.Draining(); !p.Draining || p.Left != 1 {
+		t.Fatalf("progress %+v", p)
+	}
+
+	q := newRig(t, nil)
+	q.dial()
+	ctx, cancel = context.WithCancel(t.Context())
+	cancel()
+	if err := q.srv.Drain(ctx, DrainOptions{Over: time.Hour}); !errors.Is(err, context.Canceled) {
+		t.Fatalf("ended with %v", err)
+	}
+	if p := q.srv.Draining(); p.Told != 0 {
+		t.Fatalf("progress %+v", p)
+	}
+}
+
+// TestStopWhileDraining: the server's end is the drain's, and nothing is opened again.
+func TestStopWhileDraining(t *testing.T) {
+	r := newRig(t, nil)
+	c, out := r.dial()
+	done := r.drain(t.Context(), DrainOptions{Over: time.Hour})
+	stopped := make(chan error, 1)
+	go func() { stopped <- r.srv.Stop(t.Context()) }()
+	r.want(fmt.Sprintf("closed(%d)", session.Shutdown))
+	r.leave(c, out)
+	if err := <-stopped; err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; err != nil && !errors.Is(err, net.ErrClosed) && !errors.Is(err, errDraining) {
+		t.Fatal(err)
+	}
+	if err := r.srv.Undrain(); err != nil {
+		t.Fatal(err)
+	}
+	if c, err := net.Dial("tcp", r.srv.Addrs()[0].String()); err == nil {
+		c.Close()
+		t.Fatal("it listens again")
+	}
+}
