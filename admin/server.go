@@ -21,6 +21,8 @@ type Config struct {
 	// Inspector and Overview look into this server; nil refuses what needs it.
 	Inspector Inspector
 	Overview  Overview
+	// Backups makes checkpoints of this server's store; nil refuses them.
+	Backups Backups
 	// Status and Ready must not block. Ready says why the server isn't ready, nil that it is.
 	Status func() Status
 	// Reserved reports whether an address belongs to a service; nil: none does.
@@ -46,7 +48,7 @@ func New(cfg Config) *Server {
 	}
 	if cfg.Socket != "" {
 		s.socket = NewSocket(SocketConfig{
-			Path: cfg.Socket, Users: cfg.Users, Inspector: cfg.Inspector, Overview: cfg.Overview,
+			Path: cfg.Socket, Users: cfg.Users, Inspector: cfg.Inspector, Overview: cfg.Overview, Backups: cfg.Backups,
 			Status: cfg.Status, Reserved: cfg.Reserved, Logger: cfg.Logger,
 		})
 	}

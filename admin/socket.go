@@ -38,6 +38,8 @@ type SocketConfig struct {
 	// Inspector and Overview look into this server; nil refuses what needs it.
 	Inspector Inspector
 	Overview  Overview
+	// Backups makes checkpoints of this server's store; nil refuses them.
+	Backups Backups
 	// Reserved reports whether an address belongs to a service, so that no user may have it; nil: none does.
 	Reserved func(ident.UserID) bool
 	// Logger hears who was created and removed, and of dumps; nil is silence.
@@ -206,6 +208,8 @@ func (s *Socket) answer(req *adminpb.Request) *adminpb.Response {
 		return s.list(k.ListUsers)
 	case *adminpb.Request_ImportUsers:
 		return s.importUsers(k.ImportUsers)
+	case *adminpb.Request_MakeCheckpoint:
+		return s.checkpoint()
 	default:
 		if resp := s.look(req); resp != nil {
 			return resp

@@ -96,5 +96,8 @@ func (c *Config) DomainFile() string { return filepath.Join(c.Data, "domain") }
 // SocketFile is where a running server takes administration.
 func (c *Config) SocketFile() string { return filepath.Join(c.Data, "jackdaw.sock") }
 
+// CheckpointFolder is where a running server puts a checkpoint of its store, for a backup.
+func (c *Config) CheckpointFolder() string { return filepath.Join(c.Data, "checkpoint") }
+
 // DumpFolder is where crash dumps are.
 func (c *Config) DumpFolder() string { return filepath.Join(c.Data, "dumps") }

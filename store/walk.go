@@ -33,6 +33,14 @@ type Restored interface {
 	MarkRestored(ctx context.Context) (int, error)
 }
 
+// Checkpointer is an ability of engines that live in a folder.
+type Checkpointer interface {
+	// Checkpoint makes a folder, which must not exist and must be on the same file system, with the store as it is: all
+	// that was acknowledged before the call, and of each write that runs beside it all or nothing. It copies little and
+	// stops nobody, but keeps the disk from getting free what the store deletes until the folder is removed.
+	Checkpoint(ctx context.Context, dir string) error
+}
+
 // Part is one kind of entries of a store.
 type Part uint8
 

@@ -12,11 +12,14 @@ import (
 // half of its locks, which the runtime reports as a fault of its own.
 type guardFS struct {
 	vfs.FS
+	dir   string      // of the store: the log in a checkpoint's folder is only a copy
 	armed atomic.Bool // set once the store is open: before, an error is the answer of Open
 	fail  func(reason string)
 }
 
-func isLog(name string) bool { return strings.HasSuffix(name, ".log") }
+func (g *guardFS) isLog(name string) bool {
+	return strings.HasSuffix(name, ".log") && g.PathDir(name) == g.dir
+}
 
 func (g *guardFS) look(err error) error {
 	if err != nil && g.armed.Load() {
@@ -38,7 +41,7 @@ func (g *guardFS) ReuseForWrite(oldname, newname string, c vfs.DiskWriteCategory
 }
 
 func (g *guardFS) guard(name string, f vfs.File, err error) (vfs.File, error) {
-	if !isLog(name) {
+	if !g.isLog(name) {
 		return f, err
 	}
 	if g.look(err) != nil {

@@ -151,7 +151,7 @@ func (e *Engine) pebbleOptions() *pebble.Options {
 	if e.o.Ballast > 0 {
 		fs = vfs.OnDiskFull(fs, e.space.diskFull)
 	}
-	e.guard = &guardFS{FS: fs, fail: e.space.fail}
+	e.guard = &guardFS{FS: fs, dir: fs.PathDir(fs.PathJoin(e.dir, ownerFile)), fail: e.space.fail}
 	po := &pebble.Options{
 		FS:                          e.guard,
 		Lock:                        e.lock,
