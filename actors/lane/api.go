@@ -78,6 +78,7 @@ type Lanes struct {
 	claims   []*claims // by shard; none if the engine isn't shared
 
 	mailIDs, directoryIDs []string
+	abandoned             abandoned
 	lost                  map[string]lost // by mail lane; the map itself doesn't change
 }
 
@@ -281,5 +282,6 @@ type (
 		ids     []ident.MessageID
 	}
 	purge   struct{ mailbox ident.UserID }
+	abandon struct{ mailbox ident.UserID }
 	request func(store.Engine) (any, error)
 )

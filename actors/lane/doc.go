@@ -17,7 +17,8 @@
 //   - An append is answered Committed only once it is durable, or once it was acknowledged before it could be written: then
 //     the two of them vanish together.
 //   - While the disk is nearly full each append is answered with Full, and acknowledgements and reads go on.
-//   - After any other error of a commit, the same batch is committed again, unchanged, until the store says what became of it.
+//   - After any other error of a commit, the same batch is committed again, unchanged, until the store says what became of it. Only
+//     what a mailbox has asked for that had to leave this node meanwhile (Abandon) is taken out.
 //   - A lane talks to one shard of the store. A shard that hangs holds up its own lanes, until their queues are full, and nothing
 //     else.
 //   - A load sees everything that its mailbox asked for before.

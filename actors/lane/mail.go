@@ -71,6 +71,7 @@ func (m *mailLane) Handle(ctx *actors.Context, msg any) (err error) {
 	case *load:
 		if !msg.again {
 			delete(m.lost, msg.mailbox)
+			m.lanes.abandoned.over(msg.mailbox)
 		}
 		m.reads = append(m.reads, msg)
 	case *read, *flush:
@@ -79,6 +80,9 @@ func (m *mailLane) Handle(ctx *actors.Context, msg any) (err error) {
 		m.timed, m.due = false, true
 	case *purge:
 		err = m.purge(ctx, msg)
+	case *abandon:
+		m.forsake()
+		m.lanes.abandoned.over(msg.mailbox)
 	}
 	if err == nil {
 		m.current = nil
@@ -163,6 +167,9 @@ func (m *mailLane) append(ctx *actors.Context, a *Append) error {
 		tell(ctx, []*Append{a}, Invalid)
 		return nil
 	}
+	if m.lanes.abandoned.has(a.Mailbox) {
+		return nil // the mailbox has ended
+	}
 	if _, known := m.lost[a.Mailbox]; known {
 		m.lose(ctx, []*Append{a})
 		return nil
@@ -197,6 +204,9 @@ func (m *mailLane) commit(ctx *actors.Context) error {
 	b := &m.batch
 	if b.empty() {
 		return nil
+	}
+	if m.lanes.abandoned.n.Load() > 0 {
+		m.forsake()
 	}
 	b.settle()
 	c := &m.lanes.Counters
@@ -256,6 +266,10 @@ func (m *mailLane) write(ctx *actors.Context, b *store.Batch) (sure bool, err er
 		m.lanes.Counters.Retries.Add(1)
 		ctx.Log().Error("a commit has no known outcome and is repeated", zap.Error(err), zap.Int(telemetry.KeyItems, items))
 		time.Sleep(pause)
+		if m.lanes.abandoned.n.Load() > 0 {
+			m.forsake()
+			m.batch.settle()
+		}
 	}
 }
 

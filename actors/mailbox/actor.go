@@ -122,6 +122,9 @@ func (a *actor) Terminate(ctx *actors.Context, reason actors.Reason) {
 	case !reason.IsNormal():
 		a.st.crashed(answer)
 	case a.st.handoff.retiring:
+		if len(a.st.pending) > 0 {
+			a.cfg.Lanes.Abandon(ctx, a.st.user)
+		}
 		a.st.handOver(answer, func(m any) { _ = ctx.Answer(ctx.Self(), m) }) // it had its room in the queue here
 	}
 }
