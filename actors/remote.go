@@ -221,3 +221,51 @@ func (s *System) exportWatch(m *monitor, from Ref) {
 		(*Watch)(m).Down(NoConnection)
 	}
 }
+
+// Refused is an actor that did not take a message, and why.
+type Refused struct {
+	To  Ref
+	Err error
+}
+
+// FanOuter is the ability of a Router to take one message for many at once.
+type FanOuter interface {
+	// SendAll takes a cast for actors of which none is Local, and returns those for which it wasn't taken.
+	SendAll(from Ref, to []Ref, msg any) []Refused
+}
+
+// CastAll casts msg to many actors, and returns those that didn't take it. What is for another node travels once for all of its actors.
+func (c *Context) CastAll(to []Ref, msg any) []Refused {
+	p := c.process()
+	if p.ext != nil && p.ext.trace != nil {
+		for _, ref := range to {
+			p.ext.trace.sent(ref, msg)
+		}
+	}
+	return p.sys().sendAll(to, msg, p)
+}
+
+// CastAll is Context.CastAll from outside of any actor.
+func (s *System) CastAll(to []Ref, msg any) []Refused { return s.sendAll(to, msg, nil) }
+
+func (s *System) sendAll(to []Ref, msg any, from *process) (refused []Refused) {
+	fan, ok := s.router.(FanOuter)
+	var away []Ref
+	for _, ref := range to {
+		if ok && msg != nil && s.away(s.named(ref)) {
+			away = append(away, ref)
+			continue
+		}
+		if err := s.send(ref, msg, false, from); err != nil {
+			refused = append(refused, Refused{ref, err})
+		}
+	}
+	if len(away) > 0 {
+		var self Ref
+		if from != nil {
+			self = from.ref()
+		}
+		refused = append(refused, fan.SendAll(self, away, msg)...)
+	}
+	return refused
+}

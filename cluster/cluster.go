@@ -1,0 +1,317 @@
+package cluster
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/jackdaw-im/jackdaw/actors"
+	"github.com/jackdaw-im/jackdaw/cluster/link"
+	"github.com/jackdaw-im/jackdaw/cluster/placement"
+	"github.com/jackdaw-im/jackdaw/ident"
+	"github.com/jackdaw-im/jackdaw/proto/nodepb"
+)
+
+// Defaults of Options.
+const (
+	DefaultHold       = 2 * time.Second
+	DefaultHoldLen    = 100_000
+	DefaultHoldBytes  = 64 << 20
+	DefaultRetireTime = 2 * time.Second
+	DefaultHops       = 4
+)
+
+// Links take envelopes to other nodes: *link.Links.
+type Links interface {
+	// Send queues an envelope, which it owns from then on. It never blocks. A reserved one is the answer to an earlier one.
+	Send(to ident.NodeID, class nodepb.LinkClass, envelope []byte, reserved bool) error
+	// PeerUp says that a node can be reached, and where.
+	PeerUp(p link.Peer)
+	// PeerDown gives a node up: what it has not acknowledged is Returned.
+	PeerDown(id ident.NodeID)
+}
+
+// Options say how a node takes part in a cluster.
+type Options struct {
+	// System is the node's actors. Its Router is this cluster, which the caller sets.
+	System *actors.System
+	// Placed are the kinds whose Refs without a node belong to whoever owns their partition.
+	Placed []string
+	// Claim makes this node the owner of partitions in the store, again and again until it has succeeded, and then calls done, from any
+	// goroutine. nil: there is nothing to claim.
+	Claim func(list []ident.Partition, done func())
+	// Hold is how long a partition's actors wait for the release by the owner before. 0 is DefaultHold.
+	Hold time.Duration
+	// HoldLen and HoldBytes bound what is held meanwhile, of all partitions; bytes are those of other nodes' messages.
+	HoldLen, HoldBytes int
+	// RetireTime is how long an actor may take to leave.
+	RetireTime time.Duration
+	// Hops is how often a message is sent on before it is given back.
+	Hops uint32
+	// Moved, if set, hears of partitions that came or went, after the fact, in order.
+	Moved func(came, went []ident.Partition)
+}
+
+// Cluster is one node's part in the cluster: the Router of its actors. New makes it, Start launches it, Stop ends it.
+type Cluster struct {
+	opts     Options
+	sys      *actors.System
+	self     ident.NodeID
+	log      *zap.Logger
+	bodies   *bodies
+	counters Counters
+	links    Links
+	routes   atomic.Pointer[routes]
+	calls    calls
+	watches  watches
+	watchers watchers
+	groups   groups
+
+	mu struct {
+		sync.Mutex
+		state *state
+		held  map[ident.Partition][]held
+		// parked is what nodes have sent here for partitions that are theirs, as this node sees it: its view is behind, or theirs is.
+		parked []parked
+		n      int // of held and parked, and their bytes
+		bytes  int
+	}
+	events struct {
+		sync.Mutex
+		list []func()
+		wake chan struct{}
+	}
+	stop chan struct{}
+	wg   sync.WaitGroup
+}
+
+var _ actors.Router = (*Cluster)(nil)
+
+// New returns the part of a node that is in no view yet: until SetView no placed actor can be reached.
+func New(opts Options) (*Cluster, error) {
+	for _, d := range []struct{ v, usual *time.Duration }{{&opts.Hold, ptr(DefaultHold)}, {&opts.RetireTime, ptr(DefaultRetireTime)}} {
+		if *d.v <= 0 {
+			*d.v = *d.usual
+		}
+	}
+	if opts.HoldLen <= 0 {
+		opts.HoldLen = DefaultHoldLen
+	}
+	if opts.HoldBytes <= 0 {
+		opts.HoldBytes = DefaultHoldBytes
+	}
+	if opts.Hops == 0 {
+		opts.Hops = DefaultHops
+	}
+	b, err := newBodies()
+	if err != nil {
+		return nil, err
+	}
+	c := &Cluster{opts: opts, sys: opts.System, self: opts.System.Node(), log: opts.System.Log(), bodies: b, stop: make(chan struct{})}
+	c.mu.state = newState(c.self, opts.Hold)
+	c.mu.held = map[ident.Partition][]held{}
+	c.events.wake = make(chan struct{}, 1)
+	c.publish()
+	return c, nil
+}
+
+func ptr[T any](v T) *T { return &v }
+
+// SetLinks installs the links, which give what comes to Receive and what comes back to Returned; before Start, once. Without links a
+// node is alone.
+func (c *Cluster) SetLinks(l Links) { c.links = l }
+
+// Start launches what follows views.
+func (c *Cluster) Start() error {
+	c.wg.Go(c.follow)
+	c.wg.Go(c.sweep)
+	return nil
+}
+
+// Stop ends it and waits for it until ctx is over. Links are closed afterwards.
+func (c *Cluster) Stop(ctx context.Context) error {
+	close(c.stop)
+	done := make(chan struct{})
+	go func() { c.wg.Wait(); close(done) }()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// SetView takes a new view. It returns at once; views are acted upon in order.
+func (c *Cluster) SetView(v View) {
+	c.post(func() {
+		c.mu.Lock()
+		was := c.mu.state.view
+		fx := c.mu.state.look(time.Now(), v)
+		on := c.unpark()
+		c.publish()
+		c.mu.Unlock()
+		if was.ID != v.ID {
+			c.log.Info("the cluster has changed", zap.Uint64("view", v.ID), zap.Int("nodes", len(v.Placed)), zap.Int("left", len(fx.left)), zap.Int("lost_peers", len(fx.down)))
+		}
+		c.run(fx)
+		for _, h := range on {
+			c.sendOn(h)
+		}
+		c.recheck()
+	})
+}
+
+// SetPins takes the override table.
+func (c *Cluster) SetPins(pins placement.Pins) {
+	c.post(func() {
+		c.mu.Lock()
+		next := *c.routes.Load()
+		next.pins = pins
+		c.routes.Store(&next)
+		c.publish()
+		c.mu.Unlock()
+		c.recheck()
+		c.retireStrays()
+	})
+}
+
+// post has f run, in order, by the one goroutine that changes who owns what.
+func (c *Cluster) post(f func()) {
+	c.events.Lock()
+	c.events.list = append(c.events.list, f)
+	c.events.Unlock()
+	select {
+	case c.events.wake <- struct{}{}:
+	default:
+	}
+}
+
+// follow runs what is posted, and what becomes due.
+func (c *Cluster) follow() {
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		c.events.Lock()
+		list := c.events.list
+		c.events.list = nil
+		c.events.Unlock()
+		for _, f := range list {
+			f()
+		}
+		c.mu.Lock()
+		next := c.mu.state.next
+		c.mu.Unlock()
+		wait := time.Hour
+		if !next.IsZero() {
+			wait = max(time.Until(next), 0)
+		}
+		timer.Reset(wait)
+		select {
+		case <-c.events.wake:
+		case <-timer.C:
+			c.change(func(st *state) effects { return st.tick(time.Now()) })
+		case <-c.stop:
+			return
+		}
+	}
+}
+
+// change applies an event and does what follows. Only follow calls it.
+func (c *Cluster) change(f func(*state) effects) {
+	c.mu.Lock()
+	fx := f(c.mu.state)
+	c.publish()
+	c.mu.Unlock()
+	c.run(fx)
+}
+
+// run does what an event leads to.
+func (c *Cluster) run(fx effects) {
+	for id, addr := range fx.up {
+		if c.links != nil {
+			c.links.PeerUp(link.Peer{ID: id, Addr: addr})
+		}
+		c.groups.up(id)
+	}
+	for _, id := range fx.down {
+		if c.links != nil {
+			c.links.PeerDown(id)
+		}
+		c.calls.lost(id)
+		c.watches.lost(id)
+		c.watchers.lost(id)
+		c.groups.down(id)
+	}
+	if len(fx.left) > 0 {
+		c.leave(fx.left)
+	}
+	c.giveBack(fx.unreleased)
+	if len(fx.claim) > 0 {
+		list := fx.claim
+		done := func() {
+			c.post(func() { c.open(list) })
+		}
+		if c.opts.Claim == nil {
+			c.open(list)
+		} else {
+			c.opts.Claim(list, done)
+		}
+	}
+	for id, list := range fx.released {
+		c.release(id, list)
+	}
+}
+
+// open lets the actors of partitions run here, with what was held for them.
+func (c *Cluster) open(list []ident.Partition) {
+	c.mu.Lock()
+	fx := c.mu.state.claimed(list)
+	for _, p := range fx.opened { // before anybody is told that it is open: nothing overtakes what was held
+		for _, h := range c.unhold(p) {
+			c.handle(h)
+		}
+	}
+	c.publish()
+	c.mu.Unlock()
+	if c.opts.Moved != nil && len(fx.opened) > 0 {
+		c.opts.Moved(fx.opened, nil)
+	}
+}
+
+// leave lets go of partitions: what comes for them goes on, and so does what was held.
+func (c *Cluster) leave(list []ident.Partition) {
+	c.mu.Lock()
+	var on []held
+	for _, p := range list {
+		on = append(on, c.unhold(p)...)
+	}
+	c.mu.Unlock()
+	for _, h := range on {
+		c.sendOn(h)
+	}
+	set := make(map[ident.Partition]bool, len(list))
+	for _, p := range list {
+		set[p] = true
+	}
+	c.sys.Disconnect(func(ref actors.Ref) bool { return c.placed(ref) && set[ident.PartitionOf(ref.Kind, ref.ID)] })
+	c.wg.Go(func() { c.retire(list, set) })
+	if c.opts.Moved != nil {
+		c.opts.Moved(nil, list)
+	}
+}
+
+// release tells the owner of partitions that no actor of them is here any more.
+func (c *Cluster) release(to ident.NodeID, list []ident.Partition) {
+	m := &nodepb.Partitions{}
+	c.mu.Lock()
+	m.View = c.mu.state.view.ID
+	c.mu.Unlock()
+	for _, p := range list {
+		m.List = append(m.List, uint32(p))
+	}
+	c.counters.Released.Add(int64(len(list)))
+	c.toNode(to, nodepb.LinkClass_MESSAGES, true, &envelope{how: nodepb.Envelope_RELEASED, typ: c.bodies.number(m), msg: m})
+}

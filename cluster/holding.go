@@ -1,0 +1,142 @@
+package cluster
+
+import (
+	"time"
+
+	"github.com/jackdaw-im/jackdaw/actors"
+	"github.com/jackdaw-im/jackdaw/ident"
+)
+
+// held is a signal for an actor: one of this node's, or an envelope of another's.
+type held struct {
+	to  actors.Ref
+	sig actors.Signal
+	env *envelope
+}
+
+func (h *held) size() int {
+	if h.env == nil {
+		return 0
+	}
+	return len(h.env.body)
+}
+
+func nowTime() time.Time { return time.Now() }
+
+// hold keeps a signal for a partition that is this node's and not open yet, or handles it if it has been opened just now.
+func (c *Cluster) hold(h held) error {
+	p := ident.PartitionOf(h.to.Kind, h.to.ID)
+	c.mu.Lock()
+	switch part := &c.mu.state.parts[p]; {
+	case part.phase == mine || part.owner != c.self:
+		c.mu.Unlock()
+		if part := c.Local(h.to); part {
+			c.handle(h)
+		} else {
+			c.sendOn(h)
+		}
+		return nil
+	case c.mu.n >= c.opts.HoldLen || c.mu.bytes+h.size() > c.opts.HoldBytes:
+		c.mu.Unlock()
+		c.counters.Full.Add(1)
+		return actors.ErrOverloaded
+	}
+	c.mu.held[p] = append(c.mu.held[p], h)
+	c.mu.n++
+	c.mu.bytes += h.size()
+	c.mu.Unlock()
+	c.counters.Held.Add(1)
+	return nil
+}
+
+// parked is a signal that waits for the next view, until a time.
+type parked struct {
+	held
+	until time.Time
+}
+
+// park keeps an envelope until this node has another view, and reports false if there is no room.
+func (c *Cluster) park(h held) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.mu.n >= c.opts.HoldLen || c.mu.bytes+h.size() > c.opts.HoldBytes {
+		c.counters.Full.Add(1)
+		return false
+	}
+	c.mu.parked = append(c.mu.parked, parked{h, time.Now().Add(c.opts.Hold)})
+	c.mu.n++
+	c.mu.bytes += h.size()
+	c.counters.Held.Add(1)
+	return true
+}
+
+// unpark puts what was parked to its partition, if that is this node's now, before anything else that comes for it, and returns the
+// rest, to be sent on. It is called with the lock held.
+func (c *Cluster) unpark() (on []held) {
+	for _, x := range c.mu.parked {
+		p := ident.PartitionOf(x.to.Kind, x.to.ID)
+		if part := &c.mu.state.parts[p]; part.owner == c.self && part.phase != mine {
+			c.mu.held[p] = append(c.mu.held[p], x.held)
+			continue
+		}
+		c.mu.n--
+		c.mu.bytes -= x.size()
+		on = append(on, x.held)
+	}
+	c.mu.parked = nil
+	return on
+}
+
+// expire gives back what was parked for too long: the views don't agree.
+func (c *Cluster) expire() {
+	now := time.Now()
+	var back []held
+	c.mu.Lock()
+	for len(c.mu.parked) > 0 && !c.mu.parked[0].until.After(now) {
+		x := c.mu.parked[0].held
+		c.mu.parked = c.mu.parked[1:]
+		c.mu.n--
+		c.mu.bytes -= x.size()
+		back = append(back, x)
+	}
+	c.mu.Unlock()
+	for _, h := range back {
+		c.refuse(h.env, actors.ErrOverloaded) // it was certainly not taken
+	}
+}
+
+// unhold takes what is held for a partition; called with the lock held.
+func (c *Cluster) unhold(p ident.Partition) []held {
+	list := c.mu.held[p]
+	delete(c.mu.held, p)
+	c.mu.n -= len(list)
+	for i := range list {
+		c.mu.bytes -= list[i].size()
+	}
+	return list
+}
+
+// giveBack returns what was sent on by an owner that has not released its partitions: what came before may be lost with it.
+func (c *Cluster) giveBack(list []ident.Partition) {
+	var back []held
+	c.mu.Lock()
+	for _, p := range list {
+		var keep []held
+		for _, h := range c.unhold(p) {
+			if h.env != nil && h.env.hops > 0 {
+				back = append(back, h)
+			} else {
+				keep = append(keep, h)
+				c.mu.n++
+				c.mu.bytes += h.size()
+			}
+		}
+		if keep != nil {
+			c.mu.held[p] = keep
+		}
+	}
+	c.mu.Unlock()
+	for _, h := range back {
+		c.refuse(h.env, actors.ErrNoConnection)
+	}
+}

@@ -1,0 +1,172 @@
+package cluster
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/jackdaw-im/jackdaw/actors"
+	"github.com/jackdaw-im/jackdaw/cluster/link"
+	"github.com/jackdaw-im/jackdaw/ident"
+	"github.com/jackdaw-im/jackdaw/proto/nodepb"
+)
+
+// Send implements actors.Router.
+func (c *Cluster) Send(to actors.Ref, sig actors.Signal) error {
+	if sig.How == actors.HowDemonitor {
+		c.demonitor(to, sig.Watch)
+		return nil
+	}
+	owner := c.routes.Load().owner(to)
+	switch {
+	case owner == "":
+		return actors.ErrNoConnection
+	case owner != c.self:
+		return c.export(owner, to, sig)
+	}
+	return c.hold(held{to: to, sig: sig})
+}
+
+// export sends a signal of this node to another.
+func (c *Cluster) export(node ident.NodeID, to actors.Ref, sig actors.Signal) error {
+	e := envelope{to: to, from: sig.From}
+	if sig.Msg != nil {
+		m, ok := sig.Msg.(proto.Message)
+		if !ok {
+			c.counters.Unsendable.Add(1)
+			return fmt.Errorf("cluster: a %T is no protobuf message, and %v is on another node", sig.Msg, to)
+		}
+		e.msg, e.typ = m, c.bodies.number(m)
+	}
+	reserved := true
+	switch sig.How {
+	case actors.HowCast:
+		e.how, reserved = nodepb.Envelope_CAST, false
+	case actors.HowAnswer:
+		e.how = nodepb.Envelope_ANSWER
+	case actors.HowCall:
+		e.how, reserved = nodepb.Envelope_CALL, false
+		e.timeout = uint64(sig.Call.Timeout() / time.Millisecond)
+		e.ref = c.calls.put(node, sig.Call)
+	case actors.HowMonitor:
+		e.how, e.ref = nodepb.Envelope_MONITOR, c.watches.put(node, sig.Watch)
+	case actors.HowExit:
+		e.how, e.reason = nodepb.Envelope_EXIT, sig.Reason
+	}
+	b, err := e.encode()
+	if err == nil {
+		err = c.give(node, classOf(&e), b, reserved)
+	}
+	if err != nil {
+		switch sig.How { // the error is the answer
+		case actors.HowCall:
+			c.calls.take(e.ref)
+		case actors.HowMonitor:
+			c.watches.take(e.ref)
+		}
+		return err
+	}
+	c.counters.Sent.Add(1)
+	return nil
+}
+
+// give puts an envelope on a link.
+func (c *Cluster) give(node ident.NodeID, class nodepb.LinkClass, b []byte, reserved bool) error {
+	if c.links == nil {
+		return actors.ErrNoConnection
+	}
+	switch err := c.links.Send(node, class, b, reserved); {
+	case err == nil:
+		return nil
+	case errors.Is(err, link.ErrFull):
+		c.counters.Full.Add(1)
+		return actors.ErrOverloaded
+	default:
+		return actors.ErrNoConnection
+	}
+}
+
+// toNode sends an envelope that is about an earlier one, or handles it here if that came from here.
+func (c *Cluster) toNode(node ident.NodeID, class nodepb.LinkClass, reserved bool, e *envelope) {
+	b, err := e.encode()
+	if err == nil && node == c.self {
+		c.Receive(c.self, class, b)
+		return
+	}
+	if err == nil {
+		err = c.give(node, class, b, reserved)
+	}
+	if err != nil {
+		c.counters.Lost.Add(1)
+	}
+}
+
+// classOf is the link that an envelope takes. What has to keep an order among itself has one class.
+func classOf(e *envelope) nodepb.LinkClass {
+	switch e.how {
+	case nodepb.Envelope_CAST, nodepb.Envelope_BOUNCE:
+		switch e.msg.(type) {
+		case *nodepb.Presence, *nodepb.Subscription, *nodepb.RosterPush:
+			return nodepb.LinkClass_PRESENCE
+		}
+	case nodepb.Envelope_GROUP:
+		return nodepb.LinkClass_CONTROL
+	}
+	return nodepb.LinkClass_MESSAGES
+}
+
+// demonitor withdraws a monitor of this node's.
+func (c *Cluster) demonitor(to actors.Ref, w *actors.Watch) {
+	if node, id, ok := c.watches.drop(w); ok {
+		c.toNode(node, nodepb.LinkClass_MESSAGES, true, &envelope{how: nodepb.Envelope_DEMONITOR, to: to, ref: id})
+	}
+}
+
+// SendAll implements actors.FanOuter: one envelope for each node and some hundred addressees, not one for each of them.
+func (c *Cluster) SendAll(from actors.Ref, to []actors.Ref, msg any) (refused []actors.Refused) {
+	m, ok := msg.(proto.Message)
+	if !ok {
+		c.counters.Unsendable.Add(1)
+		err := fmt.Errorf("cluster: a %T is no protobuf message", msg)
+		for _, ref := range to {
+			refused = append(refused, actors.Refused{To: ref, Err: err})
+		}
+		return refused
+	}
+	r := c.routes.Load()
+	nodes := map[ident.NodeID][]actors.Ref{}
+	for _, ref := range to {
+		switch owner := r.owner(ref); owner {
+		case "", c.self:
+			if err := c.Send(ref, actors.Signal{How: actors.HowCast, From: from, Msg: msg}); err != nil {
+				refused = append(refused, actors.Refused{To: ref, Err: err})
+			}
+		default:
+			nodes[owner] = append(nodes[owner], ref)
+		}
+	}
+	for node, all := range nodes {
+		for len(all) > 0 {
+			some := all[:min(len(all), maxMore)]
+			all = all[len(some):]
+			e := envelope{how: nodepb.Envelope_CAST, to: some[0], from: from, more: some[1:], msg: m, typ: c.bodies.number(m)}
+			b, err := e.encode()
+			if err == nil {
+				err = c.give(node, classOf(&e), b, false)
+			}
+			if err == nil {
+				c.counters.Sent.Add(1)
+				continue
+			}
+			for _, ref := range some {
+				refused = append(refused, actors.Refused{To: ref, Err: err})
+			}
+		}
+	}
+	return refused
+}
+
+// maxMore is how many addressees one envelope has at most.
+const maxMore = 512

@@ -1,0 +1,217 @@
+package cluster
+
+import (
+	"time"
+
+	"github.com/jackdaw-im/jackdaw/cluster/placement"
+	"github.com/jackdaw-im/jackdaw/ident"
+)
+
+// View is who is in the cluster, as this node sees it.
+type View struct {
+	// ID is the same on all nodes that see the same.
+	ID uint64
+	// Placed are the nodes that own partitions.
+	Placed []placement.Node
+	// Peers are all other nodes that can be reached, and the address of each one's carriage.
+	Peers map[ident.NodeID]string
+}
+
+// phase is what a partition is to this node.
+type phase uint8
+
+const (
+	// away: it is another node's, or nobody's.
+	away phase = iota
+	// waiting: it is this node's, once the one before has released it.
+	waiting
+	// claiming: it is this node's, once the store knows.
+	claiming
+	// mine: its actors are here.
+	mine
+)
+
+// part is one partition.
+type part struct {
+	owner ident.NodeID // "": nobody
+	phase phase
+	// leaving: actors of it are still here, from when it was this node's.
+	leaving bool
+	// from is the owner before, while waiting; until is when it isn't waited for any more; released says that it has let go.
+	from     ident.NodeID
+	until    time.Time
+	released bool
+}
+
+// state is the ownership of all partitions as one node sees it. It is pure: events and the time in, effects out.
+type state struct {
+	self  ident.NodeID
+	hold  time.Duration
+	view  View
+	table *placement.Table
+	known map[ident.NodeID]bool // who is reachable, self included
+	parts [ident.Partitions]part
+	next  time.Time // when something is due; zero: nothing is
+	// early are releases of partitions that aren't this node's yet, by its view.
+	early map[ident.Partition]release
+}
+
+type release struct {
+	from ident.NodeID
+	at   time.Time
+}
+
+// effects are what an event leads to.
+type effects struct {
+	// left are partitions that aren't this node's any more.
+	left []ident.Partition
+	// claim are partitions to be claimed in the store, and unreleased those of them that their owner before didn't release.
+	claim, unreleased []ident.Partition
+	// opened are partitions whose actors may run here from now on.
+	opened []ident.Partition
+	// released are partitions to be released to their owners.
+	released map[ident.NodeID][]ident.Partition
+	up       map[ident.NodeID]string
+	down     []ident.NodeID
+}
+
+func newState(self ident.NodeID, hold time.Duration) *state {
+	return &state{self: self, hold: hold, known: map[ident.NodeID]bool{self: true}, early: map[ident.Partition]release{}}
+}
+
+// look takes a new view.
+func (st *state) look(now time.Time, v View) (fx effects) {
+	for id := range st.known {
+		if _, there := v.Peers[id]; !there && id != st.self {
+			fx.down = append(fx.down, id)
+			delete(st.known, id)
+		}
+	}
+	for id, addr := range v.Peers {
+		if id != st.self && (!st.known[id] || st.view.Peers[id] != addr) {
+			if fx.up == nil {
+				fx.up = map[ident.NodeID]string{}
+			}
+			fx.up[id] = addr
+			st.known[id] = true
+		}
+	}
+	st.view, st.table = v, placement.Make(v.Placed)
+	for i := range st.parts {
+		st.place(now, &fx, ident.Partition(i))
+	}
+	for p, r := range st.early {
+		if now.Sub(r.at) > st.hold {
+			delete(st.early, p)
+		}
+	}
+	st.due(now, &fx)
+	return fx
+}
+
+// place gives a partition the owner that the view says.
+func (st *state) place(now time.Time, fx *effects, i ident.Partition) {
+	p := &st.parts[i]
+	owner := st.table.Owner(i)
+	was := p.owner
+	if owner == was {
+		return
+	}
+	p.owner = owner
+	switch {
+	case owner == st.self:
+		p.phase, p.from, p.until, p.released = waiting, was, now.Add(st.hold), false
+		if r, ok := st.early[i]; ok {
+			delete(st.early, i)
+			p.released = r.from == was
+		}
+	case was == st.self:
+		if p.phase == mine || p.leaving {
+			p.leaving = true
+		}
+		fx.left = append(fx.left, i)
+		p.phase, p.from = away, ""
+	default:
+		p.phase = away
+	}
+}
+
+// due claims what need not be waited for any more.
+func (st *state) due(now time.Time, fx *effects) {
+	st.next = time.Time{}
+	for i := range st.parts {
+		p := &st.parts[i]
+		if p.phase != waiting {
+			continue
+		}
+		if p.leaving { // it has come back before its actors had gone
+			continue
+		}
+		if p.released || p.from == "" || p.from == st.self || !st.known[p.from] || !p.until.After(now) {
+			p.phase = claiming
+			fx.claim = append(fx.claim, ident.Partition(i))
+			if !p.released && p.from != "" {
+				fx.unreleased = append(fx.unreleased, ident.Partition(i))
+			}
+			continue
+		}
+		if st.next.IsZero() || p.until.Before(st.next) {
+			st.next = p.until
+		}
+	}
+}
+
+// tick does what is due.
+func (st *state) tick(now time.Time) (fx effects) {
+	st.due(now, &fx)
+	return fx
+}
+
+// let takes that another node has released partitions to this one. It returns those that are somebody else's by now, as this node
+// sees it.
+func (st *state) let(now time.Time, from ident.NodeID, list []ident.Partition) (fx effects) {
+	for _, i := range list {
+		switch p := &st.parts[i]; {
+		case p.phase == waiting && p.from == from:
+			p.released = true
+		case p.owner == st.self: // waited for in vain
+		case p.owner == from || p.owner == "":
+			st.early[i] = release{from, now} // this node's view is behind
+		default:
+			fx.pass(p.owner, i)
+		}
+	}
+	st.due(now, &fx)
+	return fx
+}
+
+func (fx *effects) pass(to ident.NodeID, p ident.Partition) {
+	if fx.released == nil {
+		fx.released = map[ident.NodeID][]ident.Partition{}
+	}
+	fx.released[to] = append(fx.released[to], p)
+}
+
+// gone takes that no actor of partitions that have left is here any more.
+func (st *state) gone(now time.Time, list []ident.Partition) (fx effects) {
+	for _, i := range list {
+		p := &st.parts[i]
+		p.leaving = false
+		if p.owner != st.self && p.owner != "" {
+			fx.pass(p.owner, i)
+		}
+	}
+	st.due(now, &fx)
+	return fx
+}
+
+// claimed takes that the store knows of partitions.
+func (st *state) claimed(list []ident.Partition) (fx effects) {
+	for _, i := range list {
+		if p := &st.parts[i]; p.phase == claiming {
+			p.phase = mine
+			fx.opened = append(fx.opened, i)
+		}
+	}
+	return fx
+}

@@ -1,0 +1,69 @@
+package cluster
+
+import (
+	"sync/atomic"
+
+	"github.com/jackdaw-im/jackdaw/ident"
+)
+
+// Counters count what a node sends and gets by its links. They are read at any time by whoever exports them.
+type Counters struct {
+	Sent       atomic.Int64 // envelopes to other nodes
+	Received   atomic.Int64 // envelopes of other nodes
+	Forwarded  atomic.Int64 // envelopes sent on to the owner
+	Held       atomic.Int64 // signals that waited for their partition
+	Refused    atomic.Int64 // envelopes that were given back
+	Bounced    atomic.Int64 // casts of this node's actors that came back
+	Full       atomic.Int64 // signals refused because a link or the room for held ones was full
+	Lost       atomic.Int64 // answers and the like that didn't get there, and that nobody waits for
+	Unreadable atomic.Int64 // envelopes that this version can't read
+	Unsendable atomic.Int64 // messages that are no protobuf messages
+	Released   atomic.Int64 // partitions released
+	Overdue    atomic.Int64 // actors that didn't leave in time
+}
+
+// Counters returns the counters.
+func (c *Cluster) Counters() *Counters { return &c.counters }
+
+// Status is what a node thinks of the cluster.
+type Status struct {
+	View uint64
+	// Owned are the partitions of each node; "" are those of nobody.
+	Owned map[ident.NodeID]int
+	// Mine are those whose actors may run here; Waiting aren't released or claimed yet; Leaving still have actors here.
+	Mine, Waiting, Leaving int
+	// Held are the signals that wait for partitions.
+	Held int
+}
+
+// Status returns what this node thinks now.
+func (c *Cluster) Status() Status {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s := Status{View: c.mu.state.view.ID, Owned: map[ident.NodeID]int{}, Held: c.mu.n}
+	for i := range c.mu.state.parts {
+		p := &c.mu.state.parts[i]
+		s.Owned[p.owner]++
+		switch p.phase {
+		case mine:
+			s.Mine++
+		case waiting, claiming:
+			s.Waiting++
+		}
+		if p.leaving {
+			s.Leaving++
+		}
+	}
+	return s
+}
+
+// Owned lists the partitions whose actors may run here, ascending.
+func (c *Cluster) Owned() (list []ident.Partition) {
+	r := c.routes.Load()
+	for i, mine := range r.mine {
+		if mine {
+			list = append(list, ident.Partition(i))
+		}
+	}
+	return list
+}
