@@ -75,3 +75,27 @@ func BenchmarkLink(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkLinkCallers is the same with as many callers as there are cores, who wait when the link is full.
+func BenchmarkLinkCallers(b *testing.B) {
+	var frames atomic.Int64
+	room := make(chan struct{}, 4096)
+	near, far := pairOf(&frames, func() { <-room })
+	near.PeerUp(Peer{ID: "b@1"})
+	far.PeerUp(Peer{ID: "a@1"})
+	envelope := make([]byte, 200)
+	used := cpu()
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			room <- struct{}{}
+			if err := near.Send("b@1", nodepb.LinkClass_MESSAGES, envelope, false); err != nil {
+				b.Error(err)
+			}
+		}
+	})
+	b.ReportMetric(float64(cpu()-used)/float64(b.N), "cpu-ns/op")
+	b.ReportMetric(float64(b.N)/float64(frames.Load()), "envelopes/frame")
+	near.Close()
+	far.Close()
+}

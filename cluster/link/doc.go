@@ -6,8 +6,8 @@
 //
 //   - Order: Deliver gets the envelopes of one (sender, class) in the order in which Send took them, one at a time. Each is
 //     delivered at most once.
-//   - Each envelope that Send took has an end: it is acknowledged, which means that the peer's Deliver has returned, or it is given to
-//     Return, once and in order, after PeerDown or Close. An acknowledgement is no commit.
+//   - Each envelope that Send took has an end: it is acknowledged, which means that the peer's Deliver has returned, or it
+//     is given to Return, once and in order, by PeerDown or Close. An acknowledgement is no commit.
 //   - What is returned may have been delivered too: its acknowledgement was lost, or a frame of it was still under way. So who
 //     sends it again sends it at least once. But it isn't delivered after anything that was sent after the next PeerUp: a
 //     receiver that has seen the new epoch takes nothing of the old one. In other words, a peer gets from each epoch a
@@ -17,22 +17,24 @@
 //
 // # How it works
 //
-// Envelopes are numbered from 1 in each epoch, the time between a PeerUp and the next PeerDown. A frame carries a run of them and says
-// what has come from the other direction, up to where, and up to which number more is taken: the credit. What queues up while
-// a frame goes to the carrier goes with the next one: batches are as big as the load makes them, and no timer holds anything
-// back. An acknowledgement that finds no frame to go with goes alone after Bounds.AckDelay, or at once if half the credit is used.
-// A receiver keeps frames that come before their turn, within the credit.
+// Envelopes are numbered from 1 in each epoch, the time between a PeerUp and the next PeerDown. A frame carries a run of
+// them and says what has come from the other direction, up to where, and up to which number more is taken: the credit. What
+// queues up while a frame goes to the carrier goes with the next one: batches are as big as the load makes them, and no
+// timer holds anything back. An acknowledgement that finds no frame to go with goes alone after Bounds.AckDelay, or at once
+// if half the credit is used. A receiver keeps frames that come before their turn, within the credit.
 //
-// A receiver remembers where it was with a peer that is down, under its incarnation: if only this side had given up, the other side's frames
-// go on where they were. A restarted peer is another peer. Frames of a peer that isn't up are dropped and counted; a peer
-// that comes up is greeted with a frame for each class, on which its unacknowledged frames come again at once.
+// A receiver remembers where it was with a peer that is down, under its incarnation: if only this side had given up, the
+// other side's frames go on where they were. A restarted peer is another peer. Frames of a peer that isn't up are dropped
+// and counted; a peer that comes up is greeted with a frame for each class, on which its unacknowledged frames come again at
+// once.
 //
 // # What a flap costs
 //
-// If nothing is heard of an unacknowledged envelope, it is sent again after Bounds.Resend (longer, if the round trip is), and
-// then again with pauses that double up to Bounds.ResendMax, shortened by up to a quarter at random. Only a probe goes, one
-// frame, from the second on of one envelope; everything else waits, also what is new. When one is acknowledged, the rest goes in
-// frames as full as may be. So a cut of length T costs each link, from the first probe until all that it holds is acknowledged, at most
+// If nothing is heard of an unacknowledged envelope, it is sent again after Bounds.Resend (longer, if the round trip is),
+// and then again with pauses that double up to Bounds.ResendMax, shortened by up to a quarter at random. Only a probe goes,
+// one frame, from the second on of one envelope; everything else waits, also what is new. When one is acknowledged, the rest
+// goes in frames as full as may be. So a cut of length T costs each link, from the first probe until all that it holds is
+// acknowledged, at most
 //
 //	P = 1 + ceil(log2(ResendMax/Resend)) + T/(0.75 ResendMax)    probes, one more for each frame that comes through, and
 //	R = 8 + 2 held/FrameLen + 2 heldBytes/FrameBytes             frames with what it holds then,
@@ -42,6 +44,7 @@
 //
 // # The carrier's part
 //
-// Frames from a peer may hold any nonsense: what contradicts itself is dropped and counted, nothing panics. But a changed number that
-// is still possible can't be known for what it is: that bytes arrive as they were sent is the carrier's business, by TLS.
+// Frames from a peer may hold any nonsense: what contradicts itself is dropped and counted, nothing panics. But a changed
+// number that is still possible can't be known for what it is: that bytes arrive as they were sent is the carrier's
+// business, by TLS.
 package link

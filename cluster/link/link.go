@@ -45,9 +45,9 @@ type Peer struct {
 	Addr string
 }
 
-// Carrier takes frames to peers. Send must not block, and may be called for several peers at once, for one peer by one goroutine at a time. After an
-// error or a silence the frame may be lost, doubled or late: links mend it. The frame belongs to the carrier from then
-// on; its envelopes are never changed, by neither side.
+// Carrier takes frames to peers. Send must not block, and may be called for several peers at once, for one peer by one
+// goroutine at a time. After an error or a silence the frame may be lost, doubled or late: links mend it. The frame belongs
+// to the carrier from then on; its envelopes are never changed, by neither side.
 type Carrier interface {
 	Send(to Peer, f *nodepb.Frame) error
 }
@@ -117,8 +117,8 @@ func (b Bounds) filled() Bounds {
 	return b
 }
 
-// Links are this node's links with all its peers. All methods are safe from any goroutine, Close and PeerDown not from
-// within Carrier.Send.
+// Links are this node's links with all its peers. All methods are safe from any goroutine, but Close from within Carrier.Send
+// waits for ever.
 type Links struct {
 	options Options
 	bounds  Bounds
@@ -158,9 +158,9 @@ func New(o Options) *Links {
 // now is the time since the start.
 func (l *Links) now() time.Duration { return time.Since(l.start) }
 
-// Send queues an envelope, which from then on nobody may change. It never waits. Envelopes of one caller to one peer and class are
-// delivered in the order of its calls. The errors are ErrFull, ErrNoPeer, ErrTooLarge and ErrClosed; with each of them
-// nothing was taken. A reserved envelope is taken up to twice the bounds.
+// Send queues an envelope, which from then on nobody may change. It never waits. Envelopes of one caller to one peer and
+// class are delivered in the order of its calls. The errors are ErrFull, ErrNoPeer, ErrTooLarge and ErrClosed; with each of
+// them nothing was taken. A reserved envelope is taken up to twice the bounds.
 func (l *Links) Send(to ident.NodeID, class nodepb.LinkClass, envelope []byte, reserved bool) error {
 	p := l.find(to)
 	switch {
@@ -193,8 +193,8 @@ func (l *Links) absent() error {
 
 func (l *Links) find(id ident.NodeID) *peer { return (*l.up.Load())[id] }
 
-// PeerUp opens the links to a new peer, or tells them its new address; otherwise it does nothing. Links with another incarnation of the same
-// name end as with PeerDown.
+// PeerUp opens the links to a new peer, or tells them its new address; otherwise it does nothing. Links with another
+// incarnation of the same name end as with PeerDown.
 func (l *Links) PeerUp(to Peer) {
 	l.mu.Lock()
 	if l.mu.closed || to.ID == l.options.Self {

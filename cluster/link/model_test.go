@@ -181,8 +181,8 @@ func (w *world) settle() {
 	}
 }
 
-// TestModel: two halves under any loss, duplication, order and delay of frames, with either side giving the other up at any time, against
-// the plain promises: see the package comment.
+// TestModel: two halves under any loss, duplication, order and delay of frames, with either side giving the other up at any
+// time, against the plain promises: see the package comment.
 func TestModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := &world{

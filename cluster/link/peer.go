@@ -17,7 +17,8 @@ import (
 // stalled is after how many pauses without an acknowledgement the log says so.
 const stalled = 3
 
-// peer is one other node from PeerUp to PeerDown. Its goroutine, the only one, gives frames to the carrier; no lock is held meanwhile.
+// peer is one other node from PeerUp to PeerDown. Its goroutine, the only one, gives frames to the carrier; no lock is held
+// meanwhile.
 type peer struct {
 	links *Links
 	id    ident.NodeID
@@ -41,7 +42,10 @@ type outbox struct {
 }
 
 func newPeer(l *Links, to Peer, was *past) *peer {
-	p := &peer{links: l, id: to.ID, in: &was.in, bell: make(chan struct{}, 1), done: make(chan struct{}), former: was.gone, gone: make(chan struct{})}
+	p := &peer{
+		links: l, id: to.ID, in: &was.in, bell: make(chan struct{}, 1), done: make(chan struct{}),
+		former: was.gone, gone: make(chan struct{}),
+	}
 	was.gone = p.gone
 	p.to.Store(&to)
 	for c := range p.out {

@@ -5,9 +5,9 @@ import "time"
 // minChunk is the room of a quiet link's chunk.
 const minChunk = 16
 
-// queue holds a link's envelopes by number, from the oldest that is not acknowledged. They lie in chunks whose places are written
-// once, so that a frame is a part of a chunk and nothing is copied. A chunk is a frame's length and bytes at most; those that have
-// been dropped from the queue stay in memory until their chunk is done with, which is the price.
+// queue holds a link's envelopes by number, from the oldest that is not acknowledged. They lie in chunks whose places are
+// written once, so that a frame is a part of a chunk and nothing is copied. A chunk is a frame's length and bytes at most;
+// those that have been dropped from the queue stay in memory until their chunk is done with, which is the price.
 type queue struct {
 	chunks     []*chunk
 	first, end uint64 // number of the oldest; one above the newest

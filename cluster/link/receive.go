@@ -15,8 +15,8 @@ const maxRefusal = 200
 // strays counts frames that belong to no link.
 type strays struct{ version, misdirected, strangers, nonsense atomic.Uint64 }
 
-// inbox is the receiving half of a link. Of the goroutines that bring frames at once, one delivers what all of them brought; no lock is
-// held meanwhile, so Deliver may call what it likes.
+// inbox is the receiving half of a link. Of the goroutines that bring frames at once, one delivers what all of them brought;
+// no lock is held meanwhile, so Deliver may call what it likes.
 type inbox struct {
 	mu struct {
 		sync.Mutex
@@ -25,7 +25,8 @@ type inbox struct {
 	}
 }
 
-// Receive takes a frame from the carrier, on any goroutine, and delivers what is in it. The frame may be any nonsense; its envelopes belong to Deliver from then on.
+// Receive takes a frame from the carrier, on any goroutine, and delivers what is in it. The frame may be any nonsense; its
+// envelopes belong to Deliver from then on.
 func (l *Links) Receive(f *nodepb.Frame) {
 	if f == nil || uint32(f.GetClass()) >= classes {
 		l.strays.nonsense.Add(1)
@@ -110,7 +111,8 @@ func (p *peer) deliver(f *nodepb.Frame) error {
 	return err
 }
 
-// each delivers a run and comes back with the lock held, unless Deliver panics: then what comes after that envelope is ready again.
+// each delivers a run and comes back with the lock held, unless Deliver panics: then what comes after that envelope is ready
+// again.
 func (p *peer) each(i *inbox, class nodepb.LinkClass, x run) {
 	n := 0
 	defer func() {

@@ -35,23 +35,24 @@ func drained(r *receiver, now time.Duration) string {
 
 func TestTake(t *testing.T) {
 	type frame struct{ epoch, from, to uint64 }
+	type counts = struct{ received, duplicates, stale, early, dropped uint64 }
 	for _, c := range []struct {
 		name   string
 		frames []frame
 		want   string
 		ack    uint64
-		count  struct{ received, duplicates, stale, early, dropped uint64 }
+		count  counts
 	}{
-		{"in order", []frame{{1, 1, 3}, {1, 4, 4}}, "1:1-1:3 1:4", 4, struct{ received, duplicates, stale, early, dropped uint64 }{received: 4}},
-		{"again", []frame{{1, 1, 3}, {1, 1, 3}, {1, 2, 2}}, "1:1-1:3", 3, struct{ received, duplicates, stale, early, dropped uint64 }{received: 3, duplicates: 4}},
-		{"partly again", []frame{{1, 1, 3}, {1, 2, 5}}, "1:1-1:3 1:4-1:5", 5, struct{ received, duplicates, stale, early, dropped uint64 }{received: 5, duplicates: 2}},
-		{"early", []frame{{1, 4, 5}, {1, 2, 3}, {1, 1, 1}}, "1:1 1:2-1:3 1:4-1:5", 5, struct{ received, duplicates, stale, early, dropped uint64 }{received: 5, early: 4}},
-		{"early twice", []frame{{1, 4, 5}, {1, 4, 4}, {1, 4, 7}, {1, 1, 3}}, "1:1-1:3 1:4-1:7", 7, struct{ received, duplicates, stale, early, dropped uint64 }{received: 7, duplicates: 3, early: 7}},
-		{"early and overlapping", []frame{{1, 3, 4}, {1, 4, 7}, {1, 1, 5}}, "1:1-1:5 1:6-1:7", 7, struct{ received, duplicates, stale, early, dropped uint64 }{received: 7, duplicates: 4, early: 6}},
-		{"the gap stays", []frame{{1, 1, 1}, {1, 3, 9}}, "1:1", 1, struct{ received, duplicates, stale, early, dropped uint64 }{received: 1, early: 7}},
-		{"beyond the credit", []frame{{1, 1, 60}, {1, 61, 70}, {1, 71, 80}}, "1:1-1:60 1:61-1:64", 64, struct{ received, duplicates, stale, early, dropped uint64 }{received: 64, dropped: 16}},
-		{"a new epoch", []frame{{1, 1, 3}, {2, 1, 2}, {1, 4, 5}, {2, 3, 3}}, "1:1-1:3 2:1-2:2 2:3", 3, struct{ received, duplicates, stale, early, dropped uint64 }{received: 6, stale: 2}},
-		{"a new epoch whose beginning is late", []frame{{1, 1, 3}, {1, 5, 6}, {3, 2, 2}, {1, 4, 4}, {3, 1, 1}}, "1:1-1:3 3:1 3:2", 2, struct{ received, duplicates, stale, early, dropped uint64 }{received: 5, stale: 1, early: 3}},
+		{"in order", []frame{{1, 1, 3}, {1, 4, 4}}, "1:1-1:3 1:4", 4, counts{received: 4}},
+		{"again", []frame{{1, 1, 3}, {1, 1, 3}, {1, 2, 2}}, "1:1-1:3", 3, counts{received: 3, duplicates: 4}},
+		{"partly again", []frame{{1, 1, 3}, {1, 2, 5}}, "1:1-1:3 1:4-1:5", 5, counts{received: 5, duplicates: 2}},
+		{"early", []frame{{1, 4, 5}, {1, 2, 3}, {1, 1, 1}}, "1:1 1:2-1:3 1:4-1:5", 5, counts{received: 5, early: 4}},
+		{"early twice", []frame{{1, 4, 5}, {1, 4, 4}, {1, 4, 7}, {1, 1, 3}}, "1:1-1:3 1:4-1:7", 7, counts{received: 7, duplicates: 3, early: 7}},
+		{"early and overlapping", []frame{{1, 3, 4}, {1, 4, 7}, {1, 1, 5}}, "1:1-1:5 1:6-1:7", 7, counts{received: 7, duplicates: 4, early: 6}},
+		{"the gap stays", []frame{{1, 1, 1}, {1, 3, 9}}, "1:1", 1, counts{received: 1, early: 7}},
+		{"beyond the credit", []frame{{1, 1, 60}, {1, 61, 70}, {1, 71, 80}}, "1:1-1:60 1:61-1:64", 64, counts{received: 64, dropped: 16}},
+		{"a new epoch", []frame{{1, 1, 3}, {2, 1, 2}, {1, 4, 5}, {2, 3, 3}}, "1:1-1:3 2:1-2:2 2:3", 3, counts{received: 6, stale: 2}},
+		{"a new epoch whose beginning is late", []frame{{1, 1, 3}, {1, 5, 6}, {3, 2, 2}, {1, 4, 4}, {3, 1, 1}}, "1:1-1:3 3:1 3:2", 2, counts{received: 5, stale: 1, early: 3}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := Bounds{}.filled()

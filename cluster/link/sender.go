@@ -192,8 +192,8 @@ func (s *sender) giveUp() [][]byte {
 // maxDoubts is how often the wait is doubled while no way to the peer and back is known to be shorter.
 const maxDoubts = 2
 
-// trip estimates how long the way to the peer and back takes, as RFC 6298 has it, from frames that were sent once only. What was sent
-// again says nothing of it, but that the wait may have been too short: it stays longer until there is a measure.
+// trip estimates how long the way to the peer and back takes, as RFC 6298 has it, from frames that were sent once only. What
+// was sent again says nothing of it, but that the wait may have been too short: it stays longer until there is a measure.
 type trip struct {
 	doubts      int
 	timed       bool

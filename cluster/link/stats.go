@@ -8,8 +8,8 @@ import (
 	"github.com/jackdaw-im/jackdaw/proto/nodepb"
 )
 
-// Stat says how one link with a peer does. Counts are of envelopes where nothing else is said. Those of what goes out are since PeerUp,
-// those of what comes in since the peer's incarnation was first seen.
+// Stat says how one link with a peer does. Counts are of envelopes where nothing else is said. Those of what goes out are
+// since PeerUp, those of what comes in since the peer's incarnation was first seen.
 type Stat struct {
 	Peer  Peer
 	Class nodepb.LinkClass
@@ -29,8 +29,8 @@ type Stat struct {
 	Tries int
 	// RoundTrip is how long an acknowledgement takes, 0 while that isn't known.
 	RoundTrip time.Duration
-	// Received have been taken from the peer. Duplicates had come before, Stale were of an epoch that is over, Early came before their
-	// turn, and Dropped went beyond what may wait.
+	// Received have been taken from the peer. Duplicates had come before, Stale were of an epoch that is over, Early came
+	// before their turn, and Dropped went beyond what may wait.
 	Received, Duplicates, Stale, Early, Dropped uint64
 	// PeerRefuses is why the peer takes nothing, in its own words; "" if it doesn't say so.
 	PeerRefuses string
