@@ -120,7 +120,7 @@ var confined = []struct {
 	{"github.com/hashicorp/memberlist", []string{"cluster/member", "cluster/port", "internal/simnet"}, "who is alive is the cluster's business; simnet is a network for it"},
 	// benchmarks/crash puts the engine on a file system whose power it cuts.
 	{"github.com/cockroachdb/pebble", []string{"store/pebblestore", "benchmarks/crash"}, "an engine stands behind the interface of package store"},
-	{"github.com/jackc/pgx", []string{"store/pgstore"}, "an engine stands behind the interface of package store"},
+	{"github.com/jackc/pgx", []string{"store/pgstore", "internal/testpg"}, "an engine stands behind the interface of package store; testpg runs its servers"},
 	{"github.com/spf13/cobra", []string{"cmd/jackdaw"}, "main is where flags end: below it there is one typed Config"},
 }
 

@@ -37,6 +37,7 @@ func (p place) covers(pkg string) bool { return pkg == p.folder || !p.exact && b
 // maySleep are the tests that wait for real processes, with the reason why they can't wait for fake time.
 var maySleep = []place{
 	{"internal/testnode", false, "polls a real process, which has no fake clock"},
+	{"internal/testpg", false, "polls a real process, which has no fake clock"},
 	{"internal/interop", false, "waits for clients of other projects"},
 	{"benchmarks", false, "paces load on real sockets"},
 }
