@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -95,6 +96,59 @@ func urls(t testing.TB, n int) []string {
 	return all
 }
 
+// ready are the databases of stores, two shards and a directory, that no test uses at the moment: making databases takes longer than most
+// tests do.
+var ready struct {
+	sync.Mutex
+	stores [][]string
+}
+
+// borrow returns the databases of an empty store, which is emptied again when the test ends.
+func borrow(t testing.TB) []string {
+	t.Helper()
+	ready.Lock()
+	defer ready.Unlock()
+	var u []string
+	if n := len(ready.stores); n > 0 {
+		u, ready.stores = ready.stores[n-1], ready.stores[:n-1]
+	} else {
+		for range 3 {
+			one, err := createDatabase(sharedURL)
+			must(t, err)
+			u = append(u, one)
+		}
+	}
+	t.Cleanup(func() {
+		for _, one := range u {
+			must(t, empty(one))
+		}
+		ready.Lock()
+		defer ready.Unlock()
+		ready.stores = append(ready.stores, u)
+	})
+	return u
+}
+
+// empty makes a database as it was after it was set up.
+func empty(url string) error {
+	ctx := context.Background()
+	c, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return err
+	}
+	_, err = c.Exec(ctx, `DO $$ DECLARE name text; BEGIN
+		FOR name IN SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition
+			AND relname NOT IN ('jackdaw_schema', 'shard', 'shard_part', 'part', 'claims') LOOP
+			EXECUTE 'DELETE FROM ' || name;
+		END LOOP;
+		IF to_regclass('part') IS NOT NULL THEN
+			UPDATE part SET owner = '', epoch = 0 WHERE owner <> '';
+			UPDATE claims SET version = 0;
+		END IF;
+	END $$`)
+	return errors.Join(err, c.Close(ctx))
+}
+
 // rig is a store of two shards and a directory on the shared server, with a clock of its own.
 type rig struct {
 	*pgstore.Engine
@@ -105,7 +159,7 @@ type rig struct {
 
 func newRig(t testing.TB, change func(*pgstore.Options)) *rig {
 	t.Helper()
-	u := urls(t, 3)
+	u := borrow(t)
 	r := &rig{list: u[0] + "," + u[1]}
 	r.o = pgstore.Options{Directory: u[2], Node: "one@1", AllowUnreplicated: true, Check: 50 * time.Millisecond, Conns: 8,
 		Shift: func() time.Duration { return time.Duration(r.shift.Load()) }}
