@@ -21,7 +21,7 @@ const (
 	owedPause = time.Second
 )
 
-// owed is one message that another node has not taken, as far as is known.
+// owed is one message that another node has not taken, as far as is known. tries counts those that failed at once.
 type owed struct {
 	cast
 	due   time.Time
