@@ -38,6 +38,7 @@
 //
 //	what           | started by | stopped by | does
 //	watch          | Open       | Close      | per database: asks it who and how it is, follows the claims; the first also writes the memory file
+//	sweep          | Open       | Close      | forgets done entries of groups' logs, once a minute
 //	a shard's part | Commit     | itself     | one per shard, of a batch that is for several
 //	pgxpool's own  | Open       | Close      | opens and closes connections
 //	a timer        | a write    | the write  | closes the connection of a write that is stuck

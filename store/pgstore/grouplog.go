@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"go.uber.org/zap"
 
 	"github.com/jackdaw-im/jackdaw/ident"
 	"github.com/jackdaw-im/jackdaw/store"
@@ -223,6 +225,25 @@ func (l groupLog) Pending(ctx context.Context, after ident.GroupID, limit int) (
 		return err
 	})
 	return out, err
+}
+
+// sweepEvery is how often each node forgets what is done.
+const sweepEvery = time.Minute
+
+// sweep forgets what is done until ctx ends. What it can't do now it does the next time.
+func (e *Engine) sweep(ctx context.Context) {
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if err := e.dirDB.sweepGroupLog(); err != nil && !errors.Is(err, store.ErrClosed) {
+			e.o.Logger.Debug("done entries of groups' logs are still there", zap.Error(err))
+		}
+	}
 }
 
 // sweepMax is how many entries one sweep deletes; the rest waits for the next.

@@ -164,12 +164,15 @@ func (d *dirDB) setLoading(at store.LoadPlace) error {
 	})
 }
 
-// markRestored marks the messages of one shard, a partition at a time, so that no transaction is long.
-func markRestored(ctx context.Context, tx pgx.Tx, p ident.Partition) (int, error) {
-	if _, err := tx.Exec(ctx, `UPDATE mail SET flags = flags | $2 WHERE p = $1 AND flags & $2 = 0`, int16(p), int16(store.FlagRestored)); err != nil {
+// markStep is how many partitions are marked in one transaction, so that none is long.
+const markStep = 64
+
+// markRestored marks the messages of some partitions of one shard and says how many there are.
+func markRestored(ctx context.Context, tx pgx.Tx, from int) (n int, err error) {
+	if _, err := tx.Exec(ctx, `UPDATE mail SET flags = flags | $3 WHERE p >= $1 AND p < $2 AND flags & $3 = 0`,
+		from, from+markStep, int16(store.FlagRestored)); err != nil {
 		return 0, err
 	}
-	var n int
-	err := tx.QueryRow(ctx, `SELECT count(*) FROM mail WHERE p = $1`, int16(p)).Scan(&n)
+	err = tx.QueryRow(ctx, `SELECT count(*) FROM mail WHERE p >= $1 AND p < $2`, from, from+markStep).Scan(&n)
 	return n, err
 }

@@ -29,6 +29,23 @@ func nameOf(n ident.NodeID) string {
 // this program are brought up to date. Each must be reachable. ErrNewer; an error that names both lists if the store was set up with
 // another one.
 func Open(list string, o Options) (*Engine, error) {
+	e, err := prepare(list, o)
+	if err != nil {
+		return nil, err
+	}
+	e.memory.path = e.o.Memory
+	if err := e.memory.load(e.databases()); err != nil {
+		return nil, err
+	}
+	if err := e.open(); err != nil {
+		return nil, errors.Join(err, e.shut())
+	}
+	e.launch()
+	return e, nil
+}
+
+// prepare reads the URLs of a store. Nothing is connected yet.
+func prepare(list string, o Options) (*Engine, error) {
 	o = o.withDefaults()
 	e := &Engine{o: o}
 	urls := Split(list)
@@ -47,18 +64,8 @@ func Open(list string, o Options) (*Engine, error) {
 		directory = urls[0]
 	}
 	var err error
-	if e.dir, err = newDatabase("directory", directory, o); err != nil {
-		return nil, err
-	}
-	e.memory.path = o.Memory
-	if err := e.memory.load(e.databases()); err != nil {
-		return nil, err
-	}
-	if err := e.open(); err != nil {
-		return nil, errors.Join(err, e.shut())
-	}
-	e.launch()
-	return e, nil
+	e.dir, err = newDatabase("directory", directory, o)
+	return e, err
 }
 
 // open connects, sets up what is empty, and reads what the engine must know before its first call.
@@ -84,6 +91,11 @@ func (e *Engine) open() error {
 	}
 	if err := e.agree(); err != nil {
 		return err
+	}
+	if !e.o.Tool {
+		if err := refuseLoading(ctx, e.dir.pool); err != nil {
+			return err
+		}
 	}
 	for _, d := range e.databases() {
 		if err := d.recall(ctx); err != nil {
@@ -123,6 +135,9 @@ func (e *Engine) launch() {
 		e.watching.Go(func() { e.watch(ctx, s.database, s) })
 	}
 	e.watching.Go(func() { e.watch(ctx, e.dir, nil) })
+	if !e.o.Tool {
+		e.watching.Go(func() { e.sweep(ctx) })
+	}
 }
 
 var _ store.Engine = (*Engine)(nil)

@@ -36,6 +36,10 @@ type Options struct {
 	// Check is how often each database is asked whether it still is what it was, and is replicated.
 	Check time.Duration
 
+	// Tool says that the store is opened by a tool and not by a server: one into which another store's content is being loaded
+	// isn't refused, and nothing is forgotten meanwhile.
+	Tool bool
+
 	// Shift, for tests, is added to the databases' clock.
 	Shift func() time.Duration
 }

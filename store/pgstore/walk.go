@@ -204,7 +204,7 @@ func parseMailPlace(s string) (at mailPlace, err error) {
 	case len(s) < 4:
 		return at, fmt.Errorf("pgstore: %w: no place of a walk over mail", store.ErrInvalid)
 	}
-	at.shard, at.p = int(binary.BigEndian.Uint16([]byte(s))), int16(binary.BigEndian.Uint16([]byte(s[2:])))
+	at.shard, at.p = int(binary.BigEndian.Uint16([]byte(s))), int16(binary.BigEndian.Uint16([]byte(s[2:]))) // -1 is before the first
 	at.mailbox, at.msgid = splitPlace(s[4:])
 	return at, nil
 }
