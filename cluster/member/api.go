@@ -73,7 +73,7 @@ func Start(cfg Config) (*Membership, error) {
 	m := &Membership{cfg: cfg, start: time.Now(), ctx: ctx, cancel: cancel, in: newInbox(), lines: newLines(cfg.Logger),
 		viewed: make(chan struct{}, 1), conflicts: make(chan error, 1)}
 	m.mu.want = wish{state: cfg.Self.State, weight: cfg.Self.Weight, trust: cfg.Self.Trust, text: cfg.Digest, digest: digest(cfg.DigestOf)}
-	m.broadcasts = &memberlist.TransmitLimitedQueue{RetransmitMult: 4, NumNodes: func() int { return int(m.known.Load()) }}
+	m.broadcasts = &memberlist.TransmitLimitedQueue{RetransmitMult: retransmits, NumNodes: func() int { return int(m.known.Load()) }}
 	st, err := m.open()
 	if err != nil {
 		cancel()
@@ -109,7 +109,8 @@ func (m *Membership) open() (*state, error) {
 	m.errands.init(m.cfg.Self.Gossip, m.cfg.Seeds, remembered)
 	st := newState(rules{self: m.cfg.Self, timing: m.cfg.Timing, grace: m.cfg.Grace,
 		seeds: m.errands.hasSeeds(), remembered: m.errands.hasRemembered()}, m.mu.want)
-	m.publish(st, st.step(0, m.cfg.Wall()))
+	st.advance(0, m.cfg.Wall())
+	m.publish(st, st.step())
 
 	if len(m.cfg.Keys) > 0 {
 		if m.ring, err = memberlist.NewKeyring(m.cfg.Keys, m.cfg.Keys[0]); err != nil {

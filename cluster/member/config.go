@@ -132,6 +132,10 @@ func (c *Config) check() error {
 	return nil
 }
 
+// retransmits is how often each node passes news on, times the decimal logarithm of their number. With the usual 4 one of fifty nodes misses
+// a change now and then.
+const retransmits = 6
+
 // memberlist returns the library's configuration, without its hooks.
 func (c *Config) memberlist() *memberlist.Config {
 	t := c.Timing
@@ -142,6 +146,7 @@ func (c *Config) memberlist() *memberlist.Config {
 	m.ProbeInterval, m.ProbeTimeout = t.Probe, t.ProbeTimeout
 	m.GossipInterval, m.PushPullInterval = t.Gossip, t.PushPull
 	m.TCPTimeout, m.GossipToTheDeadTime = t.Stream, t.GossipToTheDead
+	m.RetransmitMult = retransmits
 	m.EnableCompression = false // it would cost more than it saves with packets this small
 	m.DelegateProtocolMin, m.DelegateProtocolVersion, m.DelegateProtocolMax = 1, 1, 1
 	return m

@@ -37,6 +37,7 @@ type errands struct {
 		present    []string // IP:PORT of the living
 		others     int      // living members
 		ask        bool     // exchange with somebody now
+		dissent    string   // exchange with who is there now
 		ping       ident.NodeID
 		address    string
 		keep       bool // remembered has changed
@@ -110,7 +111,10 @@ func (e *errands) want(out outcome) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.mu.ask, e.mu.ping, e.mu.address = out.ask, out.ping, out.address
-	if out.ask || out.ping != "" {
+	if out.dissent != "" {
+		e.mu.dissent = out.dissent
+	}
+	if out.ask || out.ping != "" || out.dissent != "" {
 		e.nudge()
 	}
 }
@@ -156,9 +160,9 @@ func (m *Membership) errand() {
 	e := &m.errands
 	e.mu.Lock()
 	ask, ping, address, keep := e.mu.ask, e.mu.ping, e.mu.address, e.mu.keep
-	e.mu.ask, e.mu.ping, e.mu.keep = false, "", false
+	somebody := e.mu.dissent
+	e.mu.ask, e.mu.ping, e.mu.keep, e.mu.dissent = false, "", false, ""
 	remembered := slices.Clone(e.mu.remembered)
-	var somebody string
 	if others := e.mu.present; ask && len(others) > 0 {
 		others = slices.DeleteFunc(slices.Clone(others), func(a string) bool { return a == m.cfg.Self.Gossip })
 		if len(others) > 0 {

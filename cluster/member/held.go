@@ -112,9 +112,12 @@ func (s *state) config() string {
 
 // values names both configurations.
 func (s *state) values(p *peer) string {
-	theirs := "not yet told"
-	if st := s.statuses[p.id]; st != nil && st.digest != "" {
-		theirs = st.digest
+	theirs := "one not yet told"
+	for _, other := range s.sorted() { // whoever has the same has told it for all
+		if st := s.statuses[other.id]; st != nil && st.digest != "" && other.meta.GetDigest() == p.meta.GetDigest() {
+			theirs = st.digest
+			break
+		}
 	}
 	return fmt.Sprintf("%s has %s, %s has %s", s.self.ID, s.want.text, p.id, theirs)
 }
@@ -133,22 +136,22 @@ func (s *state) rival() *peer {
 	return nil
 }
 
-// overruled returns the living node that has another one's name, as all nodes decide it: the latest that is active, else the earliest; ""
-// if that is p itself.
-func (s *state) overruled(p *peer) ident.NodeID {
-	if p.id.Name() == s.self.Name && s.rival() == nil {
-		return s.self.ID
-	}
-	best := p
-	for _, other := range s.peers {
-		if other.alive && other.id.Name() == p.id.Name() && ahead(other, best) {
-			best = other
+// bearers returns who has each name, as all nodes decide it: of the living the latest that is active, else the earliest.
+func (s *state) bearers() map[string]ident.NodeID {
+	best := map[string]*peer{}
+	for _, p := range s.peers {
+		if name := p.id.Name(); p.alive && (best[name] == nil || ahead(p, best[name])) {
+			best[name] = p
 		}
 	}
-	if best == p {
-		return ""
+	ids := make(map[string]ident.NodeID, len(best)+1)
+	for name, p := range best {
+		ids[name] = p.id
 	}
-	return best.id
+	if s.rival() == nil {
+		ids[s.self.Name] = s.self.ID
+	}
+	return ids
 }
 
 // ahead reports whether the name of two nodes is rather a's than b's.

@@ -43,7 +43,7 @@ func (l *lines) Write(b []byte) (int, error) {
 	case strings.Contains(line, "unacceptable label"):
 		l.foreign.Add(1)
 		l.once("a node of another cluster is refused", line)
-	case strings.Contains(line, "ecrypt packet failed"), strings.Contains(line, "No installed keys could decrypt"),
+	case strings.Contains(line, "ecrypt packet failed"), strings.Contains(line, "installed keys could decrypt"),
 		strings.Contains(line, "encryption is configured but remote state is not encrypted"):
 		l.wrongKey.Add(1)
 		l.once("a node with another gossip key is refused", line)

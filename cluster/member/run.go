@@ -22,12 +22,41 @@ const (
 	tellPer   = 20 * time.Millisecond
 )
 
+// tellAgain is how long after a view has been told it is told again: a broadcast is repeated so few times that in a small cluster one or
+// the other misses it. Who has heard it doesn't pass it on again.
+var tellAgain = []time.Duration{2 * time.Second, 4 * time.Second, 8 * time.Second}
+
+// teller says when this node tells the others of its view.
+type teller struct {
+	view  uint64 // told last
+	at    time.Duration
+	times int // that this view has been told
+}
+
+// due reports whether the view is to be told now, and takes it for told then.
+func (t *teller) due(now time.Duration, v *View) bool {
+	pause := max(tellEvery, time.Duration(len(v.Members))*tellPer)
+	if v.ID == t.view && t.times > 0 {
+		if t.times > len(tellAgain) {
+			return false
+		}
+		pause = max(pause, tellAgain[t.times-1])
+	}
+	if now-t.at < pause {
+		return false
+	}
+	if v.ID != t.view {
+		t.times = 0
+	}
+	t.view, t.at, t.times = v.ID, now, t.times+1
+	return true
+}
+
 // run owns the state: it takes what memberlist has said and what the owner wishes, decides, and tells everybody.
 func (m *Membership) run(st *state) {
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
-	var toldView uint64
-	var toldAt time.Duration
+	var tell teller
 	for {
 		select {
 		case <-m.ctx.Done():
@@ -35,15 +64,13 @@ func (m *Membership) run(st *state) {
 		case <-ticker.C:
 		case <-m.in.wake:
 		}
-		now, wall := m.now(), m.cfg.Wall()
-		st.now = max(st.now, now)
+		st.advance(m.now(), m.cfg.Wall())
 		m.take(st)
 		m.mu.Lock()
 		st.want = m.mu.want
 		m.mu.Unlock()
-		m.publish(st, st.step(st.now, wall))
-		if v := m.view.Load(); v.ID != toldView && now-toldAt >= max(tellEvery, time.Duration(len(v.Members))*tellPer) {
-			toldView, toldAt = v.ID, now
+		m.publish(st, st.step())
+		if v := m.view.Load(); tell.due(st.now, v) {
 			m.spread(&nodepb.MemberStatus{Node: string(m.cfg.Self.ID), Seq: m.seq.Add(1), View: v.ID})
 		}
 	}
@@ -102,14 +129,10 @@ func (m *Membership) publish(st *state, out outcome) {
 			m.errands.tell(m.list)
 		}
 	}
-	m.known.Store(int64(len(out.members)))
-	old := m.view.Load()
-	changed := old == nil || !slices.Equal(old.Members, out.members)
-	if changed {
-		v := newView(out.members)
-		m.view.Store(v)
-		if old == nil || old.ID != v.ID {
-			m.log().Info("the view of the cluster has changed", zap.String(telemetry.KeyView, ViewText(v.ID)), zap.Int(telemetry.KeyNodes, len(v.Placed())))
+	m.known.Store(int64(len(out.view.Members)))
+	if old := m.view.Swap(out.view); old != out.view {
+		if old == nil || old.ID != out.view.ID {
+			m.log().Info("the view of the cluster has changed", zap.String(telemetry.KeyView, ViewText(out.view.ID)), zap.Int(telemetry.KeyNodes, len(out.view.Placed())))
 		}
 		select {
 		case m.viewed <- struct{}{}:
@@ -119,7 +142,7 @@ func (m *Membership) publish(st *state, out outcome) {
 	opinions := st.opinions()
 	m.opinions.Store(&opinions)
 	m.told.Store(st.told())
-	m.errands.know(out.members, m.cfg.Self.ID)
+	m.errands.know(out.view.Members, m.cfg.Self.ID)
 	m.errands.want(out)
 	if out.conflict != nil {
 		m.conflicts <- out.conflict // there is room: it is told once

@@ -2,6 +2,7 @@ package member
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"time"
 
@@ -35,7 +36,7 @@ type state struct {
 	want     wish
 	peers    map[ident.NodeID]*peer
 	statuses map[ident.NodeID]*status
-	flaps    map[string][]time.Duration // when a node of that name came back from the dead
+	flaps    map[string][]time.Duration // when a node of that name was lost
 
 	now     time.Duration
 	wall    time.Time
@@ -48,6 +49,9 @@ type state struct {
 	clock   clock
 	rivals  map[ident.NodeID]bool // nodes with this node's name that have answered a ping
 	lost    bool                  // the conflict has been told
+	view    *View                 // the latest
+	viewed  time.Duration         // when its id became what it is
+	asked   time.Duration         // when somebody of another view was asked
 	news    []news
 }
 
@@ -67,7 +71,8 @@ type peer struct {
 type status struct {
 	seq    uint64
 	view   uint64
-	at     time.Duration // when the view was told
+	at     time.Duration // when it was told
+	since  time.Duration // when another view than before was told
 	digest string
 	base   time.Duration // its wall clock (since 1970) minus now
 	read   time.Duration // when its clock was read, -1: never
@@ -100,7 +105,7 @@ func (s *state) seen(id ident.NodeID, addr string, meta *nodepb.MemberMeta, aliv
 		p = &peer{id: id, changed: s.now}
 		s.peers[id] = p
 	case flapped && p.alive && alive:
-		s.returned(id)
+		s.flap(id)
 	}
 	p.said = alive
 	if alive {
@@ -110,12 +115,18 @@ func (s *state) seen(id ident.NodeID, addr string, meta *nodepb.MemberMeta, aliv
 
 // settle finds out who is alive by now.
 func (s *state) settle() {
+	// When a process has taken the address of another, the other is gone, whatever gossip still says.
+	owner := map[string]uint64{s.self.Gossip: math.MaxUint64}
+	for _, p := range s.peers {
+		if p.said {
+			owner[p.addr] = max(owner[p.addr], p.id.Incarnation())
+		}
+	}
 	for _, p := range s.sorted() {
-		alive := p.said && !s.outlived(p)
+		alive := p.said && p.id.Incarnation() >= owner[p.addr]
 		switch {
 		case alive && !p.alive:
 			if p.was {
-				s.returned(p.id)
 				s.tell("a node is back", false, p.id, p.addr)
 			} else {
 				s.tell("a node has joined", false, p.id, p.addr)
@@ -140,35 +151,22 @@ func (s *state) sorted() []*peer {
 	return list
 }
 
-// outlived reports whether another process has taken a node's address: then the node is gone, whatever gossip still says.
-func (s *state) outlived(p *peer) bool {
-	if p.addr == s.self.Gossip {
-		return true
-	}
-	for _, other := range s.peers {
-		if other != p && other.said && other.addr == p.addr && other.id.Incarnation() > p.id.Incarnation() {
-			return true
-		}
-	}
-	return false
-}
-
 // lose begins a node's time of grace.
 func (s *state) lose(p *peer) {
-	p.alive, p.changed = false, s.now
-	p.grace = s.grace << min(len(s.flaps[p.id.Name()]), doublings)
+	p.alive, p.changed, p.grace = false, s.now, 0
 	if p.meta.GetLeaving() {
-		p.grace = 0
 		return
 	}
+	p.grace = s.grace << min(len(s.flaps[p.id.Name()]), doublings)
+	s.flap(p.id)
 	s.tell("a node is lost", true, p.id, p.addr)
 }
 
-// mostFlaps is how many returns of a node are kept, and doublings how often they double its grace.
+// mostFlaps is how many losses of a node are kept, and doublings how often they double its grace.
 const mostFlaps, doublings = 16, 3
 
-// returned counts a return from the dead.
-func (s *state) returned(id ident.NodeID) {
+// flap counts a loss.
+func (s *state) flap(id ident.NodeID) {
 	times := append(s.flaps[id.Name()], s.now)
 	s.flaps[id.Name()] = times[max(0, len(times)-mostFlaps):]
 }
@@ -194,7 +192,9 @@ func (s *state) hear(m *nodepb.MemberStatus) (fresh bool) {
 	if m.GetSeq() <= st.seq {
 		return false
 	}
-	fresh = m.GetView() != st.view || st.seq == 0
+	if fresh = m.GetView() != st.view || st.seq == 0; fresh {
+		st.since = s.now
+	}
 	st.seq, st.view, st.at = m.GetSeq(), m.GetView(), s.now
 	return fresh
 }
@@ -240,18 +240,18 @@ func (p *peer) active() bool {
 // outcome is what a step comes to.
 type outcome struct {
 	meta     *nodepb.MemberMeta // of this node, as the others shall know it
-	members  []Member           // sorted
-	conflict error              // told once
-	ping     ident.NodeID       // who has this node's name, "" if nobody; at address
+	view     *View
+	conflict error        // told once
+	ping     ident.NodeID // who has this node's name, "" if nobody; at address
 	address  string
 	ask      bool     // exchange everything with somebody, now: a clock is off
+	dissent  string   // the address of somebody to exchange everything with, now: its view is another
 	left     []string // addresses of nodes that have left for good
 	news     []news
 }
 
 // step decides, after everything that was heard until now.
-func (s *state) step(now time.Duration, wall time.Time) outcome {
-	s.advance(now, wall)
+func (s *state) step() outcome {
 	s.settle()
 	out := outcome{left: s.forget()}
 	out.ask = s.clock.look(s)
@@ -273,12 +273,49 @@ func (s *state) step(now time.Duration, wall time.Time) outcome {
 		out.conflict = s.conflict()
 		s.lost = out.conflict != nil
 	}
-	out.meta, out.members = s.meta(), s.members()
+	out.meta = s.meta()
+	s.look()
+	out.view, out.dissent = s.view, s.dissent()
 	out.news, s.news = s.news, nil
 	return out
 }
 
-// advance sets the time.
+// look makes another view if something has changed.
+func (s *state) look() {
+	members := s.members()
+	if s.view != nil && slices.Equal(s.view.Members, members) {
+		return
+	}
+	v := newView(members)
+	if s.view == nil || s.view.ID != v.ID {
+		s.viewed = s.now
+	}
+	s.view = v
+}
+
+// Gossip misses somebody now and then, which the next exchange mends; but that is half a minute away or more. So whoever has had another view
+// for bearFor is asked, by each node at most once in askEvery.
+const bearFor, askEvery = 3 * time.Second, 5 * time.Second
+
+// dissent returns the address of a living member whose view has differed from this node's for some time.
+func (s *state) dissent() string {
+	if s.now-s.viewed < bearFor || s.now-s.asked < askEvery {
+		return ""
+	}
+	var found []string
+	for _, p := range s.sorted() {
+		if st := s.statuses[p.id]; p.alive && st != nil && st.seq > 0 && st.view != s.view.ID && s.now-st.since >= bearFor {
+			found = append(found, p.addr)
+		}
+	}
+	if len(found) == 0 {
+		return ""
+	}
+	s.asked = s.now
+	return found[int(s.now/askEvery)%len(found)]
+}
+
+// advance sets the time, before anything is heard.
 func (s *state) advance(now time.Duration, wall time.Time) {
 	s.clock.advance(now-s.now, wall.Sub(s.wall), s.wall.IsZero(), s.timing.ClockBound)
 	s.now, s.wall = now, wall
@@ -303,16 +340,17 @@ func (s *state) members() []Member {
 	if meta.Leaving {
 		self.State = Draining
 	}
-	list := []Member{self}
+	list := append(make([]Member, 0, len(s.peers)+1), self)
+	bearers := s.bearers()
 	for _, p := range s.peers {
-		list = append(list, s.member(p))
+		list = append(list, s.member(p, bearers))
 	}
 	slices.SortFunc(list, func(a, b Member) int { return cmp.Compare(a.ID, b.ID) })
 	return list
 }
 
 // member is one other node, as this node sees it.
-func (s *state) member(p *peer) Member {
+func (s *state) member(p *peer, bearers map[string]ident.NodeID) Member {
 	m := Member{ID: p.id, Name: p.id.Name(), Gossip: p.addr, Suspect: !p.alive}
 	if p.meta == nil || p.meta.GetFormat() != 1 {
 		m.Rejected = "it tells of itself in another format"
@@ -328,8 +366,8 @@ func (s *state) member(p *peer) Member {
 		m.Rejected = heldText(p.meta.GetHeld())
 	case !s.understands(p):
 		m.Rejected = s.versions(p)
-	case p.alive && s.overruled(p) != "":
-		m.Rejected = "its name is " + string(s.overruled(p)) + "'s"
+	case p.alive && bearers[m.Name] != p.id:
+		m.Rejected = "its name is " + string(bearers[m.Name]) + "'s"
 	}
 	return m
 }
