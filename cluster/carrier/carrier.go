@@ -66,13 +66,14 @@ type Options struct {
 
 // NameOf is the node that a certificate names: its first DNS name, or else its common name.
 func NameOf(cert *x509.Certificate) (string, error) {
-	switch {
-	case len(cert.DNSNames) > 0:
-		return cert.DNSNames[0], nil
-	case cert.Subject.CommonName != "":
-		return cert.Subject.CommonName, nil
+	name := cert.Subject.CommonName
+	if len(cert.DNSNames) > 0 {
+		name = cert.DNSNames[0]
 	}
-	return "", errors.New("carrier: the certificate names no node")
+	if name == "" {
+		return "", errors.New("carrier: the certificate names no node")
+	}
+	return name, nil
 }
 
 // Stats counts what a Carrier has done since it began.
@@ -201,6 +202,15 @@ func (c *Carrier) known(addr string) *peer {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	return c.mu.peers[addr]
+}
+
+// seen ends the pauses of a node that has connected itself.
+func (c *Carrier) seen(name string) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	for _, p := range c.mu.peers {
+		p.seen(name)
+	}
 }
 
 // Recheck asks Admit about each node that is connected, in either direction, and ends the connections of those that are refused. Call it when

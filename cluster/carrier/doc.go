@@ -4,7 +4,7 @@
 // doing, and from whom it says. Frames for one node go out in the order of their Send. After an error of Send, a broken connection or a silence
 // a frame may be lost. Send never waits: what a node has not taken yet is bounded by [PendingFrames] and [PendingBytes], and beyond that
 // Send says [ErrBusy]. A node that can't be reached is dialled again by the next Send after a pause, which grows from
-// 0.1 to 5 seconds; Sends meanwhile are refused with [ErrUnreachable].
+// 0.1 to 5 seconds and ends when the node connects itself; Sends meanwhile are refused with [ErrUnreachable].
 //
 //	c, err := carrier.New(carrier.Options{Self: self, Bind: "10.0.0.1:7951", ServerTLS: server, ClientTLS: client, Receive: links.Receive})
 //

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"sync"
 
 	"go.uber.org/zap"
@@ -15,7 +16,8 @@ import (
 	"github.com/jackdaw-im/jackdaw/telemetry"
 )
 
-// handshakes is how many handshakes of others may be under way; who comes then is turned away.
+// handshakes is how many handshakes of others may be under way. One more ends the oldest: who means it is done in milliseconds, and who
+// only holds connections open keeps nobody out.
 const handshakes = 128
 
 // identity is who is at the other end of a connection, as gRPC keeps it.
@@ -26,11 +28,12 @@ type identity struct {
 
 // security is gRPC's view of both sides' TLS.
 type security struct {
-	c     *Carrier
-	slots chan struct{}
+	c        *Carrier
+	mu       sync.Mutex
+	underWay []net.Conn // the oldest first
 }
 
-func newSecurity(c *Carrier) *security { return &security{c, make(chan struct{}, handshakes)} }
+func newSecurity(c *Carrier) *security { return &security{c: c} }
 
 // ClientHandshake dials the node that is expected at authority, the address.
 func (s *security) ClientHandshake(ctx context.Context, authority string, raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
@@ -75,12 +78,8 @@ func (s *security) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthInfo
 }
 
 func (s *security) welcome(raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
-	select {
-	case s.slots <- struct{}{}:
-		defer func() { <-s.slots }()
-	default:
-		return nil, nil, errors.New("carrier: too many handshakes")
-	}
+	s.begin(raw)
+	defer s.done(raw)
 	cfg := s.c.opts.ServerTLS()
 	if cfg == nil {
 		return nil, nil, errors.New("carrier: no certificate yet")
@@ -96,6 +95,26 @@ func (s *security) welcome(raw net.Conn) (net.Conn, credentials.AuthInfo, error)
 	return s.c.conns.add(tlsConn, id.node, cert), id, nil
 }
 
+// begin notes a handshake.
+func (s *security) begin(raw net.Conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.underWay) == handshakes {
+		_ = s.underWay[0].Close() // its own handshake tells
+		s.underWay = s.underWay[1:]
+	}
+	s.underWay = append(s.underWay, raw)
+}
+
+// done notes the end of one.
+func (s *security) done(raw net.Conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if i := slices.Index(s.underWay, raw); i >= 0 {
+		s.underWay = slices.Delete(s.underWay, i, i+1)
+	}
+}
+
 // identify returns who is at the other end, if it is somebody.
 func (s *security) identify(info credentials.AuthInfo) (identity, *x509.Certificate, error) {
 	t, ok := info.(credentials.TLSInfo)
@@ -104,6 +123,9 @@ func (s *security) identify(info credentials.AuthInfo) (identity, *x509.Certific
 	}
 	cert := t.State.PeerCertificates[0]
 	node, err := s.c.opts.NodeOf(cert)
+	if err == nil && node == "" {
+		err = errors.New("carrier: the certificate names no node")
+	}
 	if err != nil {
 		return identity{}, nil, err
 	}

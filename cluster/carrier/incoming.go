@@ -49,6 +49,7 @@ func (c *Carrier) accept(srv any, stream grpc.ServerStream, info *grpc.StreamSer
 			err = status.Error(codes.Internal, "what was sent could not be handled")
 		}
 	}()
+	c.seen(s.node)
 	return handler(srv, s)
 }
 

@@ -107,6 +107,15 @@ func (p *peer) send(name string, router int, f *nodepb.Frame, size int) error {
 	return nil
 }
 
+// seen ends the pause if a node of that name is there: it has just connected itself.
+func (p *peer) seen(name string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.mu.name == name {
+		p.mu.retry = time.Time{}
+	}
+}
+
 // expects is the name of the node that must be at this address.
 func (p *peer) expects() string {
 	p.mu.Lock()

@@ -28,6 +28,8 @@ const (
 	// A connection on which nothing came for alive is asked for a sign, and given up without one after silent.
 	alive  = 10 * time.Second
 	silent = 5 * time.Second
+	// shaking is how long the handshake of who connects may take.
+	shaking = 5 * time.Second
 	// Bytes on the way that a reader has not taken, for a stream and for a connection.
 	streamWindow = 2 << 20
 	connWindow   = 4 << 20
@@ -95,7 +97,7 @@ func (c *Carrier) configure(host string, port int) *remote.Config {
 	cfg := remote.Configure(host, port,
 		remote.WithServerOptions(
 			grpc.Creds(tls), grpc.StreamInterceptor(c.accept), grpc.UnaryInterceptor(refuse),
-			grpc.MaxRecvMsgSize(MaxMessage), grpc.MaxHeaderListSize(headerMax), grpc.MaxConcurrentStreams(4), grpc.ConnectionTimeout(dialling),
+			grpc.MaxRecvMsgSize(MaxMessage), grpc.MaxHeaderListSize(headerMax), grpc.MaxConcurrentStreams(4), grpc.ConnectionTimeout(shaking),
 			grpc.InitialWindowSize(streamWindow), grpc.InitialConnWindowSize(connWindow),
 			grpc.KeepaliveParams(keepalive.ServerParameters{Time: alive, Timeout: silent}),
 			grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: alive / 2, PermitWithoutStream: true}),
