@@ -80,6 +80,7 @@ type parcel struct {
 	sent        time.Time // when it was last cast
 	outstanding int       // how many casts of it were neither refused nor answered
 	crashed     bool      // the addressee crashed on it once
+	twice       bool      // it went to the addressee's old place and to its new one: a refusal of one says nothing about the other
 	settled     bool
 }
 
@@ -135,6 +136,9 @@ func (o *Outbox) Outcome(now time.Time, m *nodepb.Outcome) Steps {
 		s.items[i].crashed = true
 		o.probe(now, to, s)
 	default:
+		if s.items[i].twice && code != nodepb.Code_OK && code != nodepb.Code_DROPPED {
+			code = nodepb.Code_OUTCOME_UNKNOWN
+		}
 		o.settle(to, s, i, code)
 		if len(s.items) > 0 && code == nodepb.Code_OUTCOME_UNKNOWN {
 			o.probe(now, to, s)
@@ -171,10 +175,14 @@ func (o *Outbox) Bounced(now time.Time, to actors.Ref, seq uint64) {
 }
 
 // Moved takes that the Ref's actor is, or will be, another one than before, because it went to another node or its node was lost:
-// everything to it without outcome is cast again at once, in order, with the same numbers.
+// everything to it without outcome is cast again at once, in order, with the same numbers. What the old place may have taken and
+// the new one refuses, or the other way round, has an unknown outcome.
 func (o *Outbox) Moved(now time.Time, to actors.Ref) Steps {
 	o.begin()
 	if s := o.streams[to]; s != nil {
+		for i := range s.items[:s.cast] {
+			s.items[i].twice = s.items[i].twice || s.items[i].outstanding > 0
+		}
 		s.cast, s.probing, s.until, s.delay = 0, false, time.Time{}, 0
 		o.pump(now, to, s)
 	}

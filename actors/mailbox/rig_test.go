@@ -266,6 +266,9 @@ func (r *rig) put(a store.Append) {
 		delete(r.gone, a.ID)
 		return
 	}
+	if _, there := r.rows[a.ID]; there {
+		return // the first write wins
+	}
 	r.rows[a.ID] = stored{store.Row{ID: a.ID, Ord: a.Ord, Sender: a.Sender, CSeq: a.CSeq, Size: len(a.Body), Flags: a.Flags}, a.Body}
 	r.order = append(r.order, a.ID)
 }
