@@ -15,6 +15,11 @@
 //     deletes the row.
 //   - When a session ends or loses its socket, what it had and not acknowledged goes to the others, in order, or waits.
 //
+// In a cluster a mailbox moves with its partition. It leaves its node once everything that it has taken has its outcome (Retire);
+// what has come since goes on to the next owner, which loads the rows from the store that both share. While a cluster is parted
+// both halves may have the mailbox: it is a set of ids, so each takes up what the other has stored (lane.Reload), and what comes
+// twice has the same id. A session on another node may have no room for a push: that one and all after it come again, in order.
+//
 // A crash loses nothing: the senders keep every message until its outcome, the rows are read again, sessions attach again.
 // The message that it crashed on is answered with OUTCOME_UNKNOWN, which an Outbox takes as a reason to try once more.
 //

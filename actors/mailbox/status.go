@@ -20,6 +20,10 @@ type status struct {
 	Purging  bool `json:"purging"`
 	Retrying bool `json:"retrying"` // the lane, or a session, had no room
 	Expiring int  `json:"expiring"` // rows whose senders are being told
+
+	Reloading bool `json:"reloading"` // another node may have written to the rows
+	Retiring  bool `json:"retiring"`  // the mailbox is leaving this node
+	Left      int  `json:"left"`      // messages for the next owner
 }
 
 // rowStatus is the queue.
@@ -41,6 +45,8 @@ type attachmentStatus struct {
 	Todo      int    `json:"todo"`  // rows that wait for its credit
 	Holds     int    `json:"holds"` // rows that it has
 	Reading   bool   `json:"reading"`
+	Flight    int    `json:"flight"` // pushes on their way to another node
+	Full      bool   `json:"full"`   // it had no room for the last one
 }
 
 // FormatStatus implements actors.StatusFormatter.
@@ -53,10 +59,11 @@ func (st *state) status() status {
 		Kept: st.kept, Pending: len(st.pending), Recent: len(st.recent.queue), Senders: len(st.senders.m),
 		Sessions: make([]attachmentStatus, len(st.sessions)),
 		Cautious: st.cautious, Acks: len(st.acks), Purging: st.purging, Retrying: !st.retryAt.IsZero(),
-		Expiring: len(st.expiry.flight) + len(st.expiry.batch),
+		Expiring:  len(st.expiry.flight) + len(st.expiry.batch),
+		Reloading: st.reload.busy(), Retiring: st.handoff.retiring, Left: len(st.handoff.left),
 	}
 	for i, a := range st.sessions {
-		s.Sessions[i] = attachmentStatus{a.connected, a.available, a.priority, a.epoch, a.credit, len(a.todo), a.holds, a.reading != 0}
+		s.Sessions[i] = attachmentStatus{a.connected, a.available, a.priority, a.epoch, a.credit, len(a.todo), a.holds, a.reading != 0, len(a.flight), a.full}
 	}
 	return s
 }
