@@ -49,7 +49,7 @@ type Options struct {
 	// PollEvery is the pause between two looks at what other nodes have appended to mailboxes of this one, if the engine is
 	// shared; 0 is DefaultPollEvery.
 	PollEvery time.Duration
-	// Stale, if set, hears which partitions of a commit another node has claimed, or nobody. It is called from the lanes,
+	// Stale, if set, hears which partitions of a commit another node has claimed. It is called from the lanes,
 	// concurrently, and again with each such commit; it must not block.
 	Stale func(partitions []ident.Partition)
 }
@@ -64,7 +64,7 @@ type Counters struct {
 	Retries     atomic.Int64 // commits repeated because their outcome was unknown
 	Refused     atomic.Int64 // casts refused for a full queue
 	Expired     atomic.Int64 // expired rows found
-	Stale       atomic.Int64 // commits to partitions that this node has not claimed, or not any more
+	Stale       atomic.Int64 // commits to partitions that another node has claimed
 	Claimed     atomic.Int64 // partitions claimed
 	Foreign     atomic.Int64 // notices that another node has appended to a mailbox
 }

@@ -48,7 +48,7 @@ func (n *Node) enter() error {
 	return n.Engine.enter(false)
 }
 
-// nodeMail leaves a notice with each append to a partition that this node has not claimed, or not any more.
+// nodeMail leaves a notice with each append to a partition that another node has claimed.
 type nodeMail struct {
 	store.Mail
 	node *Node
@@ -70,7 +70,7 @@ func (m nodeMail) Commit(b *store.Batch) (store.Result, error) {
 	for i := range b.Appends {
 		mailbox := b.Appends[i].Mailbox
 		p := store.MailPartition(mailbox)
-		if e.mu.owners[p] == m.node.id || noticed[mailbox] {
+		if owner := e.mu.owners[p]; owner == "" || owner == m.node.id || noticed[mailbox] {
 			continue
 		}
 		noticed[mailbox] = true

@@ -9,7 +9,23 @@ import (
 	"github.com/jackdaw-im/jackdaw/ident"
 	"github.com/jackdaw-im/jackdaw/store"
 	"github.com/jackdaw-im/jackdaw/store/memstore"
+	"github.com/jackdaw-im/jackdaw/store/storetest"
 )
+
+func TestShared(t *testing.T) {
+	storetest.Shared(t, func(*testing.T) storetest.OpenNode {
+		e := memstore.New(memstore.Options{Shared: true})
+		return func(t *testing.T, node string) store.Engine {
+			n := e.Node(ident.NodeID(node))
+			t.Cleanup(func() {
+				if err := n.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+			return n
+		}
+	})
+}
 
 const alice = ident.UserID("alice@x")
 
