@@ -47,6 +47,13 @@ type Request struct {
 	//	*Request_GetTop
 	//	*Request_WriteDump
 	//	*Request_MakeCheckpoint
+	//	*Request_GetCluster
+	//	*Request_GetNode
+	//	*Request_MakeToken
+	//	*Request_DrainNode
+	//	*Request_UndrainNode
+	//	*Request_GetDrain
+	//	*Request_ChangeCluster
 	Kind          isRequest_Kind `protobuf_oneof:"kind"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -233,6 +240,69 @@ func (x *Request) GetMakeCheckpoint() *MakeCheckpoint {
 	return nil
 }
 
+func (x *Request) GetGetCluster() *GetCluster {
+	if x != nil {
+		if x, ok := x.Kind.(*Request_GetCluster); ok {
+			return x.GetCluster
+		}
+	}
+	return nil
+}
+
+func (x *Request) GetGetNode() *GetNode {
+	if x != nil {
+		if x, ok := x.Kind.(*Request_GetNode); ok {
+			return x.GetNode
+		}
+	}
+	return nil
+}
+
+func (x *Request) GetMakeToken() *MakeToken {
+	if x != nil {
+		if x, ok := x.Kind.(*Request_MakeToken); ok {
+			return x.MakeToken
+		}
+	}
+	return nil
+}
+
+func (x *Request) GetDrainNode() *DrainNode {
+	if x != nil {
+		if x, ok := x.Kind.(*Request_DrainNode); ok {
+			return x.DrainNode
+		}
+	}
+	return nil
+}
+
+func (x *Request) GetUndrainNode() *UndrainNode {
+	if x != nil {
+		if x, ok := x.Kind.(*Request_UndrainNode); ok {
+			return x.UndrainNode
+		}
+	}
+	return nil
+}
+
+func (x *Request) GetGetDrain() *GetDrain {
+	if x != nil {
+		if x, ok := x.Kind.(*Request_GetDrain); ok {
+			return x.GetDrain
+		}
+	}
+	return nil
+}
+
+func (x *Request) GetChangeCluster() *ChangeCluster {
+	if x != nil {
+		if x, ok := x.Kind.(*Request_ChangeCluster); ok {
+			return x.ChangeCluster
+		}
+	}
+	return nil
+}
+
 type isRequest_Kind interface {
 	isRequest_Kind()
 }
@@ -301,6 +371,34 @@ type Request_MakeCheckpoint struct {
 	MakeCheckpoint *MakeCheckpoint `protobuf:"bytes,16,opt,name=make_checkpoint,json=makeCheckpoint,proto3,oneof"`
 }
 
+type Request_GetCluster struct {
+	GetCluster *GetCluster `protobuf:"bytes,17,opt,name=get_cluster,json=getCluster,proto3,oneof"`
+}
+
+type Request_GetNode struct {
+	GetNode *GetNode `protobuf:"bytes,18,opt,name=get_node,json=getNode,proto3,oneof"`
+}
+
+type Request_MakeToken struct {
+	MakeToken *MakeToken `protobuf:"bytes,19,opt,name=make_token,json=makeToken,proto3,oneof"`
+}
+
+type Request_DrainNode struct {
+	DrainNode *DrainNode `protobuf:"bytes,20,opt,name=drain_node,json=drainNode,proto3,oneof"`
+}
+
+type Request_UndrainNode struct {
+	UndrainNode *UndrainNode `protobuf:"bytes,21,opt,name=undrain_node,json=undrainNode,proto3,oneof"`
+}
+
+type Request_GetDrain struct {
+	GetDrain *GetDrain `protobuf:"bytes,22,opt,name=get_drain,json=getDrain,proto3,oneof"`
+}
+
+type Request_ChangeCluster struct {
+	ChangeCluster *ChangeCluster `protobuf:"bytes,23,opt,name=change_cluster,json=changeCluster,proto3,oneof"`
+}
+
 func (*Request_GetStatus) isRequest_Kind() {}
 
 func (*Request_CreateUser) isRequest_Kind() {}
@@ -333,6 +431,20 @@ func (*Request_WriteDump) isRequest_Kind() {}
 
 func (*Request_MakeCheckpoint) isRequest_Kind() {}
 
+func (*Request_GetCluster) isRequest_Kind() {}
+
+func (*Request_GetNode) isRequest_Kind() {}
+
+func (*Request_MakeToken) isRequest_Kind() {}
+
+func (*Request_DrainNode) isRequest_Kind() {}
+
+func (*Request_UndrainNode) isRequest_Kind() {}
+
+func (*Request_GetDrain) isRequest_Kind() {}
+
+func (*Request_ChangeCluster) isRequest_Kind() {}
+
 // Response is the one envelope of what is answered. Without a failure the kind fits that of the Request.
 type Response struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -352,6 +464,11 @@ type Response struct {
 	//	*Response_Dumped
 	//	*Response_DumpPart
 	//	*Response_Checkpoint
+	//	*Response_Cluster
+	//	*Response_Node
+	//	*Response_Token
+	//	*Response_Drain
+	//	*Response_Changed
 	Kind isResponse_Kind `protobuf_oneof:"kind"`
 	// more is set if another Response to the same Request follows.
 	More          bool `protobuf:"varint,6,opt,name=more,proto3" json:"more,omitempty"`
@@ -511,6 +628,51 @@ func (x *Response) GetCheckpoint() *Checkpoint {
 	return nil
 }
 
+func (x *Response) GetCluster() *ClusterStatus {
+	if x != nil {
+		if x, ok := x.Kind.(*Response_Cluster); ok {
+			return x.Cluster
+		}
+	}
+	return nil
+}
+
+func (x *Response) GetNode() *NodeStatus {
+	if x != nil {
+		if x, ok := x.Kind.(*Response_Node); ok {
+			return x.Node
+		}
+	}
+	return nil
+}
+
+func (x *Response) GetToken() *Token {
+	if x != nil {
+		if x, ok := x.Kind.(*Response_Token); ok {
+			return x.Token
+		}
+	}
+	return nil
+}
+
+func (x *Response) GetDrain() *DrainStatus {
+	if x != nil {
+		if x, ok := x.Kind.(*Response_Drain); ok {
+			return x.Drain
+		}
+	}
+	return nil
+}
+
+func (x *Response) GetChanged() *Changed {
+	if x != nil {
+		if x, ok := x.Kind.(*Response_Changed); ok {
+			return x.Changed
+		}
+	}
+	return nil
+}
+
 func (x *Response) GetMore() bool {
 	if x != nil {
 		return x.More
@@ -570,6 +732,26 @@ type Response_Checkpoint struct {
 	Checkpoint *Checkpoint `protobuf:"bytes,14,opt,name=checkpoint,proto3,oneof"`
 }
 
+type Response_Cluster struct {
+	Cluster *ClusterStatus `protobuf:"bytes,15,opt,name=cluster,proto3,oneof"`
+}
+
+type Response_Node struct {
+	Node *NodeStatus `protobuf:"bytes,16,opt,name=node,proto3,oneof"`
+}
+
+type Response_Token struct {
+	Token *Token `protobuf:"bytes,17,opt,name=token,proto3,oneof"`
+}
+
+type Response_Drain struct {
+	Drain *DrainStatus `protobuf:"bytes,18,opt,name=drain,proto3,oneof"`
+}
+
+type Response_Changed struct {
+	Changed *Changed `protobuf:"bytes,19,opt,name=changed,proto3,oneof"`
+}
+
 func (*Response_Status) isResponse_Kind() {}
 
 func (*Response_Done) isResponse_Kind() {}
@@ -593,6 +775,16 @@ func (*Response_Dumped) isResponse_Kind() {}
 func (*Response_DumpPart) isResponse_Kind() {}
 
 func (*Response_Checkpoint) isResponse_Kind() {}
+
+func (*Response_Cluster) isResponse_Kind() {}
+
+func (*Response_Node) isResponse_Kind() {}
+
+func (*Response_Token) isResponse_Kind() {}
+
+func (*Response_Drain) isResponse_Kind() {}
+
+func (*Response_Changed) isResponse_Kind() {}
 
 // Failure says why a request was not carried out.
 type Failure struct {
@@ -1351,7 +1543,7 @@ var File_adminpb_admin_proto protoreflect.FileDescriptor
 
 const file_adminpb_admin_proto_rawDesc = "" +
 	"\n" +
-	"\x13adminpb/admin.proto\x12\x10jackdaw.admin.v1\x1a\x15adminpb/inspect.proto\x1a\x14nodepb/account.proto\x1a\x10nodepb/ref.proto\"\xab\b\n" +
+	"\x13adminpb/admin.proto\x12\x10jackdaw.admin.v1\x1a\x15adminpb/cluster.proto\x1a\x15adminpb/inspect.proto\x1a\x14nodepb/account.proto\x1a\x10nodepb/ref.proto\"\xe9\v\n" +
 	"\aRequest\x12<\n" +
 	"\n" +
 	"get_status\x18\x01 \x01(\v2\x1b.jackdaw.admin.v1.GetStatusH\x00R\tgetStatus\x12?\n" +
@@ -1375,8 +1567,18 @@ const file_adminpb_admin_proto_rawDesc = "" +
 	"\aget_top\x18\x0e \x01(\v2\x18.jackdaw.admin.v1.GetTopH\x00R\x06getTop\x12<\n" +
 	"\n" +
 	"write_dump\x18\x0f \x01(\v2\x1b.jackdaw.admin.v1.WriteDumpH\x00R\twriteDump\x12K\n" +
-	"\x0fmake_checkpoint\x18\x10 \x01(\v2 .jackdaw.admin.v1.MakeCheckpointH\x00R\x0emakeCheckpointB\x06\n" +
-	"\x04kind\"\xea\x05\n" +
+	"\x0fmake_checkpoint\x18\x10 \x01(\v2 .jackdaw.admin.v1.MakeCheckpointH\x00R\x0emakeCheckpoint\x12?\n" +
+	"\vget_cluster\x18\x11 \x01(\v2\x1c.jackdaw.admin.v1.GetClusterH\x00R\n" +
+	"getCluster\x126\n" +
+	"\bget_node\x18\x12 \x01(\v2\x19.jackdaw.admin.v1.GetNodeH\x00R\agetNode\x12<\n" +
+	"\n" +
+	"make_token\x18\x13 \x01(\v2\x1b.jackdaw.admin.v1.MakeTokenH\x00R\tmakeToken\x12<\n" +
+	"\n" +
+	"drain_node\x18\x14 \x01(\v2\x1b.jackdaw.admin.v1.DrainNodeH\x00R\tdrainNode\x12B\n" +
+	"\fundrain_node\x18\x15 \x01(\v2\x1d.jackdaw.admin.v1.UndrainNodeH\x00R\vundrainNode\x129\n" +
+	"\tget_drain\x18\x16 \x01(\v2\x1a.jackdaw.admin.v1.GetDrainH\x00R\bgetDrain\x12H\n" +
+	"\x0echange_cluster\x18\x17 \x01(\v2\x1f.jackdaw.admin.v1.ChangeClusterH\x00R\rchangeClusterB\x06\n" +
+	"\x04kind\"\xfa\a\n" +
 	"\bResponse\x123\n" +
 	"\afailure\x18\x01 \x01(\v2\x19.jackdaw.admin.v1.FailureR\afailure\x122\n" +
 	"\x06status\x18\x02 \x01(\v2\x18.jackdaw.admin.v1.StatusH\x00R\x06status\x12,\n" +
@@ -1394,7 +1596,12 @@ const file_adminpb_admin_proto_rawDesc = "" +
 	"\tdump_part\x18\r \x01(\v2\x1a.jackdaw.admin.v1.DumpPartH\x00R\bdumpPart\x12>\n" +
 	"\n" +
 	"checkpoint\x18\x0e \x01(\v2\x1c.jackdaw.admin.v1.CheckpointH\x00R\n" +
-	"checkpoint\x12\x12\n" +
+	"checkpoint\x12;\n" +
+	"\acluster\x18\x0f \x01(\v2\x1f.jackdaw.admin.v1.ClusterStatusH\x00R\acluster\x122\n" +
+	"\x04node\x18\x10 \x01(\v2\x1c.jackdaw.admin.v1.NodeStatusH\x00R\x04node\x12/\n" +
+	"\x05token\x18\x11 \x01(\v2\x17.jackdaw.admin.v1.TokenH\x00R\x05token\x125\n" +
+	"\x05drain\x18\x12 \x01(\v2\x1d.jackdaw.admin.v1.DrainStatusH\x00R\x05drain\x125\n" +
+	"\achanged\x18\x13 \x01(\v2\x19.jackdaw.admin.v1.ChangedH\x00R\achanged\x12\x12\n" +
 	"\x04more\x18\x06 \x01(\bR\x04moreB\x06\n" +
 	"\x04kind\"H\n" +
 	"\aFailure\x12)\n" +
@@ -1479,15 +1686,27 @@ var file_adminpb_admin_proto_goTypes = []any{
 	(*GetTree)(nil),        // 23: jackdaw.admin.v1.GetTree
 	(*GetTop)(nil),         // 24: jackdaw.admin.v1.GetTop
 	(*WriteDump)(nil),      // 25: jackdaw.admin.v1.WriteDump
-	(*State)(nil),          // 26: jackdaw.admin.v1.State
-	(*ActorStatus)(nil),    // 27: jackdaw.admin.v1.ActorStatus
-	(*TraceEvent)(nil),     // 28: jackdaw.admin.v1.TraceEvent
-	(*TreeNode)(nil),       // 29: jackdaw.admin.v1.TreeNode
-	(*Top)(nil),            // 30: jackdaw.admin.v1.Top
-	(*Dumped)(nil),         // 31: jackdaw.admin.v1.Dumped
-	(*DumpPart)(nil),       // 32: jackdaw.admin.v1.DumpPart
-	(nodepb.Code)(0),       // 33: jackdaw.node.v1.Code
-	(*nodepb.Scram)(nil),   // 34: jackdaw.node.v1.Scram
+	(*GetCluster)(nil),     // 26: jackdaw.admin.v1.GetCluster
+	(*GetNode)(nil),        // 27: jackdaw.admin.v1.GetNode
+	(*MakeToken)(nil),      // 28: jackdaw.admin.v1.MakeToken
+	(*DrainNode)(nil),      // 29: jackdaw.admin.v1.DrainNode
+	(*UndrainNode)(nil),    // 30: jackdaw.admin.v1.UndrainNode
+	(*GetDrain)(nil),       // 31: jackdaw.admin.v1.GetDrain
+	(*ChangeCluster)(nil),  // 32: jackdaw.admin.v1.ChangeCluster
+	(*State)(nil),          // 33: jackdaw.admin.v1.State
+	(*ActorStatus)(nil),    // 34: jackdaw.admin.v1.ActorStatus
+	(*TraceEvent)(nil),     // 35: jackdaw.admin.v1.TraceEvent
+	(*TreeNode)(nil),       // 36: jackdaw.admin.v1.TreeNode
+	(*Top)(nil),            // 37: jackdaw.admin.v1.Top
+	(*Dumped)(nil),         // 38: jackdaw.admin.v1.Dumped
+	(*DumpPart)(nil),       // 39: jackdaw.admin.v1.DumpPart
+	(*ClusterStatus)(nil),  // 40: jackdaw.admin.v1.ClusterStatus
+	(*NodeStatus)(nil),     // 41: jackdaw.admin.v1.NodeStatus
+	(*Token)(nil),          // 42: jackdaw.admin.v1.Token
+	(*DrainStatus)(nil),    // 43: jackdaw.admin.v1.DrainStatus
+	(*Changed)(nil),        // 44: jackdaw.admin.v1.Changed
+	(nodepb.Code)(0),       // 45: jackdaw.node.v1.Code
+	(*nodepb.Scram)(nil),   // 46: jackdaw.node.v1.Scram
 }
 var file_adminpb_admin_proto_depIdxs = []int32{
 	4,  // 0: jackdaw.admin.v1.Request.get_status:type_name -> jackdaw.admin.v1.GetStatus
@@ -1506,31 +1725,43 @@ var file_adminpb_admin_proto_depIdxs = []int32{
 	24, // 13: jackdaw.admin.v1.Request.get_top:type_name -> jackdaw.admin.v1.GetTop
 	25, // 14: jackdaw.admin.v1.Request.write_dump:type_name -> jackdaw.admin.v1.WriteDump
 	15, // 15: jackdaw.admin.v1.Request.make_checkpoint:type_name -> jackdaw.admin.v1.MakeCheckpoint
-	2,  // 16: jackdaw.admin.v1.Response.failure:type_name -> jackdaw.admin.v1.Failure
-	5,  // 17: jackdaw.admin.v1.Response.status:type_name -> jackdaw.admin.v1.Status
-	3,  // 18: jackdaw.admin.v1.Response.done:type_name -> jackdaw.admin.v1.Done
-	11, // 19: jackdaw.admin.v1.Response.users:type_name -> jackdaw.admin.v1.Users
-	14, // 20: jackdaw.admin.v1.Response.imported:type_name -> jackdaw.admin.v1.Imported
-	26, // 21: jackdaw.admin.v1.Response.state:type_name -> jackdaw.admin.v1.State
-	27, // 22: jackdaw.admin.v1.Response.actor_status:type_name -> jackdaw.admin.v1.ActorStatus
-	28, // 23: jackdaw.admin.v1.Response.trace_event:type_name -> jackdaw.admin.v1.TraceEvent
-	29, // 24: jackdaw.admin.v1.Response.tree:type_name -> jackdaw.admin.v1.TreeNode
-	30, // 25: jackdaw.admin.v1.Response.top:type_name -> jackdaw.admin.v1.Top
-	31, // 26: jackdaw.admin.v1.Response.dumped:type_name -> jackdaw.admin.v1.Dumped
-	32, // 27: jackdaw.admin.v1.Response.dump_part:type_name -> jackdaw.admin.v1.DumpPart
-	16, // 28: jackdaw.admin.v1.Response.checkpoint:type_name -> jackdaw.admin.v1.Checkpoint
-	33, // 29: jackdaw.admin.v1.Failure.code:type_name -> jackdaw.node.v1.Code
-	34, // 30: jackdaw.admin.v1.User.sha1:type_name -> jackdaw.node.v1.Scram
-	34, // 31: jackdaw.admin.v1.User.sha256:type_name -> jackdaw.node.v1.Scram
-	6,  // 32: jackdaw.admin.v1.CreateUser.user:type_name -> jackdaw.admin.v1.User
-	6,  // 33: jackdaw.admin.v1.SetPassword.user:type_name -> jackdaw.admin.v1.User
-	12, // 34: jackdaw.admin.v1.Users.users:type_name -> jackdaw.admin.v1.UserEntry
-	6,  // 35: jackdaw.admin.v1.ImportUsers.users:type_name -> jackdaw.admin.v1.User
-	36, // [36:36] is the sub-list for method output_type
-	36, // [36:36] is the sub-list for method input_type
-	36, // [36:36] is the sub-list for extension type_name
-	36, // [36:36] is the sub-list for extension extendee
-	0,  // [0:36] is the sub-list for field type_name
+	26, // 16: jackdaw.admin.v1.Request.get_cluster:type_name -> jackdaw.admin.v1.GetCluster
+	27, // 17: jackdaw.admin.v1.Request.get_node:type_name -> jackdaw.admin.v1.GetNode
+	28, // 18: jackdaw.admin.v1.Request.make_token:type_name -> jackdaw.admin.v1.MakeToken
+	29, // 19: jackdaw.admin.v1.Request.drain_node:type_name -> jackdaw.admin.v1.DrainNode
+	30, // 20: jackdaw.admin.v1.Request.undrain_node:type_name -> jackdaw.admin.v1.UndrainNode
+	31, // 21: jackdaw.admin.v1.Request.get_drain:type_name -> jackdaw.admin.v1.GetDrain
+	32, // 22: jackdaw.admin.v1.Request.change_cluster:type_name -> jackdaw.admin.v1.ChangeCluster
+	2,  // 23: jackdaw.admin.v1.Response.failure:type_name -> jackdaw.admin.v1.Failure
+	5,  // 24: jackdaw.admin.v1.Response.status:type_name -> jackdaw.admin.v1.Status
+	3,  // 25: jackdaw.admin.v1.Response.done:type_name -> jackdaw.admin.v1.Done
+	11, // 26: jackdaw.admin.v1.Response.users:type_name -> jackdaw.admin.v1.Users
+	14, // 27: jackdaw.admin.v1.Response.imported:type_name -> jackdaw.admin.v1.Imported
+	33, // 28: jackdaw.admin.v1.Response.state:type_name -> jackdaw.admin.v1.State
+	34, // 29: jackdaw.admin.v1.Response.actor_status:type_name -> jackdaw.admin.v1.ActorStatus
+	35, // 30: jackdaw.admin.v1.Response.trace_event:type_name -> jackdaw.admin.v1.TraceEvent
+	36, // 31: jackdaw.admin.v1.Response.tree:type_name -> jackdaw.admin.v1.TreeNode
+	37, // 32: jackdaw.admin.v1.Response.top:type_name -> jackdaw.admin.v1.Top
+	38, // 33: jackdaw.admin.v1.Response.dumped:type_name -> jackdaw.admin.v1.Dumped
+	39, // 34: jackdaw.admin.v1.Response.dump_part:type_name -> jackdaw.admin.v1.DumpPart
+	16, // 35: jackdaw.admin.v1.Response.checkpoint:type_name -> jackdaw.admin.v1.Checkpoint
+	40, // 36: jackdaw.admin.v1.Response.cluster:type_name -> jackdaw.admin.v1.ClusterStatus
+	41, // 37: jackdaw.admin.v1.Response.node:type_name -> jackdaw.admin.v1.NodeStatus
+	42, // 38: jackdaw.admin.v1.Response.token:type_name -> jackdaw.admin.v1.Token
+	43, // 39: jackdaw.admin.v1.Response.drain:type_name -> jackdaw.admin.v1.DrainStatus
+	44, // 40: jackdaw.admin.v1.Response.changed:type_name -> jackdaw.admin.v1.Changed
+	45, // 41: jackdaw.admin.v1.Failure.code:type_name -> jackdaw.node.v1.Code
+	46, // 42: jackdaw.admin.v1.User.sha1:type_name -> jackdaw.node.v1.Scram
+	46, // 43: jackdaw.admin.v1.User.sha256:type_name -> jackdaw.node.v1.Scram
+	6,  // 44: jackdaw.admin.v1.CreateUser.user:type_name -> jackdaw.admin.v1.User
+	6,  // 45: jackdaw.admin.v1.SetPassword.user:type_name -> jackdaw.admin.v1.User
+	12, // 46: jackdaw.admin.v1.Users.users:type_name -> jackdaw.admin.v1.UserEntry
+	6,  // 47: jackdaw.admin.v1.ImportUsers.users:type_name -> jackdaw.admin.v1.User
+	48, // [48:48] is the sub-list for method output_type
+	48, // [48:48] is the sub-list for method input_type
+	48, // [48:48] is the sub-list for extension type_name
+	48, // [48:48] is the sub-list for extension extendee
+	0,  // [0:48] is the sub-list for field type_name
 }
 
 func init() { file_adminpb_admin_proto_init() }
@@ -1538,6 +1769,7 @@ func file_adminpb_admin_proto_init() {
 	if File_adminpb_admin_proto != nil {
 		return
 	}
+	file_adminpb_cluster_proto_init()
 	file_adminpb_inspect_proto_init()
 	file_adminpb_admin_proto_msgTypes[0].OneofWrappers = []any{
 		(*Request_GetStatus)(nil),
@@ -1556,6 +1788,13 @@ func file_adminpb_admin_proto_init() {
 		(*Request_GetTop)(nil),
 		(*Request_WriteDump)(nil),
 		(*Request_MakeCheckpoint)(nil),
+		(*Request_GetCluster)(nil),
+		(*Request_GetNode)(nil),
+		(*Request_MakeToken)(nil),
+		(*Request_DrainNode)(nil),
+		(*Request_UndrainNode)(nil),
+		(*Request_GetDrain)(nil),
+		(*Request_ChangeCluster)(nil),
 	}
 	file_adminpb_admin_proto_msgTypes[1].OneofWrappers = []any{
 		(*Response_Status)(nil),
@@ -1570,6 +1809,11 @@ func file_adminpb_admin_proto_init() {
 		(*Response_Dumped)(nil),
 		(*Response_DumpPart)(nil),
 		(*Response_Checkpoint)(nil),
+		(*Response_Cluster)(nil),
+		(*Response_Node)(nil),
+		(*Response_Token)(nil),
+		(*Response_Drain)(nil),
+		(*Response_Changed)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
