@@ -104,7 +104,7 @@ func TestFullAfterUnknownOutcome(t *testing.T) {
 			must(r, r.lanes.Append(ctx, r.message(1)))
 			must(r, r.lanes.Append(ctx, r.message(2)))
 		})
-		time.Sleep(time.Second)
+		wait(time.Second)
 		r.do(func(ctx *actors.Context) { must(r, r.lanes.Append(ctx, r.message(3))) })
 		r.want("the answers", r.results(), "1=lost 2=lost 3=lost ")
 		r.want("the store has", r.stored(), "1 2 ")

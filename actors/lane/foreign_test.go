@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -156,8 +157,9 @@ func TestNobodyToReload(t *testing.T) {
 
 // TestWalkOfOwned: only the partitions of this node are searched for expired rows, which it may be asked at every page.
 func TestWalkOfOwned(t *testing.T) {
-	owned := []ident.Partition{}
-	opts := lane.Options{WalkEvery: time.Minute, Owned: func() []ident.Partition { return owned }}
+	var owned atomic.Value
+	owned.Store([]ident.Partition{})
+	opts := lane.Options{WalkEvery: time.Minute, Owned: func() []ident.Partition { return owned.Load().([]ident.Partition) }}
 	run(t, opts, func(r *rig) {
 		told := &tally{rows: map[string]int{}}
 		ref := actors.Ref{Kind: store.MailKind, ID: string(romeo)}
@@ -177,7 +179,7 @@ func TestWalkOfOwned(t *testing.T) {
 			{[]ident.Partition{store.MailPartition(romeo) ^ 1}, "map[]"},
 			{[]ident.Partition{4000, store.MailPartition(romeo), 7}, "map[romeo@example.org:1]"},
 		} {
-			owned = c.owned
+			owned.Store(c.owned)
 			wait(time.Minute + time.Second)
 			if told.String() != c.want {
 				t.Errorf("of %v: told %s", c.owned, told)
