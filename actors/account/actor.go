@@ -152,12 +152,15 @@ func (a *actor) run(ctx *actors.Context) {
 // cast casts one message. tries is how often that was done before.
 func (a *actor) cast(ctx *actors.Context, c cast, tries int) {
 	var err error
-	if c.ordered() {
-		err = ctx.Cast(c.to, c.msg)
-		if _, change := c.msg.(*nodepb.Subscription); change && errors.Is(err, actors.ErrOverloaded) {
-			err = ctx.Answer(c.to, c.msg) // out of its place among the presence that goes there, rather than not at all
+	switch c.msg.(type) {
+	case *nodepb.Subscription, *nodepb.MailboxChange:
+		// In its place among the presence or the messages that go there, if there is room; out of it rather than not at all.
+		if err = ctx.Cast(c.to, c.msg); errors.Is(err, actors.ErrOverloaded) {
+			err = ctx.Answer(c.to, c.msg)
 		}
-	} else {
+	case *nodepb.Presence, *nodepb.RosterPush:
+		err = ctx.Cast(c.to, c.msg)
+	default:
 		err = ctx.Answer(c.to, c.msg) // never refused while its addressee lives
 	}
 	if err != nil {

@@ -91,6 +91,9 @@ func (st *state) tellPresence(fx *effects, p *nodepb.SetPresence) {
 		return
 	}
 	st.untold = nil
+	if !p.GetQuiet() {
+		st.toldAt = fx.now
+	}
 	fx.casts = append(fx.casts, cast{to: st.account(), msg: p, refused: func(fx *effects) {
 		if st.phase == bound || st.phase == detached {
 			st.untold = p

@@ -16,12 +16,15 @@ const (
 	// quietTime is for how long others may have been without word of this client and not been told that it is gone: an account
 	// waits a little longer for a session of a lost node.
 	quietTime = 20 * time.Second
+	// doubtTime is how long before the loss of its node was noticed an account may have been gone.
+	doubtTime = 15 * time.Second
 )
 
 // loss is that of the account or of the mailbox.
 type loss struct {
 	due       bool      // it must be told of this session again
 	unwatched bool      // and watched again
+	node      bool      // with it, its node was lost: what it was told last may have gone nowhere
 	since     time.Time // when it was lost
 	told      time.Time // when it was last told
 }
@@ -40,6 +43,7 @@ func (st *state) down(fx *effects, target actors.Ref, reason actors.Reason) {
 		l = &st.lostMail
 	}
 	l.unwatched = true
+	l.node = l.node || reason.Code == actors.CodeNoConnection
 	at := fx.now
 	switch reason.Code {
 	case actors.CodeNoConnection, actors.CodeShutdown, actors.CodeNormal:
@@ -106,16 +110,16 @@ func (st *state) retry(fx *effects) {
 	}
 	switch {
 	case st.lostAccount.due:
-		since := st.lostAccount.since
+		old := st.lostAccount
 		st.lostAccount = loss{told: fx.now}
-		st.restore(fx, since)
+		st.restore(fx, old)
 	case st.untold != nil:
 		st.tellPresence(fx, st.untold)
 	}
 }
 
-// restore binds the session at an account that has lost it, at since.
-func (st *state) restore(fx *effects, since time.Time) {
+// restore binds the session at an account that has lost it.
+func (st *state) restore(fx *effects, l loss) {
 	req := &nodepb.Bind{Session: st.ref, Resource: st.resource, Resumed: true, Since: st.since.UnixMicro(), Interested: st.interested}
 	if st.sm.id != st.self.ID {
 		req.Stream = st.sm.id
@@ -127,9 +131,7 @@ func (st *state) restore(fx *effects, since time.Time) {
 		switch code := codeOf(v, err); {
 		case unsure(code):
 			st.missing(fx, &st.lostAccount, fx.now.Add(retryTime))
-			if st.lostAccount.since.After(since) {
-				st.lostAccount.since = since
-			}
+			st.lostAccount.since, st.lostAccount.node = l.since, l.node || st.lostAccount.node
 		case code == nodepb.Code_ALREADY_EXISTS:
 			st.endSession(fx, &nodepb.EndSession{Condition: xmpp.Conflict, Text: "another client has taken this resource"})
 		case code != nodepb.Code_OK:
@@ -138,7 +140,8 @@ func (st *state) restore(fx *effects, since time.Time) {
 			// The roster has changed while nobody could be told. The client comes again and reads it.
 			st.endSession(fx, &nodepb.EndSession{Condition: xmpp.Reset, Text: "the roster has changed"})
 		default:
-			st.restorePresence(fx, fx.now.Sub(since) < quietTime)
+			doubted := l.node && st.toldAt.Add(doubtTime).After(l.since)
+			st.restorePresence(fx, fx.now.Sub(l.since) < quietTime && !doubted)
 		}
 	})
 }

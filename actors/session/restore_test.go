@@ -20,6 +20,7 @@ func TestSpread(t *testing.T) {
 		t.Run(test.reason.String(), func(t *testing.T) {
 			r := boundRig(t)
 			r.give("<presence/>")
+			r.pass(doubtTime)
 			r.casts = nil
 			r.do(func(fx *effects) { r.st.down(fx, mailboxOf(alice), test.reason) })
 			r.do(func(fx *effects) { r.st.down(fx, accountOf(alice), test.reason) })
@@ -104,6 +105,7 @@ func TestAwayForLong(t *testing.T) {
 	for away, quiet := range map[time.Duration]bool{5 * time.Second: true, quietTime + 2*time.Second: false} {
 		r := boundRig(t)
 		r.give("<presence/>")
+		r.pass(doubtTime)
 		r.do(func(fx *effects) { r.st.down(fx, accountOf(alice), actors.NoConnection) })
 		for start := r.now; r.now.Sub(start) < away; {
 			r.pass(time.Second)
@@ -118,6 +120,24 @@ func TestAwayForLong(t *testing.T) {
 		r.answer(&nodepb.Bound{Code: nodepb.Code_OK, Resource: "phone"}, nil)
 		if told := castsOf[*nodepb.SetPresence](r); len(told) != 1 || told[0].Quiet != quiet {
 			t.Fatalf("after %v: told %v", away, told)
+		}
+	}
+}
+
+// TestPresenceJustBeforeTheLoss may not have got anywhere, and is told again.
+func TestPresenceJustBeforeTheLoss(t *testing.T) {
+	for _, reason := range []actors.Reason{actors.NoConnection, actors.Shutdown} {
+		r := boundRig(t)
+		r.give("<presence/>")
+		r.pass(doubtTime / 2)
+		r.do(func(fx *effects) { r.st.down(fx, accountOf(alice), reason) })
+		r.pass(spreadTime)
+		r.answer(nil, actors.ErrNoConnection)
+		r.pass(2 * retryTime)
+		r.casts = nil
+		r.answer(&nodepb.Bound{Code: nodepb.Code_OK, Resource: "phone"}, nil)
+		if told := castsOf[*nodepb.SetPresence](r); len(told) != 1 || told[0].Quiet == (reason == actors.NoConnection) {
+			t.Fatalf("%v: told %v", reason, told)
 		}
 	}
 }

@@ -83,6 +83,7 @@ type state struct {
 	directed   map[string]struct{} // full or bare JIDs that got directed presence
 	arriving   presences           // presence on its way to the client
 	untold     *nodepb.SetPresence // what the account had no room for
+	toldAt     time.Time           // when the account was last told what others have to hear
 
 	lostAccount, lostMail loss      // what they know of this session, and whether it hears of their end
 	retryAt               time.Time // when they are told again
