@@ -38,11 +38,30 @@ func (e *shared) Claims() store.Claims          { return sharedClaims{e.Node.Cla
 func (e *shared) Mail() store.Mail              { return sharedMail{e.Node.Mail(), e} }
 
 // close shuts a shard, as the loss of its synchronous standby does.
-func (e *shared) close(shard int) { e.shut[shard] = make(chan struct{}) }
-func (e *shared) open(shard int)  { close(e.shut[shard]) }
+func (e *shared) close(shard int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.shut[shard] = make(chan struct{})
+}
+
+func (e *shared) open(shard int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	close(e.shut[shard])
+}
+
+// fails lets the next calls fail.
+func (e *shared) fails(errs ...error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.fail = errs
+}
 
 func (e *shared) wait(shard int) {
-	if c := e.shut[shard]; c != nil {
+	e.mu.Lock()
+	c := e.shut[shard]
+	e.mu.Unlock()
+	if c != nil {
 		<-c
 	}
 }
@@ -149,7 +168,7 @@ func TestClaim(t *testing.T) {
 		r.want("after", got.took(), "[both=<nil> even=<nil> more=<nil>]")
 		r.want("claims", e.logged(), "[claim [4] claim [5] claim [6 8] claim [7]]")
 
-		e.fail = []error{errors.New("no connection"), errors.New("no connection")}
+		e.fails(errors.New("no connection"), errors.New("no connection"))
 		r.lanes.Claim([]ident.Partition{10}, got.of("late"))
 		r.want("at once", got.took(), "[]")
 		time.Sleep(time.Second)
@@ -159,7 +178,7 @@ func TestClaim(t *testing.T) {
 			t.Errorf("%d claimed", n)
 		}
 
-		e.fail = []error{store.ErrClosed}
+		e.fails(store.ErrClosed)
 		r.lanes.Claim([]ident.Partition{1, 2}, got.of("closed"))
 		r.want("closed", got.took(), fmt.Sprint("[closed=", store.ErrClosed, "]"))
 	})
@@ -170,7 +189,7 @@ func TestClaimOutlivesACrash(t *testing.T) {
 	e, _ := newShared()
 	runOn(t, e, lane.Options{PollEvery: time.Hour}, func(r *rig) {
 		var got answers
-		e.fail = []error{errors.New("no connection")}
+		e.fails(errors.New("no connection"))
 		r.lanes.Claim([]ident.Partition{2}, got.of("first"))
 		r.want("at once", got.took(), "[]")
 		ref := actors.Ref{Kind: lane.ClaimsKind, ID: "claims-0"}

@@ -42,6 +42,19 @@ func (b *reader) Handle(ctx *actors.Context, msg any) error {
 	return nil
 }
 
+// be makes it silent, or not.
+func (b *reader) be(silent bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.silent = silent
+}
+
+func (b *reader) heard() []*lane.Reload {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.asked)
+}
+
 func (b *reader) took() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -94,10 +107,10 @@ func TestReload(t *testing.T) {
 		if b.took() != 1 || e.logged() != "[done [1 2]]" || r.lanes.Counters.Foreign.Load() != 2 {
 			t.Error("the mailbox was not told once, or the notices are still there")
 		}
-		b.silent = true
+		b.be(true)
 		write(3)
 		wait(5 * time.Second)
-		asked := slices.Clone(b.asked)
+		asked := b.heard()
 		if b.took() != 1 || e.logged() != "[]" {
 			t.Error("notices were removed before the mailbox had answered")
 		}
@@ -109,7 +122,7 @@ func TestReload(t *testing.T) {
 		if got := e.logged(); got != "[done [3]]" {
 			t.Errorf("removed %s", got)
 		}
-		b.silent = false
+		b.be(false)
 		wait(time.Second)
 		if b.took() != 1 || e.logged() != "[done [4]]" {
 			t.Error("what came meanwhile was forgotten")
@@ -124,14 +137,14 @@ func TestReload(t *testing.T) {
 // TestReloadIsRepeated: a mailbox that doesn't answer is asked again, and so is one whose notices could not be removed.
 func TestReloadIsRepeated(t *testing.T) {
 	foreign(t, func(r *rig, e *shared, b *reader, write func(int)) {
-		b.silent = true
+		b.be(true)
 		write(1)
 		wait(12 * time.Second)
 		if n := b.took(); n != 2 {
 			t.Errorf("asked %d times", n)
 		}
-		b.silent = false
-		e.fail = []error{errors.New("no connection")}
+		b.be(false)
+		e.fails(errors.New("no connection"))
 		wait(15 * time.Second)
 		if n := b.took(); n != 2 {
 			t.Errorf("asked %d times", n)
