@@ -8,8 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/jackdaw-im/jackdaw/internal/testpg"
 	"github.com/jackdaw-im/jackdaw/store"
 	"github.com/jackdaw-im/jackdaw/store/pebblestore"
@@ -25,10 +23,7 @@ func postgres(t *testing.T) func() *pgstore.Engine {
 	database := func() string {
 		n++
 		name := fmt.Sprint("d", n)
-		c, err := pgx.Connect(bg, s.URL("postgres"))
-		must(t, err)
-		_, err = c.Exec(bg, "CREATE DATABASE "+name)
-		must(t, errors.Join(err, c.Close(bg)))
+		must(t, s.Exec(bg, "CREATE DATABASE "+name))
 		return s.URL(name)
 	}
 	return func() *pgstore.Engine {
