@@ -3,6 +3,7 @@ package mailbox
 import (
 	"context"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -67,6 +68,9 @@ type cluster struct {
 	mem   *memstore.Engine
 	sides [2]*clusterNode
 	cut   bool // the nodes don't hear each other
+
+	mu      sync.Mutex
+	watches []*actors.Watch // of actors on the other node
 }
 
 // clusterNode is one of them, with romeo's mailbox or without.
@@ -108,6 +112,9 @@ func (s *clusterNode) Send(to actors.Ref, sig actors.Signal) error {
 		}
 	case actors.HowMonitor:
 		there.sys.WatchFor(to, sig.Watch.Down)
+		s.c.mu.Lock()
+		defer s.c.mu.Unlock()
+		s.c.watches = append(s.c.watches, sig.Watch)
 	}
 	return nil
 }
@@ -218,6 +225,53 @@ func TestMove(t *testing.T) {
 		if n := b.rows(romeo); n != 0 || c.alive(0) {
 			t.Errorf("%d rows", n)
 		}
+	})
+}
+
+// TestMoveBeforeItHasLoaded: what waits for the first load goes on to the next owner.
+func TestMoveBeforeItHasLoaded(t *testing.T) {
+	onCluster(t, lane.Options{Mail: 1}, 0, func(c *cluster) {
+		a := c.sides[0]
+		a.gate.close()
+		if err := a.sys.Cast(Ref(juliet), deliver("x", 1)); err != nil { // keeps the lane busy
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		a.send("juliet", "1", "2")
+		c.move()
+		a.wait(100 * time.Millisecond)
+		if c.alive(0) {
+			t.Error("it waits for its load")
+		}
+		a.want("juliet", "1=OK, 2=OK")
+		a.attach("pc", 0)
+		a.want("pc", "1 delayed, 2 delayed")
+		a.gate.open()
+		a.wait(time.Second)
+	})
+}
+
+// TestSessionOutOfReach: a session that can't be reached any more has nothing; what it had goes to another.
+func TestSessionOutOfReach(t *testing.T) {
+	onCluster(t, lane.Options{}, 0, func(c *cluster) {
+		a := c.sides[0]
+		c.move()
+		c.claim(1)
+		a.attach("pc", 0)
+		a.send("juliet", "1")
+		a.attach("phone", 0)
+		a.want("pc", "1")
+		a.want("phone", "")
+		c.mu.Lock()
+		watches := c.watches
+		c.mu.Unlock()
+		for _, w := range watches {
+			if w.Target().ID == "pc" {
+				w.Down(actors.NoConnection)
+			}
+		}
+		synctest.Wait()
+		a.want("phone", "1 delayed")
 	})
 }
 
