@@ -9,6 +9,9 @@
 // implements them, and Client, so that the command line asks a server as if it were part of it. What they tell are messages of
 // package adminpb.
 //
+// [Cluster] is what operators see of a cluster and do to it, through the socket of any of its nodes. What is about another node goes
+// to that node's operator, a small actor, and [Own] is what it does there.
+//
 // An import is the one thing that doesn't go through the account actors: Live puts whole batches into the store, which is one flush
 // for some hundred users, and then tells each account to read itself again. An account that is asleep has nothing to forget, and one
 // that is awake changes at once.

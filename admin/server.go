@@ -23,6 +23,8 @@ type Config struct {
 	Overview  Overview
 	// Backups makes checkpoints of this server's store; nil refuses them.
 	Backups Backups
+	// Cluster is the cluster that this server belongs to; nil: none.
+	Cluster Cluster
 	// Status and Ready must not block. Ready says why the server isn't ready, nil that it is.
 	Status func() Status
 	// Reserved reports whether an address belongs to a service; nil: none does.
@@ -48,7 +50,7 @@ func New(cfg Config) *Server {
 	}
 	if cfg.Socket != "" {
 		s.socket = NewSocket(SocketConfig{
-			Path: cfg.Socket, Users: cfg.Users, Inspector: cfg.Inspector, Overview: cfg.Overview, Backups: cfg.Backups,
+			Path: cfg.Socket, Users: cfg.Users, Inspector: cfg.Inspector, Overview: cfg.Overview, Backups: cfg.Backups, Cluster: cfg.Cluster,
 			Status: cfg.Status, Reserved: cfg.Reserved, Logger: cfg.Logger,
 		})
 	}

@@ -40,6 +40,8 @@ type SocketConfig struct {
 	Overview  Overview
 	// Backups makes checkpoints of this server's store; nil refuses them.
 	Backups Backups
+	// Cluster is the cluster that this server belongs to; nil: none.
+	Cluster Cluster
 	// Reserved reports whether an address belongs to a service, so that no user may have it; nil: none does.
 	Reserved func(ident.UserID) bool
 	// Logger hears who was created and removed, and of dumps; nil is silence.
@@ -211,6 +213,9 @@ func (s *Socket) answer(req *adminpb.Request) *adminpb.Response {
 	case *adminpb.Request_MakeCheckpoint:
 		return s.checkpoint()
 	default:
+		if resp := s.cluster(req); resp != nil {
+			return resp
+		}
 		if resp := s.look(req); resp != nil {
 			return resp
 		}
