@@ -251,3 +251,14 @@ func freeAddr() (string, error) {
 	defer l.Close()
 	return l.Addr().String(), nil
 }
+
+// Until asks the database postgres until the answer is the one wanted.
+func (s *Server) Until(ctx context.Context, query, want string) error {
+	return s.wait(ctx, "to answer "+want+" to "+query, func(ctx context.Context) error {
+		got, err := s.Text(ctx, query)
+		if err == nil && got != want {
+			err = errors.New(got)
+		}
+		return err
+	})
+}

@@ -112,3 +112,12 @@ func (s *Server) Follow(ctx context.Context, primary *Server) error {
 	}
 	return primary.WaitStreaming(ctx, s)
 }
+
+// WaitReplayed waits until a standby shows all that the server has written.
+func (s *Server) WaitReplayed(ctx context.Context, b *Server) error {
+	lsn, err := s.Text(ctx, "SELECT pg_current_wal_flush_lsn()")
+	if err != nil {
+		return err
+	}
+	return b.Until(ctx, "SELECT pg_last_wal_replay_lsn() >= '"+lsn+"'", "true")
+}

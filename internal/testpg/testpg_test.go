@@ -56,6 +56,7 @@ func TestPromotion(t *testing.T) {
 	must(t, s.Exec(t.Context(), "CREATE TABLE x (n int)", "INSERT INTO x VALUES (7)"))
 	must(t, s.Synchronous(t.Context(), s1))
 	must(t, s.Exec(t.Context(), "INSERT INTO x VALUES (8)"))
+	must(t, s.Until(t.Context(), "SELECT count(*) FROM x", "2"))
 	must(t, s.Destroy())
 	must(t, s1.Promote(t.Context()))
 	if got := text(t, s1, "SELECT string_agg(n::text, ',' ORDER BY n) || substr(pg_walfile_name(pg_current_wal_lsn()), 8, 1) FROM x"); got != "7,82" {

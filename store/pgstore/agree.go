@@ -48,7 +48,7 @@ func (e *Engine) agree() error {
 		if err := e.compare(ctx, c, dir, at); err != nil {
 			return err
 		}
-	} else if err := e.unused(at); err != nil {
+	} else if err := e.unused(ctx, at); err != nil {
 		return err
 	}
 	if e.version, err = migrate(ctx, c, directoryDB); err != nil {
@@ -130,21 +130,37 @@ func (e *Engine) compare(ctx context.Context, c *pgx.Conn, dir belonging, at []b
 }
 
 // unused refuses to make a new store of databases that belong to one already: the directory given is then the wrong one.
-func (e *Engine) unused(at []belonging) error {
+func (e *Engine) unused(ctx context.Context, at []belonging) error {
 	for i, b := range at {
 		if b.store != "" {
 			return fmt.Errorf("pgstore: %s belongs to a store already, as its shard %d of %d, but %s isn't that store's directory",
 				e.shards[i].place, b.shard, b.shards, e.dir.place)
 		}
 	}
-	for i, s := range e.shards {
-		for _, before := range e.shards[:i] {
-			if s.place == before.place {
-				return fmt.Errorf("pgstore: %s is in the list of stores twice", s.place)
-			}
+	seen := map[string]bool{}
+	for _, s := range e.shards {
+		self, err := s.self(ctx)
+		if err != nil {
+			return s.fail(err)
 		}
+		if seen[self] {
+			return fmt.Errorf("pgstore: %s is in the list of stores twice", s.place)
+		}
+		seen[self] = true
 	}
 	return nil
+}
+
+// self names a database by its server and its number there, however it is written.
+func (s *shard) self(ctx context.Context) (string, error) {
+	c, err := s.acquire(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer c.Release()
+	var oid uint32
+	err = c.QueryRow(ctx, `SELECT oid FROM pg_database WHERE datname = current_database()`).Scan(&oid)
+	return fmt.Sprint(linkOf(c.Conn().PgConn()).who.System, "/", oid), err
 }
 
 // found makes the directory one of a new store.

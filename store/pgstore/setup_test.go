@@ -1,0 +1,278 @@
+package pgstore_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/jackdaw-im/jackdaw/ident"
+	"github.com/jackdaw-im/jackdaw/store"
+	"github.com/jackdaw-im/jackdaw/store/pgstore"
+	"github.com/jackdaw-im/jackdaw/store/storetest"
+)
+
+func name(url string) string {
+	url, _, _ = strings.Cut(url, "?")
+	return url[strings.LastIndex(url, "/")+1:]
+}
+
+func TestTheListOfShardsIsKept(t *testing.T) {
+	u := urls(t, 5)
+	open := func(directory string, list ...string) (*pgstore.Engine, error) {
+		return pgstore.Open(strings.Join(list, ","), pgstore.Options{Directory: directory, AllowUnreplicated: true})
+	}
+	e, err := open(u[4], u[0], u[1], u[2])
+	must(t, err)
+	parts := make([]int, e.Shards())
+	for p := range ident.Partition(ident.Partitions) {
+		parts[e.ShardOf(p)]++
+	}
+	if len(parts) != 3 || parts[0] < 1365 || parts[1] < 1365 || parts[2] < 1365 {
+		t.Errorf("partitions by shard %v", parts)
+	}
+	for _, n := range []int{1, 2, 3, 4, 5, 6} {
+		_, err := e.Mail().Commit(batchOf(n))
+		must(t, err)
+	}
+	must(t, e.Close())
+	for what, list := range map[string][]string{
+		"a shorter list": {u[0], u[1]},
+		"a longer one":   {u[0], u[1], u[2], u[3]},
+		"another order":  {u[1], u[0], u[2]},
+		"another shard":  {u[0], u[1], u[3]},
+		"one twice":      {u[0], u[1], u[1]},
+	} {
+		_, err := open(u[4], list...)
+		if err == nil || !strings.Contains(err.Error(), name(u[2])) || !strings.Contains(err.Error(), name(list[len(list)-1])) || strings.Contains(err.Error(), "sslmode") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if _, err := open(u[3], u[0], u[1], u[2]); err == nil || !strings.Contains(err.Error(), "isn't that store's directory") {
+		t.Errorf("another directory: %v", err)
+	}
+	// The same databases written in another way.
+	spelled := strings.ReplaceAll(u[1], "127.0.0.1", "localhost")
+	e, err = open(u[4], u[0], spelled, u[2])
+	must(t, err)
+	if got := numbers(t, e); len(got) != 6 {
+		t.Errorf("messages %v", got)
+	}
+	must(t, e.Close())
+}
+
+func TestOneDatabaseForTwoShards(t *testing.T) {
+	u := urls(t, 2)
+	for _, second := range []string{u[0], strings.ReplaceAll(u[0], "127.0.0.1", "localhost")} {
+		if _, err := pgstore.Open(u[0]+","+second, pgstore.Options{Directory: u[1], AllowUnreplicated: true}); err == nil || !strings.Contains(err.Error(), "twice") {
+			t.Fatal(err)
+		}
+	}
+	e, err := pgstore.Open(u[0], pgstore.Options{Directory: u[1], AllowUnreplicated: true})
+	if err != nil {
+		t.Fatalf("a refused list has left something behind: %v", err)
+	}
+	must(t, e.Close())
+}
+
+func TestSettingUpIsGoneOnWith(t *testing.T) {
+	u := urls(t, 2)
+	open := func() error {
+		e, err := pgstore.Open(u[0]+","+u[1], pgstore.Options{AllowUnreplicated: true})
+		if err == nil {
+			err = e.Close()
+		}
+		return err
+	}
+	must(t, open())
+	sql(t, u[1], `UPDATE jackdaw_schema SET store = '', shard = -1, shards = 0`) // as if the second had not been reached
+	must(t, open())
+	sql(t, u[0], `DELETE FROM shard_part WHERE p = 77`)
+	if err := open(); !errors.Is(err, store.ErrCorrupt) {
+		t.Fatal(err)
+	}
+	sql(t, u[0], `INSERT INTO shard_part VALUES (77, 9)`)
+	if err := open(); !errors.Is(err, store.ErrCorrupt) {
+		t.Fatal(err)
+	}
+}
+
+func TestManyOpenAtOnce(t *testing.T) {
+	u := urls(t, 2)
+	errs := make(chan error, 5)
+	for n := range cap(errs) {
+		go func() {
+			e, err := pgstore.Open(u[0]+","+u[1], pgstore.Options{AllowUnreplicated: true, Node: ident.NodeID(fmt.Sprint("n", n, "@1"))})
+			if err == nil {
+				err = e.Close()
+			}
+			errs <- err
+		}()
+	}
+	for range cap(errs) {
+		must(t, <-errs)
+	}
+}
+
+func TestOpenRefuses(t *testing.T) {
+	u := urls(t, 1)
+	for what, c := range map[string]struct{ list, says string }{
+		"a foreign URL":     {"mysql://x", "begins with postgres://"},
+		"a bad URL":         {"postgres://u:secret@h:port/x", "can't be read"},
+		"no database":       {"postgres://u:secret@127.0.0.1:1", "no database"},
+		"nobody there":      {"postgres://u:secret@127.0.0.1:1/x", "127.0.0.1:1"},
+		"no such database":  {sharedURL("nowhere"), "does not exist"},
+		"too many":          {strings.Repeat(","+u[0], 1025)[1:], "at most 1024"},
+		"nothing":           {"", "begins with"},
+		"a second of these": {u[0] + ",mysql://x", "can't"},
+	} {
+		_, err := pgstore.Open(c.list, pgstore.Options{AllowUnreplicated: true})
+		if err == nil || !strings.Contains(err.Error(), c.says) || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	memory := filepath.Join(t.TempDir(), "memory")
+	must(t, os.WriteFile(memory, []byte("{"), 0o600))
+	if _, err := pgstore.Open(u[0], pgstore.Options{Memory: memory}); err == nil || !strings.Contains(err.Error(), memory) {
+		t.Errorf("a damaged memory: %v", err)
+	}
+}
+
+func TestNewerSchema(t *testing.T) {
+	u := urls(t, 1)
+	e, err := pgstore.Open(u[0], pgstore.Options{AllowUnreplicated: true})
+	must(t, err)
+	if v := e.Info().SchemaVersion; v < 1 {
+		t.Errorf("version %d", v)
+	}
+	must(t, e.Close())
+	sql(t, u[0], `UPDATE jackdaw_schema SET version = 1000, compatible = 1000 WHERE kind = 'mail'`)
+	if _, err := pgstore.Open(u[0], pgstore.Options{AllowUnreplicated: true}); !errors.Is(err, store.ErrNewer) {
+		t.Error(err)
+	}
+}
+
+func TestUnreplicatedFromTheStart(t *testing.T) {
+	u := borrow(t)
+	e, err := pgstore.Open(u[0]+","+u[1], pgstore.Options{Directory: u[2]})
+	must(t, err)
+	defer e.Close()
+	if h := e.Health(); h.State != store.Held || !strings.Contains(h.Reason, "shard 1 is not replicated") || !strings.Contains(h.Reason, "directory") {
+		t.Errorf("health %+v", h)
+	}
+	if _, err := e.Mail().Commit(batchOf(1)); !errors.Is(err, pgstore.ErrUnreplicated) {
+		t.Errorf("an append: %v", err)
+	}
+	if !e.Info().Replicated {
+		t.Error("what this engine acknowledges is replicated")
+	}
+	r := newRig(t, nil)
+	if h := r.Health(); h.State != store.Serving || !strings.Contains(h.Reason, "as is allowed") || r.Info().Replicated {
+		t.Errorf("health %+v, info %+v", h, r.Info())
+	}
+}
+
+// TestFullDisk lets a trigger say what the server says when it can't extend a file.
+func TestFullDisk(t *testing.T) {
+	r := newRig(t, nil)
+	shard := strings.Split(r.list, ",")[r.ShardOf(store.MailPartition(message(1).Mailbox))]
+	sql(t, shard, `CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'could not extend file' USING ERRCODE = '53100'; END $$;
+		CREATE TRIGGER full_disk BEFORE INSERT ON mail FOR EACH ROW EXECUTE FUNCTION full_disk()`)
+	t.Cleanup(func() { sql(t, shard, `DROP FUNCTION IF EXISTS full_disk CASCADE`) })
+	if _, err := r.Mail().Commit(batchOf(1)); !errors.Is(err, store.ErrFull) {
+		t.Fatal(err)
+	}
+	if h := r.Health(); h.State != store.Full {
+		t.Errorf("health %+v", h)
+	}
+	if _, err := r.Mail().Commit(&store.Batch{Acks: []store.Ack{{Mailbox: message(1).Mailbox, ID: storetest.ID(9), Delete: true}}}); err != nil {
+		t.Errorf("an ack: %v", err)
+	}
+	sql(t, shard, `DROP FUNCTION full_disk CASCADE`)
+	if got := numbers(t, r.Engine); len(got) != 0 {
+		t.Errorf("messages %v of a refused batch", got)
+	}
+	_, err := r.Mail().Commit(batchOf(1))
+	must(t, err)
+	if h := r.Health(); h.State != store.Serving {
+		t.Errorf("health %+v", h)
+	}
+}
+
+// TestClashes lets the server give up the first tries of a batch, as it does for a deadlock.
+func TestClashes(t *testing.T) {
+	r := newRig(t, nil)
+	shard := strings.Split(r.list, ",")[r.ShardOf(store.MailPartition(message(1).Mailbox))]
+	sql(t, shard, `CREATE SEQUENCE tries;
+		CREATE FUNCTION clash() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+			IF nextval('tries') < 4 THEN RAISE 'clash' USING ERRCODE = CASE currval('tries') WHEN 1 THEN '40001' ELSE '40P01' END; END IF;
+			RETURN NEW; END $$;
+		CREATE TRIGGER clash BEFORE INSERT ON mail FOR EACH ROW EXECUTE FUNCTION clash()`)
+	t.Cleanup(func() { sql(t, shard, `DROP FUNCTION clash CASCADE; DROP SEQUENCE tries`) })
+	res, err := r.Mail().Commit(batchOf(1))
+	if must(t, err); res.Duplicates != nil {
+		t.Errorf("%+v", res)
+	}
+	if got := numbers(t, r.Engine); len(got) != 1 {
+		t.Errorf("messages %v", got)
+	}
+}
+
+// TestClaimsWaitForBatches: a claim gives up after two seconds if a batch holds the shard, and works once it doesn't.
+func TestClaimsWaitForBatches(t *testing.T) {
+	r := newRig(t, nil)
+	p := store.MailPartition(message(1).Mailbox)
+	c, err := pgx.Connect(t.Context(), strings.Split(r.list, ",")[r.ShardOf(p)])
+	must(t, err)
+	defer c.Close(context.Background())
+	tx, err := c.Begin(t.Context())
+	must(t, err)
+	_, err = tx.Exec(t.Context(), `SELECT pg_advisory_xact_lock_shared($1, $2)`, 0x4a44, r.ShardOf(p))
+	must(t, err)
+	if err := r.Claims().Claim([]ident.Partition{p}); err == nil {
+		t.Fatal("claimed under a batch")
+	}
+	must(t, tx.Rollback(t.Context()))
+	must(t, r.Claims().Claim([]ident.Partition{p}))
+	if owners := r.Owners(); owners[p] != "one@1" || owners[(p+1)%4096] != "" {
+		t.Errorf("owners %q and %q", owners[p], owners[p+1])
+	}
+	two := r.second(t)
+	must(t, two.Claims().Claim([]ident.Partition{p}))
+	eventually(t, "seen by the former owner", func() bool { return r.Owners()[p] == "two@1" })
+}
+
+func TestSplitAndRedact(t *testing.T) {
+	list := "postgres://u:p@a:1,b:2/x?sslmode=disable, postgresql://u:p@c/y?sslmode=disable,d"
+	got := pgstore.Split(list)
+	if len(got) != 2 || got[0] != "postgres://u:p@a:1,b:2/x?sslmode=disable" || got[1] != "postgresql://u:p@c/y?sslmode=disable,d" {
+		t.Errorf("%q", got)
+	}
+	if got := pgstore.Redact("postgres://u:p@a:1,b:2/x,postgres://u:p@c/y?sslmode=verify-full,nonsense secret"); got != "postgres://a:1,b:2/x,(not a URL of PostgreSQL)" &&
+		got != "postgres://a:1,b:2/x,postgres://c:5432/y" || strings.Contains(got, "secret") {
+		t.Errorf("%q", got)
+	}
+	if !pgstore.Is("postgresql://x") || pgstore.Is("pebble:/x") {
+		t.Error("Is")
+	}
+}
+
+func TestDeadline(t *testing.T) {
+	r := newRig(t, nil)
+	_, err := r.Mail().Commit(batchOf(1))
+	must(t, err)
+	ctx, cancel := context.WithDeadline(t.Context(), time.Unix(1, 0))
+	defer cancel()
+	if _, err := r.Mail().Index(ctx, message(1).Mailbox); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a read whose time is over: %v", err)
+	}
+	if got := numbers(t, r.Engine); len(got) != 1 {
+		t.Errorf("messages %v", got)
+	}
+}
