@@ -22,7 +22,7 @@ func (s *attachment) number(m *nodepb.Push, rows []*row, here ident.NodeID) {
 	s.numbers++
 	m.Number, m.After = s.numbers, s.newest
 	s.newest = s.numbers
-	if s.ref.Node != "" && s.ref.Node != here {
+	if s.ref.Node != here {
 		s.flight = append(s.flight, pushed{m.Number, m.After, m.Rows, rows})
 	}
 }

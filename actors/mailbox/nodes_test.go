@@ -67,7 +67,8 @@ type cluster struct {
 	testing.TB
 	mem   *memstore.Engine
 	sides [2]*clusterNode
-	cut   bool // the nodes don't hear each other
+	cut   bool        // the nodes don't hear each other
+	full  atomic.Bool // the first has no room for pushes
 
 	mu      sync.Mutex
 	watches []*actors.Watch // of actors on the other node
@@ -107,7 +108,11 @@ func (s *clusterNode) Send(to actors.Ref, sig actors.Signal) error {
 	}
 	switch sig.How {
 	case actors.HowCast, actors.HowAnswer:
-		if err := there.sys.Receive(to, sig); err != nil && sig.How == actors.HowCast {
+		err := actors.ErrOverloaded
+		if _, push := sig.Msg.(*nodepb.Push); !push || !s.c.full.Load() {
+			err = there.sys.Receive(to, sig)
+		}
+		if err != nil && sig.How == actors.HowCast {
 			_ = s.sys.Bounce(sig.From, actors.Undelivered{To: to, Msg: sig.Msg, Err: err})
 		}
 	case actors.HowMonitor:
@@ -272,6 +277,25 @@ func TestSessionOutOfReach(t *testing.T) {
 		}
 		synctest.Wait()
 		a.want("phone", "1 delayed")
+	})
+}
+
+// TestSessionWithoutRoom: what a session's node had no room for comes again, in order.
+func TestSessionWithoutRoom(t *testing.T) {
+	onCluster(t, lane.Options{}, 0, func(c *cluster) {
+		a := c.sides[0]
+		c.move()
+		c.claim(1)
+		a.attach("pc", 0)
+		a.send("juliet", "1")
+		c.full.Store(true)
+		a.send("juliet", "2", "3")
+		a.wait(time.Second)
+		a.want("pc", "1")
+		c.full.Store(false)
+		a.wait(time.Second)
+		a.send("juliet", "4")
+		a.want("pc", "2, 3, 4")
 	})
 }
 
