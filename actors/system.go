@@ -231,7 +231,7 @@ func (s *System) resolve(to Ref) (*process, error) {
 		}
 		if a == nil {
 			if a = s.activator(to); a == nil {
-				return nil, ErrNoProc
+				return s.ofThisNode(to)
 			}
 		}
 		if err := a.Activate(to); err != nil {
@@ -240,6 +240,16 @@ func (s *System) resolve(to Ref) (*process, error) {
 	}
 	if p := s.registry.find(to); p != nil {
 		return p, nil
+	}
+	return nil, ErrNoProc
+}
+
+// ofThisNode finds an actor of which each node has one of its own, such as a service, by a Ref that says that this node's is meant.
+func (s *System) ofThisNode(to Ref) (*process, error) {
+	if to.Node != "" && to.Node == s.cfg.Node {
+		if p := s.registry.find(Ref{Kind: to.Kind, ID: to.ID}); p != nil {
+			return p, nil
+		}
 	}
 	return nil, ErrNoProc
 }

@@ -34,3 +34,9 @@ func (e *echo) Handle(ctx *actors.Context, msg any) error {
 	}
 	return nil
 }
+
+// Undelivered implements actors.UndeliveredHandler.
+func (e *echo) Undelivered(ctx *actors.Context, u actors.Undelivered) error {
+	e.mail.Undelivered(ctx, u)
+	return nil
+}

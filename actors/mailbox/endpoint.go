@@ -1,6 +1,7 @@
 package mailbox
 
 import (
+	"errors"
 	"time"
 
 	"github.com/jackdaw-im/jackdaw/actors"
@@ -15,7 +16,8 @@ const (
 
 // Endpoint is both halves of the protocol for an actor that has an address of its own, such as a service: it takes messages
 // in their senders' order and each once, as a mailbox does, and keeps what the actor sends until that has an outcome. It
-// belongs to the actor's turn. A crash loses what it keeps; what its senders have sent they still have.
+// belongs to the actor's turn. A crash loses what it keeps; what its senders have sent they still have. Each node may have such an
+// actor under the same name: what one of them sends is answered to it and no other.
 type Endpoint struct {
 	senders senders
 	outbox  *Outbox
@@ -53,7 +55,9 @@ func (e *Endpoint) Take(ctx *actors.Context, d *nodepb.Deliver) bool {
 
 // Send sends a message to a user. The endpoint sets its SenderRef, Seq and Base; it is not changed afterwards.
 func (e *Endpoint) Send(ctx *actors.Context, to ident.UserID, d *nodepb.Deliver) {
-	d.SenderRef = ctx.Self().Proto()
+	ref := ctx.Self()
+	ref.Node = ctx.System().Node()
+	d.SenderRef = ref.Proto()
 	if e.outbox.Send(ctx.Now(), Ref(to), d) {
 		e.cast(ctx, []Cast{{Ref(to), d}})
 	}
@@ -73,6 +77,19 @@ func (e *Endpoint) Handle(ctx *actors.Context, msg any) bool {
 	}
 	e.arm(ctx)
 	return true
+}
+
+// Undelivered takes what the actor hears as an actors.UndeliveredHandler.
+func (e *Endpoint) Undelivered(ctx *actors.Context, u actors.Undelivered) {
+	d, ok := u.Msg.(*nodepb.Deliver)
+	switch {
+	case !ok: // an outcome, which is asked for again
+	case errors.Is(u.Err, actors.ErrNoConnection):
+		e.outbox.Bounced(ctx.Now(), u.To, d.GetSeq())
+	default:
+		e.outbox.Refused(ctx.Now(), u.To, d.GetSeq())
+	}
+	e.arm(ctx)
 }
 
 func (e *Endpoint) cast(ctx *actors.Context, casts []Cast) {

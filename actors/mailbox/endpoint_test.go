@@ -39,6 +39,20 @@ func (p *parrot) Handle(ctx *actors.Context, msg any) error {
 	return nil
 }
 
+// Undelivered implements actors.UndeliveredHandler.
+func (p *parrot) Undelivered(ctx *actors.Context, u actors.Undelivered) error {
+	p.mail.Undelivered(ctx, u)
+	return nil
+}
+
+// last is the number of the newest message taken.
+func (p *parrot) last() uint64 {
+	if len(p.taken) == 0 {
+		return 0
+	}
+	return p.taken[len(p.taken)-1]
+}
+
 // service is a parrot between two probes: one sender, and romeo's mailbox.
 type service struct {
 	*actorstest.Kit
@@ -97,15 +111,37 @@ func TestEndpointKeepsWhatItSends(t *testing.T) {
 	onService(t, func(s *service) {
 		s.send(1, 1)
 		first := actorstest.ExpectType[*nodepb.Deliver](s.inbox)
-		if actors.RefOf(first.GetSenderRef()) != s.ref || first.GetBase() != first.GetSeq() {
+		here := s.ref // of all parrots of that name the one of this node
+		here.Node = s.System().Node()
+		if here.Node == "" || actors.RefOf(first.GetSenderRef()) != here || first.GetBase() != first.GetSeq() {
 			t.Fatalf("sent %v", first)
 		}
 		s.inbox.Await(ResendTime+time.Second, first)
 		s.inbox.Do(func(ctx *actors.Context) {
-			_ = ctx.Answer(s.ref, &nodepb.Outcome{From: Ref(romeo).Proto(), Seq: first.GetSeq(), Code: nodepb.Code_OK})
+			_ = ctx.Answer(here, &nodepb.Outcome{From: Ref(romeo).Proto(), Seq: first.GetSeq(), Code: nodepb.Code_OK})
 		})
 		s.inbox.ExpectNone(time.Minute)
 		s.ExpectIdle(s.ref)
+	})
+}
+
+// TestEndpointUndelivered: what another node has not taken is sent again before it is missed.
+func TestEndpointUndelivered(t *testing.T) {
+	onService(t, func(s *service) {
+		for _, err := range []error{actors.ErrOverloaded, actors.ErrNoConnection} {
+			s.send(s.parrot.last()+1, s.parrot.last()+1)
+			first := actorstest.ExpectType[*nodepb.Deliver](s.inbox)
+			for _, msg := range []any{first, &nodepb.Outcome{}} {
+				if err := s.System().Bounce(s.ref, actors.Undelivered{To: Ref(romeo), Msg: msg, Err: err}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			s.inbox.Await(time.Second, first)
+			s.inbox.Do(func(ctx *actors.Context) {
+				_ = ctx.Answer(s.ref, &nodepb.Outcome{From: Ref(romeo).Proto(), Seq: first.GetSeq(), Code: nodepb.Code_OK})
+			})
+			s.inbox.ExpectNone(time.Minute)
+		}
 	})
 }
 
