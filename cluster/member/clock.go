@@ -57,7 +57,7 @@ func (c *clock) deviation(s *state) time.Duration {
 	var active, all []time.Duration
 	for id, st := range s.statuses {
 		p := s.peers[id]
-		if st.read < 0 || p == nil || !p.alive {
+		if !st.clock || p == nil || !p.alive {
 			continue
 		}
 		off := st.base + s.now - time.Duration(s.wall.UnixMicro())*time.Microsecond

@@ -157,7 +157,7 @@ func (s *state) told() *told {
 	t := &told{at: s.now}
 	for id, st := range s.statuses {
 		x := said{node: string(id), seq: st.seq, view: st.view, read: st.read}
-		if st.read >= 0 {
+		if st.clock {
 			x.clock = st.base + s.now
 		}
 		if p := s.peers[id]; p != nil && p.meta.GetDigest() != s.want.digest {

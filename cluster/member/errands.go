@@ -100,6 +100,7 @@ func (e *errands) forget(addr string) {
 	if i := slices.Index(e.mu.remembered, addr); i >= 0 && !slices.Contains(e.mu.present, addr) {
 		e.mu.remembered = slices.Delete(e.mu.remembered, i, i+1)
 		e.mu.keep = true
+		e.nudge()
 	}
 }
 

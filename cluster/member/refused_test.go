@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -97,16 +98,16 @@ func TestANodeOfAnotherClusterIsRefused(t *testing.T) {
 
 func TestAnotherClock(t *testing.T) {
 	bubble(t, func(r *rig) {
-		offset := map[string]*time.Duration{}
-		skewed := func(name string, by time.Duration) func(*Config) {
-			offset[name] = &by
-			return func(c *Config) { c.Wall = func() time.Time { return time.Now().Add(*offset[name]) } }
+		var offset [5]atomic.Int64 // of n1 to n4
+		skewed := func(i int, by time.Duration) func(*Config) {
+			offset[i].Store(int64(by))
+			return func(c *Config) { c.Wall = func() time.Time { return time.Now().Add(time.Duration(offset[i].Load())) } }
 		}
-		r.start("n1", skewed("n1", 0))
-		r.start("n2", skewed("n2", 3*time.Second))
-		r.start("n3", skewed("n3", -time.Second))
+		r.start("n1", skewed(1, 0))
+		r.start("n2", skewed(2, 3*time.Second))
+		r.start("n3", skewed(3, -time.Second))
 		r.agree(time.Minute, r.nodes...)
-		late := r.start("n4", skewed("n4", time.Hour))
+		late := r.start("n4", skewed(4, time.Hour))
 		time.Sleep(2 * time.Minute)
 		r.agree(time.Second, r.nodes[:3]...)
 		if self := late.Self(); self.State != Joining || !strings.Contains(self.Rejected, "1h0m0s ahead of the others'") || late.said("this node stays out of the cluster") == 0 {
@@ -120,12 +121,12 @@ func TestAnotherClock(t *testing.T) {
 				t.Errorf("n1 takes its clock to be %v ahead", off)
 			}
 		}
-		*offset["n4"] = 0
+		offset[4].Store(0)
 		r.agree(2*time.Minute, r.nodes...)
 
-		*offset["n2"] = 31 * 24 * time.Hour
+		offset[2].Store(int64(31 * 24 * time.Hour))
 		t.Logf("a clock jumps by 31 days: out after %v", r.agree(time.Minute, r.nodes[0], r.nodes[2], r.nodes[3]))
-		*offset["n2"] = 0
+		offset[2].Store(0)
 		t.Logf("it is right again: back after %v", r.agree(2*time.Minute, r.nodes...))
 	})
 }
@@ -133,16 +134,16 @@ func TestAnotherClock(t *testing.T) {
 // Of two, nobody can say whose clock is right, but for the one whose clock has jumped.
 func TestAClockOfTwoJumps(t *testing.T) {
 	bubble(t, func(r *rig) {
-		by := time.Duration(0)
+		var by atomic.Int64
 		r.start("n1")
-		r.start("n2", func(c *Config) { c.Wall = func() time.Time { return time.Now().Add(by) } })
+		r.start("n2", func(c *Config) { c.Wall = func() time.Time { return time.Now().Add(time.Duration(by.Load())) } })
 		r.agree(time.Minute, r.nodes...)
-		by = -time.Hour
+		by.Store(-int64(time.Hour))
 		r.agree(time.Minute, r.nodes[0])
 		if self := r.nodes[1].Self(); !strings.Contains(self.Rejected, "1h0m0s behind the others'") {
 			t.Errorf("%+v", self)
 		}
-		by = 0
+		by.Store(0)
 		r.agree(2*time.Minute, r.nodes...)
 	})
 }
@@ -224,15 +225,15 @@ func TestTwoNodesWithOneName(t *testing.T) {
 			first := start(r, "h1")
 			r.agree(time.Minute, r.nodes...)
 			second := start(r, "h2")
-			r.until("the second is told", time.Minute, func() bool { return len(second.conflicts) == 1 })
+			r.until("the second is told", time.Minute, func() bool { return len(second.heard().conflicts) == 1 })
 			want := "member: another node has this node's name: same@3 at 10.0.0.3:7946 is alive, so this one, same@4 at 10.0.0.4:7946, can't join"
-			if err := second.conflicts[0]; !errors.Is(err, ErrNameTaken) || err.Error() != want {
+			if err := second.heard().conflicts[0]; !errors.Is(err, ErrNameTaken) || err.Error() != want {
 				t.Errorf("it is told %v", err)
 			}
 			time.Sleep(time.Minute)
 			r.agree(time.Second, r.nodes[:3]...)
-			if len(first.conflicts) != 0 || len(second.conflicts) != 1 || second.Self().State != Joining {
-				t.Errorf("conflicts %v and %v, the second is %+v", first.conflicts, second.conflicts, second.Self())
+			if a, b := first.heard().conflicts, second.heard().conflicts; len(a) != 0 || len(b) != 1 || second.Self().State != Joining {
+				t.Errorf("conflicts %v and %v, the second is %+v", a, b, second.Self())
 			}
 			if m, _ := r.nodes[0].View().Find(second.id); m.Rejected != "another node has its name" {
 				t.Errorf("the others see %+v", m)
@@ -247,8 +248,8 @@ func TestTwoNodesWithOneName(t *testing.T) {
 			first.sim.Crash()
 			second := start(r, "h2")
 			t.Logf("the later one takes part after %v", r.agree(time.Minute, r.nodes[0], r.nodes[1], second))
-			if len(second.conflicts) != 0 {
-				t.Error(second.conflicts)
+			if h := second.heard(); len(h.conflicts) != 0 {
+				t.Error(h.conflicts)
 			}
 		})
 	})
@@ -263,8 +264,8 @@ func TestTwoNodesWithOneName(t *testing.T) {
 			survivors := append(r.nodes[:3:3], second)
 			r.agree(time.Minute, survivors...)
 			r.net.Heal()
-			r.until("the first is told", 2*time.Minute, func() bool { return len(first.conflicts) == 1 })
-			if err := first.conflicts[0]; !errors.Is(err, ErrNameTaken) || !strings.Contains(err.Error(), "same@4 at 10.0.0.4:7946") || !strings.Contains(err.Error(), "same@5 at 10.0.0.5:7946") {
+			r.until("the first is told", 2*time.Minute, func() bool { return len(first.heard().conflicts) == 1 })
+			if err := first.heard().conflicts[0]; !errors.Is(err, ErrNameTaken) || !strings.Contains(err.Error(), "same@4 at 10.0.0.4:7946") || !strings.Contains(err.Error(), "same@5 at 10.0.0.5:7946") {
 				t.Errorf("it is told %v", err)
 			}
 			r.agree(time.Minute, survivors...)

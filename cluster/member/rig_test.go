@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -26,13 +27,33 @@ type rig struct {
 // node is one member of it.
 type node struct {
 	*Membership
-	id        ident.NodeID
-	sim       *simnet.Node
-	logs      *observer.ObservedLogs
-	views     []uint64 // ids, as OnView got them
+	id    ident.NodeID
+	sim   *simnet.Node
+	logs  *observer.ObservedLogs
+	ended bool
+	mu    struct {
+		sync.Mutex
+		heard
+	}
+}
+
+// heard is what a node's owner has been told.
+type heard struct {
+	views     []uint64 // ids
 	conflicts []error
-	kept      []string
-	ended     bool
+	kept      []string // addresses
+}
+
+func (n *node) note(f func(*heard)) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	f(&n.mu.heard)
+}
+
+// heard returns what the node's owner has been told, and begins anew.
+func (n *node) heard() (h heard) {
+	n.note(func(was *heard) { h, was.views = *was, nil })
+	return h
 }
 
 // bubble runs a test in fake time.
@@ -54,9 +75,9 @@ func (r *rig) start(name string, change ...func(*Config)) *node {
 	n.logs = logs
 	cfg := Config{Self: Member{ID: n.id, Carriage: n.sim.Addr(), Proto: 1, Release: "1.0", State: Active, Weight: 100},
 		Transport: n.sim.Transport(), Label: "test", Logger: zap.New(core),
-		OnView:     func(v *View) { n.views = append(n.views, v.ID) },
-		OnConflict: func(err error) { n.conflicts = append(n.conflicts, err) },
-		Remember:   func(a []string) { n.kept = a }}
+		OnView:     func(v *View) { n.note(func(h *heard) { h.views = append(h.views, v.ID) }) },
+		OnConflict: func(err error) { n.note(func(h *heard) { h.conflicts = append(h.conflicts, err) }) },
+		Remember:   func(a []string) { n.note(func(h *heard) { h.kept = a }) }}
 	for _, other := range r.nodes[:min(len(r.nodes), 5)] {
 		cfg.Seeds = append(cfg.Seeds, other.sim.Addr())
 	}
@@ -97,13 +118,16 @@ func (r *rig) end() {
 // until waits in fake time until something is so, at most for a while, and returns how long that took.
 func (r *rig) until(what string, atMost time.Duration, so func() bool) time.Duration {
 	r.t.Helper()
-	start := time.Now()
+	start, step := time.Now(), 10*time.Millisecond
+	if len(r.nodes) > 20 {
+		step = 500 * time.Millisecond
+	}
 	for !so() {
 		if time.Since(start) > atMost {
 			r.show()
 			r.t.Fatalf("not within %v: %s", atMost, what)
 		}
-		time.Sleep(10 * time.Millisecond)
+		time.Sleep(step)
 		synctest.Wait()
 	}
 	return time.Since(start)

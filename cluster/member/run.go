@@ -15,7 +15,8 @@ import (
 )
 
 const (
-	tick = 500 * time.Millisecond // grace and clocks are looked at
+	tick   = 500 * time.Millisecond // grace and clocks are looked at
+	gather = 10 * time.Millisecond  // what comes in it is taken together
 	// A node tells of its views at most once in tellEvery, or in tellPer for each node: with n nodes there are n broadcasts for each change of
 	// the view, and each is repeated by all.
 	tellEvery = time.Second
@@ -63,6 +64,12 @@ func (m *Membership) run(st *state) {
 			return
 		case <-ticker.C:
 		case <-m.in.wake:
+			// What comes together is taken together: a storm of news costs at most a hundred steps a second.
+			select {
+			case <-m.ctx.Done():
+				return
+			case <-time.After(gather):
+			}
 		}
 		st.advance(m.now(), m.cfg.Wall())
 		m.take(st)
@@ -131,6 +138,7 @@ func (m *Membership) publish(st *state, out outcome) {
 	}
 	m.known.Store(int64(len(out.view.Members)))
 	if old := m.view.Swap(out.view); old != out.view {
+		m.errands.know(out.view.Members, m.cfg.Self.ID)
 		if old == nil || old.ID != out.view.ID {
 			m.log().Info("the view of the cluster has changed", zap.String(telemetry.KeyView, ViewText(out.view.ID)), zap.Int(telemetry.KeyNodes, len(out.view.Placed())))
 		}
@@ -142,7 +150,6 @@ func (m *Membership) publish(st *state, out outcome) {
 	opinions := st.opinions()
 	m.opinions.Store(&opinions)
 	m.told.Store(st.told())
-	m.errands.know(out.view.Members, m.cfg.Self.ID)
 	m.errands.want(out)
 	if out.conflict != nil {
 		m.conflicts <- out.conflict // there is room: it is told once
@@ -166,7 +173,7 @@ func (s *state) opinions() []Opinion {
 			continue
 		}
 		o := Opinion{ID: id, View: st.view, Age: s.now - st.at}
-		if st.read >= 0 {
+		if st.clock {
 			o.Clock = st.base + s.now - time.Duration(s.wall.UnixMicro())*time.Microsecond
 		}
 		list = append(list, o)

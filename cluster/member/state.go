@@ -35,6 +35,7 @@ type state struct {
 	rules
 	want     wish
 	peers    map[ident.NodeID]*peer
+	order    []*peer // sorted by id; nil: to be made anew
 	statuses map[ident.NodeID]*status
 	flaps    map[string][]time.Duration // when a node of that name was lost
 
@@ -75,7 +76,8 @@ type status struct {
 	since  time.Duration // when another view than before was told
 	digest string
 	base   time.Duration // its wall clock (since 1970) minus now
-	read   time.Duration // when its clock was read, -1: never
+	clock  bool          // its clock is known
+	read   time.Duration // when it was read: before the start, perhaps
 }
 
 // news is something to be logged.
@@ -103,7 +105,7 @@ func (s *state) seen(id ident.NodeID, addr string, meta *nodepb.MemberMeta, aliv
 		return
 	case p == nil:
 		p = &peer{id: id, changed: s.now}
-		s.peers[id] = p
+		s.peers[id], s.order = p, nil
 	case flapped && p.alive && alive:
 		s.flap(id)
 	}
@@ -141,14 +143,15 @@ func (s *state) settle() {
 	}
 }
 
-// sorted returns the other nodes, sorted by id.
+// sorted returns the other nodes, sorted by id. The list is never changed.
 func (s *state) sorted() []*peer {
-	list := make([]*peer, 0, len(s.peers))
-	for _, p := range s.peers {
-		list = append(list, p)
+	if s.order == nil {
+		for _, p := range s.peers {
+			s.order = append(s.order, p)
+		}
+		slices.SortFunc(s.order, func(a, b *peer) int { return cmp.Compare(a.id, b.id) })
 	}
-	slices.SortFunc(list, func(a, b *peer) int { return cmp.Compare(a.id, b.id) })
-	return list
+	return s.order
 }
 
 // lose begins a node's time of grace.
@@ -179,11 +182,12 @@ func (s *state) hear(m *nodepb.MemberStatus) (fresh bool) {
 	}
 	st := s.statuses[id]
 	if st == nil {
-		st = &status{read: -1}
+		st = &status{}
 		s.statuses[id] = st
 	}
 	age := min(time.Duration(m.GetAge())*time.Microsecond, 24*time.Hour)
-	if read := s.now - age; m.GetClock() != 0 && age >= 0 && (st.read < 0 || read >= st.read) {
+	if read := s.now - age; m.GetClock() != 0 && age >= 0 && (!st.clock || read >= st.read) {
+		st.clock = true
 		st.base, st.read = time.Duration(m.GetClock())*time.Microsecond-read, read
 	}
 	if m.GetDigest() != "" {
@@ -202,8 +206,9 @@ func (s *state) hear(m *nodepb.MemberStatus) (fresh bool) {
 // forget drops who is gone for good, and what is no longer of interest. It returns the addresses of those that left.
 func (s *state) forget() (left []string) {
 	for _, p := range s.sorted() {
-		if id := p.id; !p.alive && (s.now-p.changed >= p.grace || s.replaced(p)) {
+		if id := p.id; !p.alive && (p.was || !p.said) && (s.now-p.changed >= p.grace || s.replaced(p)) {
 			delete(s.peers, id)
+			s.order = nil
 			delete(s.statuses, id)
 			delete(s.rivals, id)
 			what := "a lost node is given up"
@@ -343,7 +348,9 @@ func (s *state) members() []Member {
 	list := append(make([]Member, 0, len(s.peers)+1), self)
 	bearers := s.bearers()
 	for _, p := range s.peers {
-		list = append(list, s.member(p, bearers))
+		if p.was {
+			list = append(list, s.member(p, bearers))
+		}
 	}
 	slices.SortFunc(list, func(a, b Member) int { return cmp.Compare(a.ID, b.ID) })
 	return list
