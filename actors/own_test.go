@@ -9,10 +9,10 @@ import (
 	"github.com/jackdaw-im/jackdaw/actors"
 )
 
-// refuser starts nobody.
-type refuser struct{ t *testing.T }
+// neverStarts starts nobody.
+type neverStarts struct{ t *testing.T }
 
-func (r refuser) Activate(ref actors.Ref) error {
+func (r neverStarts) Activate(ref actors.Ref) error {
 	r.t.Errorf("%v is started", ref)
 	return actors.ErrNoProc
 }
@@ -23,7 +23,7 @@ func TestOfThisNode(t *testing.T) {
 	twoNodes(t, func(t *testing.T, _ *world, a, b *actors.System) {
 		mine, theirs := newAgent(t, a, "service", &restarter{}), newAgent(t, b, "service", &restarter{})
 		for _, s := range []*actors.System{a, b} {
-			s.SetActivator("entity", refuser{t})
+			s.SetActivator("entity", neverStarts{t})
 		}
 		asker := newAgent(t, a, "asker", &restarter{})
 		for _, x := range []*agent{mine, theirs} {
