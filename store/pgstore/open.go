@@ -75,7 +75,7 @@ func (e *Engine) open() error {
 	for _, d := range e.databases() {
 		d.survey(ctx) // so that of several hosts that take writes the newest is used
 		var err error
-		if d.pool, err = pgxpool.NewWithConfig(ctx, d.conf); err != nil {
+		if d.pool, err = pgxpool.NewWithConfig(ctx, d.conf.Config); err != nil {
 			return d.fail(err)
 		}
 		c, err := d.acquire(ctx)

@@ -25,12 +25,29 @@ type database struct {
 	name  string // "shard 0", "directory"
 	place string // where it is, to be shown
 	o     Options
-	conf  *pgxpool.Config
+	conf  address
 	pool  *pgxpool.Pool
 	known known
 	slots slots
 	state dbState
 	conns conns
+}
+
+// address is how a database is reached.
+type address struct {
+	*pgxpool.Config
+	moved atomic.Pointer[pgx.ConnConfig] // since Readdress; nil before
+}
+
+// now returns a copy of the settings of a connection that is opened now.
+func (a *address) now() *pgx.ConnConfig { return a.at().Copy() }
+
+// at returns those settings themselves, which nobody changes.
+func (a *address) at() *pgx.ConnConfig {
+	if c := a.moved.Load(); c != nil {
+		return c
+	}
+	return a.ConnConfig
 }
 
 // conns are the open connections of a database.
@@ -61,10 +78,25 @@ func newDatabase(name, url string, o Options) (*database, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &database{name: name, place: place(conf), o: o, conf: conf}
+	d := &database{name: name, place: place(conf), o: o, conf: address{Config: conf}}
 	d.conns.set = map[*link]struct{}{}
 	conf.MaxConns = int32(o.Conns)
-	c := conf.ConnConfig
+	settings(conf.ConnConfig, o)
+	conf.BeforeConnect = func(_ context.Context, c *pgx.ConnConfig) error {
+		*c = *d.conf.now()
+		d.prepare(c)
+		return nil
+	}
+	conf.AfterConnect = func(ctx context.Context, c *pgx.Conn) error { return d.prepared(ctx, c) }
+	conf.BeforeClose = func(c *pgx.Conn) { d.forget(linkOf(c.PgConn())) }
+	conf.PrepareConn = func(_ context.Context, c *pgx.Conn) (bool, error) {
+		return d.known.current(linkOf(c.PgConn()).who), nil
+	}
+	return d, nil
+}
+
+// settings makes the settings that all connections have.
+func settings(c *pgx.ConnConfig, o Options) {
 	if c.ConnectTimeout == 0 {
 		c.ConnectTimeout = connectLimit / 2
 	}
@@ -87,13 +119,6 @@ func newDatabase(name, url string, o Options) (*database, error) {
 	} {
 		params[k] = v
 	}
-	conf.BeforeConnect = func(_ context.Context, c *pgx.ConnConfig) error { d.prepare(c); return nil }
-	conf.AfterConnect = func(ctx context.Context, c *pgx.Conn) error { return d.prepared(ctx, c) }
-	conf.BeforeClose = func(c *pgx.Conn) { d.forget(linkOf(c.PgConn())) }
-	conf.PrepareConn = func(_ context.Context, c *pgx.Conn) (bool, error) {
-		return d.known.current(linkOf(c.PgConn()).who), nil
-	}
-	return d, nil
 }
 
 // prepare makes the settings of one connection: who it is talking to is asked before it is used, and refused if it is the wrong
@@ -157,7 +182,7 @@ func (d *database) closeOlder() {
 func (d *database) connect(ctx context.Context) (*pgx.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, connectLimit)
 	defer cancel()
-	c := d.conf.ConnConfig.Copy()
+	c := d.conf.now()
 	d.prepare(c)
 	conn, err := pgx.ConnectConfig(ctx, c)
 	if err != nil {

@@ -19,6 +19,7 @@ type watch struct {
 	d     *database
 	shard *shard // nil for the directory
 	c     *pgx.Conn
+	at    *pgx.ConnConfig // by which c was made
 	looks int
 }
 
@@ -43,6 +44,10 @@ func (w *watch) look(ctx context.Context) {
 }
 
 func (w *watch) ask(ctx context.Context) error {
+	if at := w.d.conf.at(); w.at != at { // the address is another one
+		w.close()
+		w.at = at
+	}
 	if w.c == nil {
 		c, err := w.d.connect(ctx)
 		if err != nil {
@@ -73,13 +78,13 @@ func (w *watch) close() {
 // survey connects to each host of the URL by itself. A newer primary than the one in use is found this way, while the old one still
 // answers: admit notes it and closes the connections to the old one. What the hosts that are not to be used answer is of no interest.
 func (d *database) survey(ctx context.Context) {
-	c := &d.conf.ConnConfig.Config
+	c := &d.conf.at().Config
 	if len(c.Fallbacks) == 0 {
 		return
 	}
 	hosts := append([]*pgconn.FallbackConfig{{Host: c.Host, Port: c.Port, TLSConfig: c.TLSConfig}}, c.Fallbacks...)
 	for _, h := range hosts {
-		only := d.conf.ConnConfig.Copy()
+		only := d.conf.now()
 		only.Host, only.Port, only.TLSConfig, only.Fallbacks = h.Host, h.Port, h.TLSConfig, nil
 		d.prepare(only)
 		ctx, cancel := context.WithTimeout(ctx, askLimit)
