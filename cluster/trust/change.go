@@ -177,8 +177,19 @@ func (b *Bundle) leaving() bool {
 	return slices.ContainsFunc(b.Authorities, func(a Authority) bool { return a.Leaving })
 }
 
-// orphaned reports whether a revoked node has the keys and no rotation is under way: two changes beside each other came to that.
-func (b *Bundle) orphaned() bool { return b.leaving() && !b.Rotating() }
+// orphaned reports whether revoked nodes have the keys of all authorities: two changes beside each other came to that.
+func (b *Bundle) orphaned() bool {
+	return !slices.ContainsFunc(b.Authorities, func(a Authority) bool { return !a.Leaving })
+}
+
+// renewed begins the rotation of everything, also in the midst of one.
+func (b *Bundle) renewed(now time.Time) (*Bundle, error) {
+	n := b.next(itself, "all keys are rotated for a revocation", now)
+	if err := n.renewAll(now); err != nil {
+		return nil, err
+	}
+	return n, n.check()
+}
 
 // Lagging returns which members have an older version, sorted. members are the versions by name.
 func (b *Bundle) Lagging(members map[string]uint64) []string {

@@ -1,6 +1,7 @@
 package trust
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -9,6 +10,7 @@ import (
 	"io"
 	"net"
 	"slices"
+	"syscall"
 	"time"
 )
 
@@ -114,9 +116,8 @@ func (l *Live) Push(ctx context.Context, to Member) (Stamp, error) {
 
 // refusedByTLS explains the alert of a server that doesn't take this node's certificate.
 func refusedByTLS(err error) error {
-	var alert tls.AlertError
-	var remote *net.OpError
-	if errors.As(err, &alert) || errors.As(err, &remote) && remote.Op == "remote error" {
+	var remote *net.OpError // crypto/tls puts an alert into one
+	if errors.As(err, &remote) && remote.Op == "remote error" || errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) {
 		return fmt.Errorf("%w: this node's certificate isn't accepted there; if it isn't revoked, join again with a token (%w)", ErrRefused, err)
 	}
 	return err
@@ -142,10 +143,11 @@ func ask(ctx context.Context, dial func(context.Context, string) (net.Conn, erro
 	conn := tls.Client(raw, cfg)
 	var a answer
 	if err = conn.HandshakeContext(ctx); err == nil {
-		err = writeFrame(conn, r)
-	}
-	if err == nil {
-		err = readFrame(conn, maxFrame, &a)
+		sent := writeFrame(conn, r)
+		// A server that doesn't take the certificate says so when the handshake is over here already, and closes.
+		if err = readFrame(conn, maxFrame, &a); err != nil && errors.Is(err, io.EOF) {
+			err = cmp.Or(sent, err)
+		}
 	}
 	switch {
 	case err == nil:

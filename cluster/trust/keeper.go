@@ -14,7 +14,7 @@ import (
 const (
 	keeperPeriod = time.Second
 	keeperTry    = 3 * time.Second  // for one fetch or push
-	keeperAgain  = 2 * time.Second  // until the same member gets the same bundle again: gossip says late what it has
+	keeperAgain  = 2 * time.Second  // until a member is tried again that refused, or gets the same bundle again: gossip says late what it has
 	keeperSays   = 30 * time.Second // between two entries of the log about what doesn't work
 	fetches      = 3                // from different members in one round
 )
@@ -41,9 +41,10 @@ type Keeper struct {
 	kick   chan struct{}
 
 	// The fields below belong to the goroutine.
-	seen map[string]Stamp  // what members said they have when they got a push
-	sent map[string]pushed // the last push to each
-	said time.Time
+	seen   map[string]Stamp     // what members said they have when they got a push
+	sent   map[string]pushed    // the last push to each
+	failed map[string]time.Time // the last fetch from each that failed
+	said   time.Time
 }
 
 type pushed struct {
@@ -53,7 +54,8 @@ type pushed struct {
 
 // NewKeeper returns a keeper that does nothing yet.
 func NewKeeper(cfg KeeperConfig) *Keeper {
-	k := &Keeper{cfg: cfg, log: cfg.Logger, kick: make(chan struct{}, 1), seen: map[string]Stamp{}, sent: map[string]pushed{}}
+	k := &Keeper{cfg: cfg, log: cfg.Logger, kick: make(chan struct{}, 1), seen: map[string]Stamp{}, sent: map[string]pushed{},
+		failed: map[string]time.Time{}}
 	if k.log == nil {
 		k.log = zap.NewNop()
 	}
@@ -119,7 +121,7 @@ func (k *Keeper) round(ctx context.Context) {
 	_, err := l.Change(func(b *Bundle) (*Bundle, error) {
 		switch {
 		case b.orphaned():
-			return b.RotateAll(itself, l.o.Now())
+			return b.renewed(l.o.Now())
 		case b.Due(k.versions(members), l.Held()):
 			return b.Advance(l.o.Now())
 		}
@@ -132,19 +134,23 @@ func (k *Keeper) round(ctx context.Context) {
 
 // fetch asks members with a bundle that wins over this node's.
 func (k *Keeper) fetch(ctx context.Context, members []Member) {
-	tries := 0
+	l, tries := k.cfg.Live, 0
 	for _, i := range rand.Perm(len(members)) {
 		m := members[i]
-		if m.Stamp.Compare(k.cfg.Live.Stamp()) <= 0 || k.cfg.Live.Bundle().IsRevoked(m.Name) {
+		if m.Stamp.Compare(l.Stamp()) <= 0 || l.Bundle().IsRevoked(m.Name) {
+			continue
+		}
+		if l.o.Now().Sub(k.failed[m.Name]) < keeperAgain {
 			continue
 		}
 		if tries++; tries > fetches || ctx.Err() != nil {
 			return
 		}
 		try, cancel := context.WithTimeout(ctx, keeperTry)
-		_, err := k.cfg.Live.Fetch(try, m)
+		_, err := l.Fetch(try, m)
 		cancel()
 		if err != nil && ctx.Err() == nil {
+			k.failed[m.Name] = l.o.Now()
 			k.say("a newer bundle of keys can't be fetched", m.Name, err)
 		}
 	}
@@ -171,6 +177,11 @@ func (k *Keeper) push(ctx context.Context, members []Member) {
 		if !present[name] {
 			delete(k.sent, name)
 			delete(k.seen, name)
+		}
+	}
+	for name := range k.failed {
+		if !present[name] {
+			delete(k.failed, name)
 		}
 	}
 	got, errs := make([]Stamp, len(to)), make([]error, len(to))

@@ -63,7 +63,7 @@ func NewServer(cfg ServerConfig) *Server {
 		s.log = zap.NewNop()
 	}
 	s.mu.conns = map[net.Conn]struct{}{}
-	s.mu.connects = limiter{every: time.Second / 10, burst: 100}
+	s.mu.connects = limiter{every: time.Second / 20, burst: 200}
 	s.mu.attempts = limiter{every: 3 * time.Second, burst: 20}
 	return s
 }
@@ -224,7 +224,7 @@ func (s *Server) trust(conn *tls.Conn) answer {
 	switch {
 	case now.bundle.IsRevoked(peer.Name):
 		return refuse(ErrRevoked)
-	case now.isLeaving(peer):
+	case !now.gives(peer):
 		return refuse(ErrLeaving)
 	case r.Op == "fetch":
 		return answer{Bundle: now.bundle.Encode(), Stamp: now.stamp.String()}

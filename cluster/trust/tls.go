@@ -137,6 +137,9 @@ func (s *state) present(acceptable [][]byte) *tls.Certificate {
 	return &c
 }
 
+// gives reports whether a peer may get and give bundles: not by an authority whose key a revoked node has, unless there is no other.
+func (s *state) gives(p Peer) bool { return s.bundle.orphaned() || !s.isLeaving(p) }
+
 // isLeaving reports whether a peer's certificate was signed by an authority whose key a revoked node has.
 func (s *state) isLeaving(p Peer) bool {
 	for _, v := range s.valid {

@@ -1,0 +1,147 @@
+package trust
+
+import (
+	"fmt"
+	"net"
+	"testing"
+	"time"
+)
+
+func TestKeepersSpreadAChange(t *testing.T) {
+	r := newRig(t, "a", "b", "c")
+	r.keep()
+	must(t)(r.nodes["b"].Change(func(b *Bundle) (*Bundle, error) {
+		return b.WithStores([]DSN{"postgres://a:new@db/"}, "", "ada", time.Now())
+	}))
+	r.until("all have the new password", func() bool {
+		b, ok := r.agreed("a", "b", "c")
+		return ok && b.Stores[0] == "postgres://a:new@db/"
+	})
+}
+
+func TestKeepersRotateAll(t *testing.T) {
+	r := newRig(t, "a", "b", "c")
+	first := r.nodes["a"].Bundle()
+	r.keep()
+	must(t)(r.nodes["c"].Change(func(b *Bundle) (*Bundle, error) { return b.RotateAll("ada", time.Now()) }))
+	r.until("the rotation's end", func() bool {
+		b, ok := r.agreed("a", "b", "c")
+		return ok && b.Version == 4 && !b.Rotating()
+	})
+	last := r.nodes["a"].Bundle()
+	if last.Pins()[0] == first.Pins()[0] || string(last.GossipKeys()[0]) == string(first.GossipKeys()[0]) {
+		t.Error("the old keys are used")
+	}
+	for _, server := range []string{"a", "b", "c"} {
+		for _, client := range []string{"a", "b", "c"} {
+			if s, c := shake(r.nodes[server].ServerTLS("t"), r.nodes[client].ClientTLS(server, "t")); s != nil || c != nil {
+				t.Errorf("%s to %s: %v, %v", client, server, s, c)
+			}
+		}
+	}
+}
+
+// TestKeepersWaitForWhoIsSlow: a rotation's next step waits for a member that hasn't come to the last.
+func TestKeepersWaitForWhoIsSlow(t *testing.T) {
+	r := newRig(t, "a", "b")
+	k := NewKeeper(KeeperConfig{Live: r.nodes["a"].Live, Members: func() []Member { return []Member{{Name: "b", Addr: "127.0.0.1:1", Stamp: r.nodes["b"].Stamp()}} }})
+	now := time.Now()
+	r.nodes["a"].o.Now = func() time.Time { return now }
+	must(t)(r.nodes["a"].Change(func(b *Bundle) (*Bundle, error) { return b.RotateAll("ada", now) }))
+	for range 5 {
+		now = now.Add(time.Minute)
+		k.round(t.Context())
+	}
+	if got := r.nodes["a"].Bundle(); got.Version != 2 {
+		t.Errorf("version %d, and b has %d", got.Version, r.nodes["b"].Bundle().Version)
+	}
+	must(t)(r.nodes["a"].Change(func(b *Bundle) (*Bundle, error) { return b.Revoke("eve", "ada", now) }))
+	for range 5 {
+		now = now.Add(RevocationPatience)
+		k.round(t.Context())
+	}
+	if got := r.nodes["a"].Bundle(); got.Rotating() {
+		t.Errorf("a revocation waits for ever: %v", got)
+	}
+}
+
+// TestRevocation: within 10 s of a revocation the node's connections are closed everywhere and the keys that it has count no more, though
+// one member is away meanwhile; that one joins again with a token.
+func TestRevocation(t *testing.T) {
+	r := newRig(t, "a", "b", "c", "eve", "late")
+	r.setAway("late", true)
+	r.keep()
+	began := time.Now()
+	ends := map[string]net.Conn{}
+	for _, name := range []string{"a", "b", "c"} {
+		inside, outside := net.Pipe()
+		_ = r.nodes[name].Guard(inside, Peer{Name: "eve", Authority: string(r.nodes[name].state.Load().valid[0].cert.SubjectKeyId)})
+		ends[name] = outside
+	}
+	must(t)(r.nodes["b"].Change(func(b *Bundle) (*Bundle, error) { return b.Revoke("eve", "ada", time.Now()) }))
+	for _, c := range ends {
+		closed(t, c)
+		_ = c.Close()
+	}
+	r.until("the end of the old keys", func() bool {
+		b, ok := r.agreed("a", "b", "c")
+		return ok && !b.Rotating() && !b.leaving()
+	})
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	if eve := r.nodes["eve"].Bundle(); eve.Version != 1 {
+		t.Errorf("eve has version %d", eve.Version)
+	}
+	if s, c := shake(r.nodes["a"].ServerTLS("t"), r.nodes["eve"].ClientTLS("", "t")); s == nil || c == nil {
+		t.Errorf("eve comes in: %v, %v", s, c)
+	}
+	if _, err := r.nodes["late"].Fetch(t.Context(), r.member("a")); err == nil {
+		t.Error("who was away can fetch by the old authority, and so could eve")
+	}
+	again, err := join(r.nodes["a"], "late")
+	if err != nil {
+		t.Fatal(err)
+	}
+	late, err := Create(r.nodes["late"].o, again) // over the old file
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer late.Close()
+	if s, c := shake(r.nodes["a"].ServerTLS("t"), late.ClientTLS("a", "t")); s != nil || c != nil {
+		t.Errorf("late doesn't come in again: %v, %v", s, c)
+	}
+}
+
+// TestKeepersUnite: two halves of a cluster each revoke a node; when they meet, both are revoked and the keys are rotated once more.
+func TestKeepersUnite(t *testing.T) {
+	r := newRig(t, "a", "b", "x", "y")
+	must(t)(r.nodes["a"].Change(func(b *Bundle) (*Bundle, error) { return b.Revoke("x", "ada", time.Now()) }))
+	must(t)(r.nodes["b"].Change(func(b *Bundle) (*Bundle, error) { return b.Revoke("y", "bob", time.Now()) }))
+	if _, err := r.nodes["a"].Merge(r.nodes["b"].Bundle()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.nodes["b"].Merge(r.nodes["a"].Bundle()); err != nil {
+		t.Fatal(err)
+	}
+	r.keep()
+	r.until("one bundle that revokes both", func() bool {
+		b, ok := r.agreed("a", "b")
+		return ok && b.IsRevoked("x") && b.IsRevoked("y") && !b.Rotating() && !b.leaving()
+	})
+}
+
+func TestKeepersLog(t *testing.T) {
+	r := newRig(t, "a")
+	a := r.nodes["a"]
+	k := NewKeeper(KeeperConfig{Live: a.Live, Logger: a.log, Members: func() []Member {
+		return []Member{{Name: "b", Addr: "127.0.0.1:1", Stamp: Stamp{Version: 9}}, {Name: "c", Addr: "127.0.0.1:1", Stamp: Stamp{Version: 9}}}
+	}})
+	for range 5 {
+		k.round(t.Context())
+	}
+	if entries := a.logs.FilterMessage("a newer bundle of keys can't be fetched").All(); len(entries) != 1 || fmt.Sprint(entries[0].ContextMap()["node"]) == "" {
+		t.Errorf("%d entries in a moment: %v", len(entries), entries)
+	}
+	k.Stop() // never started
+}
