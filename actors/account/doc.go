@@ -23,6 +23,12 @@
 // with the actor; sessions monitor their account and bind again, quietly. Delivery of messages goes on all the while, since
 // it is the mailbox's. The count of wrong passwords is lost, too.
 //
+// Among nodes: sessions may be on any node, and the account moves with its partition. Before it does, what is under way has its
+// answer, or its caller hears that it isn't there and asks again. A session that can't be reached keeps its place and its presence for
+// half a minute and is asked to bind again. Of two sessions that claim one resource, after a partition say, the later has it. The
+// roster has a digest, by which a session that binds again finds out that it missed a change. Presence and what follows from a
+// change that another node has not taken is told again, as it is by then; what gets lost for good is counted.
+//
 // What it guarantees: subscription changes are durable before they are answered, and idempotent, so that the asking
 // session may repeat them. Presence is best effort, as in RFC 6121, but ordered per session. Two accounts that disagree about
 // a subscription, because one was removed and the other not told, agree at the next presence or probe between them (RFC 6121

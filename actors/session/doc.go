@@ -15,6 +15,14 @@
 //   - Stanzas of one client to one address keep their order. While 256 stanzas or 1 MiB are uncounted nothing is read.
 //   - Every refusal is an error stanza, or a stream error, to the client.
 //
+// Among nodes: a session stays where its connection is; its account and its mailbox are wherever the cluster puts them. When one of
+// the two moves, crashes or is lost with its node, the session tells whoever comes in its place what the other knew, spread over a
+// second where many sessions do so together, and sends again what has no outcome. Calls that got lost on the way are repeated, if
+// they may be. A client that resumes on another node names the old one in its previd: the session there hands over what it knows
+// (Takeover), says for a while where that went, and after that the user's account knows. From a node that is gone nothing can be
+// had: the client is told so (item-not-found), binds, and its mailbox gives it again what it has not acknowledged. A session that is
+// told to Drain sends its client to another node and waits, if it can be resumed, to be asked for its state.
+//
 // A session is a temporary child: a crash ends the connection and nothing restarts it. What its client had not
 // acknowledged is still in the mailbox; what had no outcome was not counted, so that the client sends it again.
 //
