@@ -3,7 +3,8 @@ package telemetry
 // catalogue lists every metric of Jackdaw's own. docs/METRICS.md is printed from it.
 func catalogue() []metric {
 	var all []metric
-	for _, part := range [][]metric{connectionMetrics(), sessionMetrics(), mailboxMetrics(), actorMetrics(), storeMetrics(), processMetrics()} {
+	for _, part := range [][]metric{connectionMetrics(), sessionMetrics(), mailboxMetrics(), actorMetrics(), storeMetrics(), databaseMetrics(),
+		clusterMetrics(), linkMetrics(), processMetrics()} {
 		all = append(all, part...)
 	}
 	return all
@@ -165,7 +166,7 @@ func storeMetrics() []metric {
 		{name: "jackdaw_commits_repeated_total", kind: counter, help: "Commits repeated because their outcome was unknown.",
 			read: ofLanes(func(l *Lanes) int64 { return l.Retries })},
 		{name: "jackdaw_store_state", kind: gauge, labels: []string{"state"}, read: giveState,
-			help: "1 for the state that the store is in: serving, full (new messages are refused) or failed."},
+			help: "1 for the state that the store is in: serving, full (new messages are refused), held (a database of the cluster is away or not replicated: what needs it waits or is refused) or failed."},
 		{name: "jackdaw_store_free_bytes", kind: gauge, read: giveFree, help: "Free space on the disk of the data folder."},
 	}
 }

@@ -36,6 +36,7 @@ type scrape struct {
 	actors      *Actors
 	lanes       *Lanes
 	store       *Store
+	cluster     *Cluster
 	dumps       map[string]int64
 	sources     *Sources
 	now         time.Time
@@ -45,6 +46,7 @@ type scrape struct {
 func look(s *Sources, now time.Time) *scrape {
 	look := &scrape{
 		connections: ask(s.Connections), sessions: ask(s.Sessions), mailboxes: ask(s.Mailboxes), actors: ask(s.Actors), lanes: ask(s.Lanes), store: ask(s.Store),
+		cluster: ask(s.Cluster),
 		sources: s, now: now,
 	}
 	if s.Dumps != nil {

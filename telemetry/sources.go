@@ -11,6 +11,7 @@ type Sources struct {
 	Actors      func() Actors
 	Lanes       func() Lanes
 	Store       func() Store
+	Cluster     func() Cluster          // nil on a node without one
 	Dumps       func() map[string]int64 // crash dumps written, by reason
 	// Started is when the server began; the zero time leaves the uptime out.
 	Started time.Time
@@ -104,7 +105,9 @@ type Lanes struct {
 type Store struct {
 	State string // one of StoreStates
 	Free  uint64 // bytes that the disk has left; 0 if the engine can't tell
+	// Databases are those of a shared store.
+	Databases []Database
 }
 
 // StoreStates are the values of Store.State.
-var StoreStates = [...]string{"serving", "full", "failed"}
+var StoreStates = [...]string{"serving", "full", "held", "failed"}

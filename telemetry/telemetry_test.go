@@ -63,7 +63,8 @@ func full() Sources {
 		Lanes: func() Lanes {
 			return Lanes{Appends: 51, Acks: 52, Annihilated: 53, Full: 54, Refused: 55, Retries: 56, Expired: 57, Seconds: seconds.Measurement(), Items: items.Measurement()}
 		},
-		Store:   func() Store { return Store{State: "full", Free: 1 << 20} },
+		Store:   func() Store { return Store{State: "full", Free: 1 << 20, Databases: twoDatabases} },
+		Cluster: threeNodes,
 		Dumps:   func() map[string]int64 { return map[string]int64{"memory": 81, "signal": 0} },
 		Started: time.Now().Add(-time.Hour),
 		Version: "v1", Revision: "abc",
@@ -202,7 +203,8 @@ func TestASourceIsAskedOnce(t *testing.T) {
 
 // TestNoSeriesPerActor: labels are few, and none is the id of anything.
 func TestNoSeriesPerActor(t *testing.T) {
-	allowed := map[string]bool{"result": true, "direction": true, "kind": true, "rank": true, "reason": true, "outcome": true, "state": true, "version": true, "revision": true, "go": true}
+	allowed := map[string]bool{"result": true, "direction": true, "kind": true, "rank": true, "reason": true, "outcome": true, "state": true, "version": true, "revision": true, "go": true,
+		"phase": true, "fate": true, "peer": true, "class": true, "database": true} // nodes and databases are few
 	for _, m := range catalogue() {
 		for _, l := range m.labels {
 			if !allowed[l] {
