@@ -114,8 +114,8 @@ var confined = []struct {
 	to     []string
 	reason string
 }{
-	// benchmarks/actors measures it as it is, beside ours.
-	{"github.com/asynkron/protoactor-go", []string{"actors", "supervision", "cluster/carrier", "benchmarks/actors/peers/protoactor"},
+	// benchmarks/actors and benchmarks/links measure it as it is, beside ours.
+	{"github.com/asynkron/protoactor-go", []string{"actors", "supervision", "cluster/carrier", "benchmarks/actors/peers/protoactor", "benchmarks/links/remote"},
 		"what an actor is, is said by package actors alone, so that the library below it can be replaced"},
 	{"github.com/hashicorp/memberlist", []string{"cluster/member", "cluster/port", "internal/simnet"}, "who is alive is the cluster's business; simnet is a network for it"},
 	// benchmarks/crash puts the engine on a file system whose power it cuts.

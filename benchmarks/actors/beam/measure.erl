@@ -1,7 +1,7 @@
 %% Measure is what the workloads of contest.erl share: the command line, the line of JSON that answers it, and how processor time and
 %% memory are taken. It does what package measure does for the contestants written in Go.
 -module(measure).
--export([main/2, loop/3, growth/2, tally/0, expect/2, hit/1, wait/1]).
+-export([main/2, loop/3, growth/2, tally/0, expect/2, hit/1, wait/1, number/1, cpu/0, reading_cost/0]).
 
 %% The actors that growth/2 starts before it begins to count.
 -define(FEW, 1000).
