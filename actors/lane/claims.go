@@ -53,7 +53,8 @@ func (c *claimed) answer(err error) {
 // called once, when all of them are claimed; mailboxes of them that run already are told to load what there is. It runs on an
 // actor that others wait for, so it must not block. A claim is repeated until the store takes it: an error says that the
 // store is closed, or that such partitions can't be. Requests are gathered, and one shard's don't wait for another's; who wants
-// partitions as early as they are to be had asks for each of them apart. If the engine isn't shared there is nothing to do.
+// partitions as early as they are to be had asks for each of them apart. If the engine isn't shared there is nothing to do, and
+// done is called at once.
 func (l *Lanes) Claim(partitions []ident.Partition, done func(error)) {
 	if len(l.claims) == 0 || len(partitions) == 0 {
 		done(nil)
