@@ -13,6 +13,7 @@ import (
 	"github.com/jackdaw-im/jackdaw/cluster/placement"
 	"github.com/jackdaw-im/jackdaw/ident"
 	"github.com/jackdaw-im/jackdaw/proto/nodepb"
+	"github.com/jackdaw-im/jackdaw/telemetry"
 )
 
 // Defaults of Options.
@@ -154,7 +155,7 @@ func (c *Cluster) SetView(v View) {
 		c.publish()
 		c.mu.Unlock()
 		if was.ID != v.ID {
-			c.log.Info("the cluster has changed", zap.Uint64("view", v.ID), zap.Int("nodes", len(v.Placed)), zap.Int("left", len(fx.left)), zap.Int("lost_peers", len(fx.down)))
+			c.log.Info("the cluster has changed", zap.Uint64(telemetry.KeyView, v.ID), zap.Int(telemetry.KeyNodes, len(v.Placed)), zap.Int(telemetry.KeyLeft, len(fx.left)))
 		}
 		c.run(fx)
 		for _, h := range on {

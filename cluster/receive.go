@@ -9,6 +9,7 @@ import (
 	"github.com/jackdaw-im/jackdaw/actors"
 	"github.com/jackdaw-im/jackdaw/ident"
 	"github.com/jackdaw-im/jackdaw/proto/nodepb"
+	"github.com/jackdaw-im/jackdaw/telemetry"
 )
 
 // Receive takes an envelope that a link has brought. It never blocks. Nothing that another node sends makes it crash.
@@ -299,6 +300,6 @@ func (c *Cluster) let(from ident.NodeID, e *envelope) {
 			list = append(list, ident.Partition(p))
 		}
 	}
-	c.log.Debug("partitions released", zap.String("by", string(from)), zap.Int("partitions", len(list)))
+	c.log.Debug("partitions released", zap.String(telemetry.KeyPeer, string(from)), zap.Int(telemetry.KeyPartitions, len(list)))
 	c.post(func() { c.change(func(st *state) effects { return st.let(nowTime(), from, list) }) })
 }

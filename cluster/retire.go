@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackdaw-im/jackdaw/actors"
 	"github.com/jackdaw-im/jackdaw/ident"
+	"github.com/jackdaw-im/jackdaw/telemetry"
 )
 
 const (
@@ -64,7 +65,7 @@ func (c *Cluster) retire(list []ident.Partition, left map[ident.Partition]bool) 
 		gone(empty)
 	}
 	if len(here) > 0 {
-		c.log.Warn("actors didn't leave in time: the next of their names begin without them", zap.Int("actors", len(here)), zap.Stringer("one", here[0]))
+		c.log.Warn("actors didn't leave in time: the next of their names begin without them", zap.Int(telemetry.KeyActors, len(here)), zap.Stringer(telemetry.KeyActor, here[0]))
 		c.counters.Overdue.Add(int64(len(here)))
 		empty = nil
 		for p, n := range waiting {

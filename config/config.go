@@ -22,6 +22,7 @@ type Config struct {
 	Mailbox Mailbox `key:"mailbox"`
 	Session Session `key:"session"`
 	Store   Store   `key:"store"`
+	Cluster Cluster `key:"cluster"`
 	Dump    Dump    `key:"dump"`
 }
 
@@ -49,13 +50,34 @@ type Session struct {
 	PingTimeout time.Duration `key:"ping_timeout" doc:"How long the answer may take before the connection is closed. Its messages stay."`
 }
 
-// Store says how the embedded store uses the machine.
+// Store says where messages and accounts are kept.
 type Store struct {
+	URL               string `key:"url" secret:"true" doc:"PostgreSQL databases of a cluster's messages, postgres://USER:PASSWORD@HOST/NAME, separated by commas. Only the first node needs it: those that join are told. Empty: the embedded store in the data folder."`
+	Directory         string `key:"directory" secret:"true" doc:"PostgreSQL database of accounts and groups. Empty: the first of url."`
+	AllowUnreplicated bool   `key:"allow_unreplicated" doc:"true takes messages also while no synchronous standby has a copy: what is acknowledged then is lost with the database's disk."`
+
+	// What follows is the embedded store's.
 	StopBelow   Size          `key:"stop_below" doc:"Free space on the disk below which new messages are refused; reading and delivering go on."`
 	ResumeAbove Size          `key:"resume_above" doc:"Free space above which they are taken again."`
 	Cache       Size          `key:"cache" doc:"Memory for the store's blocks and tables. At least 32MiB."`
-	Lanes       int           `key:"lanes" doc:"How many commits of messages run at a time."`
+	Lanes       int           `key:"lanes" doc:"How many commits of messages run at a time, in a cluster for each database."`
 	Linger      time.Duration `key:"linger" doc:"How long a commit of few messages waits for more. Senders' acknowledgements take so much longer, deliveries don't. 0s: not at all."`
+}
+
+// Cluster says how this node finds the others, and they it.
+type Cluster struct {
+	Name      string        `key:"name" doc:"Name of this node, which no other node has; it keeps its share of the users by it. Empty: the machine's host name."`
+	Listen    string        `key:"listen" doc:"HOST:PORT for other nodes, UDP and TCP; the TCP port above it is for messages between nodes. Empty: there is no cluster, unless join is given or the data folder is of a node that has joined one: then it is :5300."`
+	Advertise string        `key:"advertise" doc:"HOST:PORT by which other nodes reach listen. Empty: what listen says, or this machine's first private address."`
+	Carriage  string        `key:"carriage" doc:"HOST:PORT for messages between nodes, TCP; others reach it by the host of advertise. Empty: that of listen, with the next port."`
+	Client    string        `key:"client" doc:"HOST:PORT by which clients reach this node, for those who are sent on from another node or resume a session. Empty: they aren't told."`
+	Join      string        `key:"join" doc:"HOST:PORT of nodes to join, separated by commas: any of the cluster. Once joined, a node remembers the others."`
+	Token     string        `key:"token" secret:"true" doc:"What lets this node join for the first time; \"jackdaw cluster token\" makes it."`
+	Weight    int           `key:"weight" doc:"Share of the users in relation to other nodes' weights."`
+	Grace     time.Duration `key:"grace" doc:"How long a node that can't be reached keeps its share before others take it over."`
+	Authority string        `key:"authority" doc:"PEM file with the authorities of the nodes' certificates, if they are made by hand: \"jackdaw cert\". Empty: nodes make their certificates themselves."`
+	NodeCert  string        `key:"certificate" doc:"PEM file with this node's certificate, if authority is given."`
+	NodeKey   string        `key:"key" doc:"PEM file with that certificate's key."`
 }
 
 // Dump says when crash dumps are written unasked, and how many are kept, in the folder dumps of the data folder.
@@ -72,6 +94,7 @@ const (
 	DefaultC2STLS   = "127.0.0.1:5223"
 	DefaultAdmin    = "127.0.0.1:5290"
 	DefaultLogLevel = "info"
+	DefaultCluster  = ":5300"
 )
 
 // Default returns the configuration of a server that was told nothing.
@@ -83,12 +106,19 @@ func Default() *Config {
 		Mailbox: Mailbox{Messages: 10_000, Bytes: 64 << 20, Stranger: 100, Share: 20, TTL: 30 * 24 * time.Hour},
 		Session: Session{ResumeTime: 15 * time.Minute, IdlePing: 5 * time.Minute, PingTimeout: time.Minute},
 		Store:   Store{StopBelow: 512 << 20, ResumeAbove: 1 << 30, Cache: 128 << 20, Lanes: 4, Linger: 2 * time.Millisecond},
+		Cluster: Cluster{Weight: 100, Grace: 2 * time.Second},
 		Dump:    Dump{Keep: 10, Memory: 90},
 	}
 }
 
 // StoreURL names the embedded store of the data folder, as pebblestore.Open takes it.
 func (c *Config) StoreURL() string { return "pebble:" + filepath.Join(c.Data, "store") }
+
+// BundleFile holds what the nodes of a cluster share, on a node that belongs to one.
+func (c *Config) BundleFile() string { return filepath.Join(c.Data, "cluster", "bundle.json") }
+
+// MembersFile holds the addresses of the cluster's other nodes, for the next start.
+func (c *Config) MembersFile() string { return filepath.Join(c.Data, "cluster", "members") }
 
 // DomainFile holds the domain that the data folder's server served last, for who works on the folder while none runs.
 func (c *Config) DomainFile() string { return filepath.Join(c.Data, "domain") }

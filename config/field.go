@@ -50,6 +50,12 @@ func (f field) set(text string) error {
 			return fmt.Errorf("%q is not a whole number", text)
 		}
 		*p = n
+	case *bool:
+		b, err := strconv.ParseBool(text)
+		if err != nil {
+			return fmt.Errorf("%q is neither true nor false", text)
+		}
+		*p = b
 	case *Size:
 		n, err := ParseSize(text)
 		if err != nil {

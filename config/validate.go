@@ -31,6 +31,7 @@ func (c *Config) Validate() error {
 	}
 	errs = append(errs, c.checkAddresses()...)
 	errs = append(errs, c.checkLimits()...)
+	errs = append(errs, c.checkCluster()...)
 	return errors.Join(errs...)
 }
 
@@ -52,7 +53,8 @@ func (c *Config) checkAddresses() (errs []error) {
 		errs = append(errs, errors.New("config: c2s and c2s_tls are both empty, so nobody could connect: give at least one address"))
 	}
 	taken := map[string]string{}
-	for _, a := range []struct{ key, addr string }{{"c2s", c.C2S}, {"c2s_tls", c.C2STLS}, {"admin", c.Admin}} {
+	for _, a := range []struct{ key, addr string }{{"c2s", c.C2S}, {"c2s_tls", c.C2STLS}, {"admin", c.Admin},
+		{"cluster.listen", c.Cluster.Listen}, {"cluster.carriage", c.Cluster.Carriage}, {"cluster.advertise", c.Cluster.Advertise}} {
 		if a.addr == "" {
 			continue
 		}
@@ -62,6 +64,9 @@ func (c *Config) checkAddresses() (errs []error) {
 		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("config: %s %q is not an address: write HOST:PORT, as in 127.0.0.1:5222, or :5222 for every interface", a.key, a.addr))
+			continue
+		}
+		if a.key == "cluster.advertise" { // what is bound, mostly
 			continue
 		}
 		if other := taken[a.addr]; other != "" && port != "0" {
@@ -95,6 +100,7 @@ func (c *Config) checkLimits() (errs []error) {
 		{"mailbox.stranger", c.Mailbox.Stranger, 1, 0},
 		{"mailbox.share", c.Mailbox.Share, 1, 100},
 		{"store.lanes", c.Store.Lanes, 1, 64},
+		{"cluster.weight", c.Cluster.Weight, 1, 10_000},
 		{"dump.keep", c.Dump.Keep, 1, 1000},
 		{"dump.memory", c.Dump.Memory, 0, 100},
 	} {
@@ -113,12 +119,28 @@ func (c *Config) checkLimits() (errs []error) {
 	}
 	for _, b := range []bound[time.Duration]{
 		{"mailbox.ttl", c.Mailbox.TTL, time.Minute, 0},
+		{"cluster.grace", c.Cluster.Grace, 100 * time.Millisecond, 10 * time.Minute},
 		{"session.resume_time", c.Session.ResumeTime, 0, 24 * time.Hour},
 		{"session.idle_ping", c.Session.IdlePing, 10 * time.Second, 0},
 		{"session.ping_timeout", c.Session.PingTimeout, time.Second, time.Hour},
 		{"store.linger", c.Store.Linger, 0, 100 * time.Millisecond},
 	} {
 		errs = b.check(errs)
+	}
+	return errs
+}
+
+// checkCluster refuses what says two things about the cluster.
+func (c *Config) checkCluster() (errs []error) {
+	k := c.Cluster
+	if k.Token != "" && k.Join == "" {
+		errs = append(errs, errors.New("config: cluster.token is given without cluster.join: name a node of the cluster to join"))
+	}
+	if c.Store.Directory != "" && c.Store.URL == "" {
+		errs = append(errs, errors.New("config: store.directory is given without store.url: name the databases of the messages too"))
+	}
+	if (k.Authority == "") != (k.NodeCert == "") || (k.NodeCert == "") != (k.NodeKey == "") {
+		errs = append(errs, errors.New("config: cluster.authority, cluster.certificate and cluster.key go together: give all three files, or none"))
 	}
 	return errs
 }

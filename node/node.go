@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -16,12 +18,16 @@ import (
 	"github.com/jackdaw-im/jackdaw/actors/mailbox"
 	"github.com/jackdaw-im/jackdaw/actors/session"
 	"github.com/jackdaw-im/jackdaw/admin"
+	"github.com/jackdaw-im/jackdaw/cluster"
+	"github.com/jackdaw-im/jackdaw/cluster/member"
+	"github.com/jackdaw-im/jackdaw/cluster/trust"
 	"github.com/jackdaw-im/jackdaw/config"
 	"github.com/jackdaw-im/jackdaw/dump"
 	"github.com/jackdaw-im/jackdaw/gateway"
 	"github.com/jackdaw-im/jackdaw/ident"
 	"github.com/jackdaw-im/jackdaw/store"
 	"github.com/jackdaw-im/jackdaw/store/pebblestore"
+	"github.com/jackdaw-im/jackdaw/store/pgstore"
 	"github.com/jackdaw-im/jackdaw/supervision"
 	"github.com/jackdaw-im/jackdaw/telemetry"
 	"github.com/jackdaw-im/jackdaw/xmpp"
@@ -36,6 +42,9 @@ type Node struct {
 	engine  store.Engine
 	cert    *gateway.Certificate
 	sys     *actors.System
+	cluster *cluster.Cluster
+	peers   *peers        // nil: no cluster
+	timing  member.Timing // of gossip, for tests
 	lanes   *lane.Lanes
 	root    *supervision.Root
 	tree    supervision.SupervisorSpec
@@ -66,22 +75,64 @@ const (
 // Addrs are where a node listens; empty is what isn't open.
 type Addrs struct{ C2S, C2STLS, Admin string }
 
-// Open opens the data folder of cfg: the store, the certificate, the server's secret. It runs nothing else yet. The error
-// says what is wrong with the folder or the files, and what to do.
+// Open opens the data folder of cfg: the store, the certificate, the server's secret; and joins or founds the cluster that it is to belong
+// to. It runs nothing else yet. The error says what is wrong with the folder or the files, and what to do.
 func Open(cfg *config.Config, log *zap.Logger) (*Node, error) {
-	engine, err := openStore(cfg, log)
+	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
+		return nil, fmt.Errorf("node: making the data folder: %w", err)
+	}
+	now := time.Now()
+	name, err := nodeName(cfg)
 	if err != nil {
 		return nil, err
 	}
-	n, err := OpenOn(cfg, log, engine)
+	live, err := belongs(cfg, name, log)
+	if err != nil {
+		return nil, err
+	}
+	// The incarnation is what tells this run from the ones before.
+	id := ident.NodeID(fmt.Sprintf("%s@%d", name, now.UnixMicro()))
+	var engine store.Engine
+	if live == nil {
+		engine, err = openStore(cfg, log)
+	} else {
+		engine, err = openShared(cfg, live.Bundle(), id, log)
+	}
+	if err != nil {
+		return nil, err
+	}
+	n, err := open(cfg, log, engine, id, live)
 	if err != nil {
 		return nil, errors.Join(err, engine.Close())
 	}
 	return n, nil
 }
 
+// openShared opens the store that the nodes of a cluster share.
+func openShared(cfg *config.Config, b *trust.Bundle, id ident.NodeID, log *zap.Logger) (store.Engine, error) {
+	var list []string
+	for _, s := range b.Stores {
+		list = append(list, s.Reveal())
+	}
+	if given := strings.Join(pgstore.Split(cfg.Store.URL), ","); given != "" && given != strings.Join(list, ",") {
+		return nil, fmt.Errorf("node: store.url is %s, and the cluster's is %s: leave it out, or change the cluster's with `jackdaw cluster store`",
+			pgstore.Redact(given), pgstore.Redact(strings.Join(list, ",")))
+	}
+	engine, err := pgstore.Open(strings.Join(list, ","), pgstore.Options{
+		Logger: log, Directory: b.Directory.Reveal(), Node: id, AllowUnreplicated: cfg.Store.AllowUnreplicated,
+		Memory: filepath.Join(cfg.Data, "cluster", "store-memory.json"),
+	})
+	if err != nil {
+		return nil, err // an interface that holds no nil pointer
+	}
+	return engine, nil
+}
+
 // openStore opens the store of a data folder.
 func openStore(cfg *config.Config, log *zap.Logger) (store.Engine, error) {
+	if cfg.Store.URL != "" {
+		return nil, errors.New("node: store.url is given without a cluster: give --cluster HOST:PORT too, which may stay a cluster of one node")
+	}
 	engine, err := pebblestore.Open(cfg.StoreURL(), pebblestore.Options{
 		Logger:    log,
 		StopBelow: uint64(cfg.Store.StopBelow), ResumeAbove: uint64(cfg.Store.ResumeAbove), Cache: int64(cfg.Store.Cache),
@@ -94,6 +145,10 @@ func openStore(cfg *config.Config, log *zap.Logger) (store.Engine, error) {
 
 // OpenOn opens a node on a store that is open already and that the node closes at its Stop.
 func OpenOn(cfg *config.Config, log *zap.Logger, engine store.Engine) (*Node, error) {
+	return open(cfg, log, engine, ident.NodeID(fmt.Sprintf("node@%d", time.Now().UnixMicro())), nil)
+}
+
+func open(cfg *config.Config, log *zap.Logger, engine store.Engine, id ident.NodeID, live *trust.Live) (*Node, error) {
 	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
 		return nil, fmt.Errorf("node: making the data folder: %w", err)
 	}
@@ -103,6 +158,11 @@ func OpenOn(cfg *config.Config, log *zap.Logger, engine store.Engine) (*Node, er
 	}
 	served := *cfg
 	served.Domain = domain.Domain
+	if live != nil {
+		if served.Domain, err = clusterDomain(cfg, domain.Domain, live.Bundle()); err != nil {
+			return nil, err
+		}
+	}
 	if err := rememberDomain(&served); err != nil {
 		return nil, err
 	}
@@ -115,17 +175,22 @@ func OpenOn(cfg *config.Config, log *zap.Logger, engine store.Engine) (*Node, er
 	if err != nil {
 		return nil, err
 	}
+	if live != nil {
+		secret = live.Bundle().Salts
+	}
 	n := &Node{
 		cfg: &served, log: log, started: now, version: CurrentVersion(), engine: engine, cert: cert,
 		seconds: telemetry.NewHistogram(telemetry.CommitSecondsBounds),
 		items:   telemetry.NewHistogram(telemetry.CommitItemsBounds),
 	}
-	// The incarnation is what tells this run from the ones before.
-	n.sys = actors.NewSystem(actors.Config{Node: ident.NodeID(fmt.Sprintf("node@%d", now.UnixMicro())), Logger: log})
-	n.lanes = lane.New(engine, lane.Options{Mail: cfg.Store.Lanes, Linger: cfg.Store.Linger, Observe: func(seconds float64, items int) {
+	n.sys = actors.NewSystem(actors.Config{Node: id, Logger: log})
+	n.lanes = lane.New(engine, lane.Options{Mail: cfg.Store.Lanes, Linger: cfg.Store.Linger, Owned: n.owned, Observe: func(seconds float64, items int) {
 		n.seconds.Observe(seconds)
 		n.items.Observe(float64(items))
 	}})
+	if err := n.newCluster(live); err != nil {
+		return nil, err
+	}
 	n.tree = n.plan(secret)
 	n.dumps = n.newDumps()
 	return n, nil
@@ -202,6 +267,9 @@ func (n *Node) Ready() error {
 		return errors.New("starting")
 	case draining:
 		return errors.New("draining")
+	}
+	if err := n.joined(); err != nil {
+		return err
 	}
 	if h := n.engine.Health(); h.State != store.Serving {
 		return fmt.Errorf("store %v: %s", h.State, h.Reason)

@@ -154,6 +154,8 @@ func TestTreeIsAsPrinted(t *testing.T) {
   admin (permanent)
   memory (permanent)
   messaging (supervisor)
+    router (permanent)
+    peers (supervisor)
     lanes (supervisor)
       mail-0 (permanent)
       mail-1 (permanent)
@@ -166,6 +168,7 @@ func TestTreeIsAsPrinted(t *testing.T) {
     accounts (dynamic, 64 partitions, 0 children)
     services (supervisor)
       echo (permanent)
+    share (permanent)
     sessions (dynamic, 64 partitions, 0 children)
     gateway (permanent)
 `

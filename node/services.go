@@ -23,7 +23,7 @@ func (n *Node) newGateway(sessions *supervision.Dynamic) *gateway.Server {
 		Rate:     gateway.RateLimit{Stanzas: float64(l.Stanzas), Bytes: float64(l.Bytes)},
 		Logger:   n.log,
 		Counters: &n.connections,
-		Guard:    n.dumps.Guard,
+		Guard:    n.dumps.Guard, TicketKeys: n.ticketKeys(),
 	})
 	n.gateway.Store(s)
 	return s
@@ -60,6 +60,7 @@ func (n *Node) sessionConfig(secret []byte) session.Config {
 		Domain: n.cfg.Domain, Secret: secret, Services: n.services(),
 		Software: "Jackdaw", Version: n.version.Version,
 		ResumeTime: resume, IdlePing: c.IdlePing, PingTimeout: c.PingTimeout,
+		Location: n.cfg.Cluster.Client,
 		Counters: &n.sessions,
 	}
 }
@@ -71,4 +72,12 @@ func (n *Node) mailboxConfig() mailbox.Config {
 		Limits:   mailbox.Limits{Messages: c.Messages, Bytes: int64(c.Bytes), Stranger: c.Stranger, SharePercent: c.Share, TTL: c.TTL},
 		Counters: &n.mailboxes,
 	}
+}
+
+// ticketKeys are those of TLS session tickets, which every node of a cluster has; nil: this node makes its own.
+func (n *Node) ticketKeys() func() [][32]byte {
+	if n.peers == nil {
+		return nil
+	}
+	return func() [][32]byte { return n.peers.live.Bundle().TicketKeys() }
 }

@@ -16,6 +16,7 @@ import (
 const (
 	gatewayStop = 6 * time.Second
 	adminStop   = time.Second
+	leaveTime   = 4 * time.Second // for the node's share of the users to go to other nodes
 )
 
 // plan is the whole supervision tree. It starts from the top of the list down and stops from its end up: whoever needs
@@ -31,12 +32,15 @@ func (n *Node) plan(secret []byte) supervision.SupervisorSpec {
 			supervision.Service("memory", adminStop, func() (supervision.Runner, error) { return n.newMemory(), nil }),
 			// When one of these is given up, those below it, which may wait for what it had, begin anew with it.
 			supervision.Sup(supervision.SupervisorSpec{ID: "messaging", Strategy: supervision.RestForOne, Children: []supervision.ChildSpec{
+				supervision.Service("router", adminStop, func() (supervision.Runner, error) { return n.cluster, nil }),
+				supervision.Sup(supervision.SupervisorSpec{ID: "peers", Children: n.peerServices()}),
 				supervision.Sup(supervision.SupervisorSpec{ID: "lanes", Children: n.lanes.Children()}),
 				mailboxes.Child(),
 				accounts.Child(),
 				supervision.Sup(supervision.SupervisorSpec{ID: "services", Children: []supervision.ChildSpec{
 					echo.Spec(n.cfg.Domain), // the worked example of a behaviour
 				}}),
+				supervision.Service("share", leaveTime, func() (supervision.Runner, error) { return share{n}, nil }),
 				sessions.Child(),
 				supervision.Service("gateway", gatewayStop, func() (supervision.Runner, error) { return n.newGateway(sessions), nil }),
 			}}),

@@ -22,6 +22,11 @@ const (
 	KeyOperator    = "operator"    // who asked for it, by the name that a tool gave
 	KeyPanic       = "panic"       // what an actor panicked with
 	KeyPause       = "pause"       // how long something waits before it goes on
+	KeyCluster     = "cluster"     // the cluster's id
+	KeyView        = "view"        // the id of a view of the cluster
+	KeyLeft        = "left"        // partitions that went elsewhere
+	KeyPartitions  = "partitions"  // how many
+	KeyActors      = "actors"      // how many
 	KeyPeer        = "peer"        // another node, name@incarnation
 	KeyPeriod      = "period"      // of the intensity
 	KeyQueue       = "queue_len"   // messages that wait for an actor
@@ -37,6 +42,5 @@ const (
 	KeyTook        = "took"        // how long a handler ran
 	KeyUser        = "user"        // bare address of a user, in the log of administration only
 	KeyUsers       = "users"       // how many of them
-	KeyView        = "view"        // id of a view of the cluster
 	KeyVersion     = "version"     // of the bundle of keys that nodes share
 )

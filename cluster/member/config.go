@@ -15,7 +15,7 @@ import (
 
 // Config is what a Membership is started with.
 type Config struct {
-	// Self is this node: ID, Carriage, Proto, Oldest (0: Proto), Release, State, Weight and Trust; the rest is found out.
+	// Self is this node: ID, Carriage, Client, Proto, Oldest (0: Proto), Release, State, Weight and Trust; the rest is found out.
 	Self Member
 	// Bind is the HOST:PORT that gossip listens on, for UDP and TCP; port 0 lets the system choose. Advertise is what the others are told,
 	// "": what Bind is.
@@ -83,7 +83,8 @@ func (t *Timing) fill() {
 // The longest strings that fit in the meta with the rest.
 const (
 	longestID       = 128
-	longestCarriage = 200
+	longestCarriage = 120
+	longestClient   = 80
 	longestRelease  = 64
 )
 
@@ -100,7 +101,7 @@ func (c *Config) check() error {
 	if c.Wall == nil {
 		c.Wall = time.Now
 	}
-	for _, text := range []*string{&c.Self.Carriage, &c.Self.Release, &c.Digest} {
+	for _, text := range []*string{&c.Self.Carriage, &c.Self.Client, &c.Self.Release, &c.Digest} {
 		*text = strings.ToValidUTF8(*text, "?")
 	}
 	id := string(c.Self.ID)
@@ -111,6 +112,8 @@ func (c *Config) check() error {
 		return fmt.Errorf("member: %q has more than %d bytes, spaces or slashes", id, longestID)
 	case len(c.Self.Carriage) > longestCarriage:
 		return fmt.Errorf("member: the address of the carriage has more than %d bytes", longestCarriage)
+	case len(c.Self.Client) > longestClient:
+		return fmt.Errorf("member: the address for clients has more than %d bytes", longestClient)
 	case c.Self.Oldest > c.Self.Proto:
 		return fmt.Errorf("member: speaks version %d, and understands none before %d", c.Self.Proto, c.Self.Oldest)
 	case c.Transport == nil && c.Bind == "":

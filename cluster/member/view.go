@@ -43,6 +43,8 @@ type Member struct {
 	Name string
 	// Gossip and Carriage are HOST:PORT: for gossip and for frames.
 	Gossip, Carriage string
+	// Client is the HOST:PORT by which clients reach it; empty: they aren't told.
+	Client string
 	// Proto is the version of the protocol between nodes that it speaks, Oldest the oldest that it understands.
 	Proto, Oldest uint16
 	// Release is its program's.

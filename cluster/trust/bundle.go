@@ -18,12 +18,13 @@ import (
 // Bounds of a bundle. One that exceeds them is refused wherever it comes from.
 const (
 	// MaxBundle bounds an encoded bundle, in bytes.
-	MaxBundle   = 1 << 20
-	maxKeys     = 8 // of one kind: rotation needs two, a revocation in the midst of one three
-	maxRevoked  = 1024
-	maxStores   = 256
-	maxDSN      = 2048
-	keptChanges = 32
+	MaxBundle    = 1 << 20
+	maxKeys      = 8 // of one kind: rotation needs two, a revocation in the midst of one three
+	maxRevoked   = 1024
+	maxOverrides = 1024
+	maxStores    = 256
+	maxDSN       = 2048
+	keptChanges  = 32
 )
 
 // Bundle is one version of what the nodes of a cluster share. It is immutable: whoever has one must not change what it points to.
@@ -45,11 +46,24 @@ type Bundle struct {
 	Directory DSN
 	// Revoked are the names of nodes that get nothing any more, sorted.
 	Revoked []string
+	// Domain is the served domain; empty in a cluster of a release that didn't tell.
+	Domain string
+	// Salts keys the salts that users who don't exist seem to have, which must be the same at every node. It never changes.
+	Salts Secret
+	// Overrides put single actors on a node of the operator's choice, sorted by kind and id.
+	Overrides []Override
 	// Last is the change that made this version, History those before it, the newest first, as far as they are kept.
 	Last    Change
 	History []Change
 
 	extra map[string]json.RawMessage // what a newer release wrote and this one doesn't know: kept for those who do
+}
+
+// Override puts one actor on the node of a name.
+type Override struct {
+	Kind string `json:"kind"`
+	ID   string `json:"id"`
+	Node string `json:"node"`
 }
 
 // Key is a symmetric key. Numbers of one kind of key grow.
@@ -107,7 +121,7 @@ func New(by string, stores []DSN, directory DSN, now time.Time) (*Bundle, error)
 	b := &Bundle{
 		Cluster: hex.EncodeToString(id), Gossip: []Key{newKey(1, now)}, Token: newKey(1, now),
 		Tickets: Tickets{Seed: NewSecret(), Keys: []Key{newKey(1, day(now))}},
-		Stores:  slices.Clone(stores), Directory: directory,
+		Stores:  slices.Clone(stores), Directory: directory, Salts: NewSecret(),
 		Version: 1, Last: Change{Version: 1, At: stamp(now), By: by, What: "the cluster was made"},
 	}
 	ca, err := NewAuthority(b.Cluster, 1, now)
@@ -180,6 +194,12 @@ func (b *Bundle) check() error {
 		return bad("has %d revoked nodes, at most %d are possible", len(b.Revoked), maxRevoked)
 	case len(b.History) > keptChanges:
 		return bad("has a history of %d changes, at most %d are kept", len(b.History), keptChanges)
+	case len(b.Domain) > maxDSN:
+		return bad("has a domain of %d bytes", len(b.Domain))
+	case len(b.Overrides) > maxOverrides:
+		return bad("has %d overrides, at most %d are possible", len(b.Overrides), maxOverrides)
+	case len(b.Salts) != 0 && len(b.Salts) != KeySize:
+		return bad("has a key of %d bytes, and each must have %d", len(b.Salts), KeySize)
 	case !slices.IsSorted(b.Revoked):
 		return bad("has its revoked nodes out of order")
 	}
@@ -216,6 +236,7 @@ func (b *Bundle) clone() *Bundle {
 	c := *b
 	c.Authorities, c.Gossip = slices.Clone(b.Authorities), slices.Clone(b.Gossip)
 	c.Tickets.Keys, c.Stores = slices.Clone(b.Tickets.Keys), slices.Clone(b.Stores)
+	c.Overrides = slices.Clone(b.Overrides)
 	c.Revoked, c.History = slices.Clone(b.Revoked), slices.Clone(b.History)
 	c.extra = maps.Clone(b.extra)
 	return &c
@@ -254,6 +275,12 @@ func (b Bundle) String() string {
 	}
 	if b.Directory != "" {
 		line("directory", "%s", RedactDSN(b.Directory.Reveal()))
+	}
+	if b.Domain != "" {
+		line("domain", "%s", b.Domain)
+	}
+	for _, o := range b.Overrides {
+		line("override", "%s/%s at %s", o.Kind, o.ID, o.Node)
 	}
 	for _, name := range b.Revoked {
 		line("revoked", "%s", name)

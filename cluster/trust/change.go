@@ -1,6 +1,7 @@
 package trust
 
 import (
+	"cmp"
 	"crypto/hkdf"
 	"crypto/sha256"
 	"errors"
@@ -134,6 +135,29 @@ func (b *Bundle) RotateToken(by string, now time.Time) *Bundle {
 func (b *Bundle) WithStores(stores []DSN, directory DSN, by string, now time.Time) (*Bundle, error) {
 	n := b.next(by, "other addresses of the stores", now)
 	n.Stores, n.Directory = slices.Clone(stores), directory
+	return n, n.check()
+}
+
+// WithDomain sets the served domain.
+func (b *Bundle) WithDomain(domain, by string, now time.Time) (*Bundle, error) {
+	n := b.next(by, "the served domain", now)
+	n.Domain = domain
+	return n, n.check()
+}
+
+// WithOverride puts an actor on the node of a name; no name takes its override away.
+func (b *Bundle) WithOverride(o Override, by string, now time.Time) (*Bundle, error) {
+	if o.Node != "" {
+		if err := CheckName(o.Node); err != nil {
+			return nil, err
+		}
+	}
+	n := b.next(by, "an override of placement", now)
+	n.Overrides = slices.DeleteFunc(n.Overrides, func(x Override) bool { return x.Kind == o.Kind && x.ID == o.ID })
+	if o.Node != "" {
+		n.Overrides = append(n.Overrides, o)
+	}
+	slices.SortFunc(n.Overrides, func(x, y Override) int { return cmp.Or(strings.Compare(x.Kind, y.Kind), strings.Compare(x.ID, y.ID)) })
 	return n, n.check()
 }
 

@@ -26,6 +26,9 @@ type wireBundle struct {
 	Revoked     []string        `json:"revoked"`
 	Last        wireChange      `json:"last"`
 	History     []wireChange    `json:"history"`
+	Domain      string          `json:"domain,omitempty"`
+	Salts       []byte          `json:"salts,omitempty"`
+	Overrides   []Override      `json:"overrides,omitempty"`
 }
 
 type wireAuthority struct {
@@ -54,7 +57,7 @@ func (b *Bundle) Encode() []byte {
 	w := wireBundle{
 		Version: b.Version, Cluster: b.Cluster, Gossip: wireKeys(b.Gossip), TicketSeed: b.Tickets.Seed,
 		Tickets: wireKeys(b.Tickets.Keys), Token: wireKeyOf(b.Token), Directory: b.Directory.Reveal(), Revoked: b.Revoked,
-		Last: wireChangeOf(b.Last),
+		Last: wireChangeOf(b.Last), Domain: b.Domain, Salts: b.Salts, Overrides: b.Overrides,
 	}
 	for _, a := range b.Authorities {
 		w.Authorities = append(w.Authorities, wireAuthority{a.Number, a.Certificate, a.Key, a.Leaving})
@@ -101,7 +104,7 @@ func wireKeys(keys []Key) []wireKey {
 
 // known are the parts of a bundle that this release knows.
 var known = []string{"version", "cluster", "authorities", "gossip", "ticket_seed", "tickets", "token", "stores", "directory",
-	"revoked", "last", "history"}
+	"revoked", "last", "history", "domain", "salts", "overrides"}
 
 // Decode reads a bundle and checks it. Parts that it doesn't know it keeps. The error never holds what was read.
 func Decode(text []byte) (*Bundle, error) {
@@ -116,6 +119,7 @@ func Decode(text []byte) (*Bundle, error) {
 	b := &Bundle{
 		Version: w.Version, Cluster: w.Cluster, Gossip: plainKeys(w.Gossip), Tickets: Tickets{Seed: w.TicketSeed, Keys: plainKeys(w.Tickets)},
 		Token: plainKey(w.Token), Directory: DSN(w.Directory), Revoked: w.Revoked, Last: w.Last.plain(),
+		Domain: w.Domain, Salts: w.Salts, Overrides: w.Overrides,
 	}
 	for _, a := range w.Authorities {
 		b.Authorities = append(b.Authorities, Authority{Number: a.Number, Certificate: a.Certificate, Key: a.Key, Leaving: a.Leaving})

@@ -87,6 +87,8 @@ func serve(c *console, cfg *config.Config, log *zap.Logger) error {
 		case reason := <-n.Done():
 			lastDump(n)
 			running, fault = false, fmt.Errorf("the server ended because its parts did not stay up: %v", reason)
+		case err := <-n.Fatal():
+			running, fault = false, err
 		case s := <-signals:
 			if running = s == syscall.SIGHUP; running {
 				reload(n, log)

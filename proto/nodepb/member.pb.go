@@ -154,12 +154,14 @@ type MemberMeta struct {
 	Held MemberHeld `protobuf:"varint,7,opt,name=held,proto3,enum=jackdaw.node.v1.MemberHeld" json:"held,omitempty"`
 	// weight is its share of the partitions; 100 is usual.
 	Weight uint32 `protobuf:"varint,8,opt,name=weight,proto3" json:"weight,omitempty"`
-	// trust is the version of the bundle of secrets that it has.
+	// trust is the stamp of the bundle of secrets that it has: the version, and in the lower 32 bits its content's.
 	Trust uint64 `protobuf:"varint,9,opt,name=trust,proto3" json:"trust,omitempty"`
 	// digest is xxh64 of the part of its configuration that has to be the same on all nodes.
 	Digest uint64 `protobuf:"fixed64,10,opt,name=digest,proto3" json:"digest,omitempty"`
 	// leaving is set just before the node leaves, so that nobody waits for it to return.
-	Leaving       bool `protobuf:"varint,11,opt,name=leaving,proto3" json:"leaving,omitempty"`
+	Leaving bool `protobuf:"varint,11,opt,name=leaving,proto3" json:"leaving,omitempty"`
+	// client is the HOST:PORT by which clients reach it; empty: it isn't told.
+	Client        string `protobuf:"bytes,12,opt,name=client,proto3" json:"client,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -269,6 +271,13 @@ func (x *MemberMeta) GetLeaving() bool {
 		return x.Leaving
 	}
 	return false
+}
+
+func (x *MemberMeta) GetClient() string {
+	if x != nil {
+		return x.Client
+	}
+	return ""
 }
 
 // MemberStatus is what changes more often, or is too long for MemberMeta.
@@ -411,7 +420,7 @@ var File_nodepb_member_proto protoreflect.FileDescriptor
 
 const file_nodepb_member_proto_rawDesc = "" +
 	"\n" +
-	"\x13nodepb/member.proto\x12\x0fjackdaw.node.v1\"\xcd\x02\n" +
+	"\x13nodepb/member.proto\x12\x0fjackdaw.node.v1\"\xe5\x02\n" +
 	"\n" +
 	"MemberMeta\x12\x16\n" +
 	"\x06format\x18\x01 \x01(\rR\x06format\x12\x1a\n" +
@@ -425,7 +434,8 @@ const file_nodepb_member_proto_rawDesc = "" +
 	"\x05trust\x18\t \x01(\x04R\x05trust\x12\x16\n" +
 	"\x06digest\x18\n" +
 	" \x01(\x06R\x06digest\x12\x18\n" +
-	"\aleaving\x18\v \x01(\bR\aleaving\"\x88\x01\n" +
+	"\aleaving\x18\v \x01(\bR\aleaving\x12\x16\n" +
+	"\x06client\x18\f \x01(\tR\x06client\"\x88\x01\n" +
 	"\fMemberStatus\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x12\n" +

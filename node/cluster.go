@@ -1,0 +1,440 @@
+package node
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/jackdaw-im/jackdaw/actors/account"
+	"github.com/jackdaw-im/jackdaw/actors/mailbox"
+	"github.com/jackdaw-im/jackdaw/cluster"
+	"github.com/jackdaw-im/jackdaw/cluster/carrier"
+	"github.com/jackdaw-im/jackdaw/cluster/link"
+	"github.com/jackdaw-im/jackdaw/cluster/member"
+	"github.com/jackdaw-im/jackdaw/cluster/placement"
+	"github.com/jackdaw-im/jackdaw/cluster/port"
+	"github.com/jackdaw-im/jackdaw/cluster/trust"
+	"github.com/jackdaw-im/jackdaw/config"
+	"github.com/jackdaw-im/jackdaw/ident"
+	"github.com/jackdaw-im/jackdaw/proto/nodepb"
+	"github.com/jackdaw-im/jackdaw/supervision"
+	"github.com/jackdaw-im/jackdaw/telemetry"
+)
+
+// protocol is the version of what nodes say to each other, oldest the oldest that this one understands.
+const (
+	protocol       = 1
+	oldestProtocol = 1
+)
+
+// peers is what connects a node with the others of its cluster: gossip, links and shared keys. It is nil on a node that has no cluster.
+type peers struct {
+	n       *Node
+	live    *trust.Live
+	fatal   chan error
+	port    *port.Port
+	carrier *carrier.Carrier
+	links   *link.Links
+	server  *trust.Server
+	keeper  *trust.Keeper
+	member  *member.Membership
+	changed func() // ends what follows the bundle
+
+	up      atomic.Bool // all of the above is there
+	ready   chan struct{}
+	viewing sync.Mutex
+}
+
+// belongs returns the bundle of the cluster that this node belongs to, joins now, or founds; nil if there is none.
+func belongs(cfg *config.Config, name string, log *zap.Logger) (*trust.Live, error) {
+	k := cfg.Cluster
+	opts := trust.Options{File: cfg.BundleFile(), Name: name, Logger: log}
+	if k.Authority != "" {
+		opts.Files = &trust.Files{Authorities: k.Authority, Certificate: k.NodeCert, Key: k.NodeKey}
+	}
+	if _, err := os.Stat(opts.File); err == nil {
+		return trust.Open(opts)
+	}
+	if k.Listen == "" && k.Join == "" {
+		return nil, nil
+	}
+	if err := os.MkdirAll(filepath.Dir(opts.File), 0o700); err != nil {
+		return nil, fmt.Errorf("node: making the folder of the cluster's keys: %w", err)
+	}
+	switch {
+	case k.Join != "" && k.Token == "":
+		return nil, errors.New("node: cluster.join is given without cluster.token, and this node has not joined before: make a token with `jackdaw cluster token` on a node of the cluster")
+	case k.Join != "":
+		b, err := join(cfg, name, log)
+		if err != nil {
+			return nil, err
+		}
+		return trust.Create(opts, b)
+	case cfg.Store.URL == "":
+		return nil, errors.New("node: a cluster needs a store that all nodes share, and the embedded one is one node's alone: give --store postgres://USER:PASSWORD@HOST/NAME (and " +
+			"copy what is in the data folder with `jackdaw store move`), or join a cluster with --join HOST:PORT --token TOKEN")
+	}
+	var stores []trust.DSN
+	for _, s := range strings.Split(cfg.Store.URL, ",") {
+		stores = append(stores, trust.DSN(strings.TrimSpace(s)))
+	}
+	b, err := trust.New(name, stores, trust.DSN(cfg.Store.Directory), time.Now())
+	if err != nil {
+		return nil, err
+	}
+	if b, err = b.WithDomain(cfg.Domain, name, time.Now()); err != nil {
+		return nil, err
+	}
+	log.Info("a new cluster begins", zap.String(telemetry.KeyCluster, b.Cluster))
+	return trust.Create(opts, b)
+}
+
+// joinPatience is how long a node that joins for the first time tries.
+const joinPatience = 30 * time.Second
+
+// join asks the seeds, one after the other, for the cluster's bundle.
+func join(cfg *config.Config, name string, log *zap.Logger) (*trust.Bundle, error) {
+	token, err := trust.ParseToken(cfg.Cluster.Token)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), joinPatience)
+	defer cancel()
+	for pause := 200 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
+		var last error
+		for _, seed := range seeds(cfg) {
+			b, err := trust.Join(ctx, trust.JoinRequest{Seed: seed, Token: token, Name: name, Advertise: cfg.Cluster.Advertise, Release: CurrentVersion().Version})
+			if err == nil {
+				log.Info("joined the cluster", zap.String(telemetry.KeyCluster, b.Cluster), zap.String(telemetry.KeyPeer, seed))
+				return b, nil
+			}
+			last = fmt.Errorf("node: joining by %s: %w", seed, err)
+			for _, final := range []error{trust.ErrTokenExpired, trust.ErrOtherCluster, trust.ErrTokenVoid, trust.ErrNotPinned, trust.ErrRevoked, trust.ErrRefused} {
+				if errors.Is(err, final) {
+					return nil, last
+				}
+			}
+			log.Warn("a node of the cluster can't be reached yet", zap.String(telemetry.KeyPeer, seed), zap.Error(err))
+		}
+		select {
+		case <-ctx.Done():
+			return nil, last
+		case <-time.After(pause):
+		}
+	}
+}
+
+func seeds(cfg *config.Config) (list []string) {
+	for _, s := range strings.Split(cfg.Cluster.Join, ",") {
+		if s = strings.TrimSpace(s); s != "" {
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
+// nodeName is the configured name, or the machine's.
+func nodeName(cfg *config.Config) (string, error) {
+	name := cfg.Cluster.Name
+	if name == "" {
+		host, err := os.Hostname()
+		if err != nil {
+			return "", fmt.Errorf("node: the machine's name can't be found, give one with --node: %w", err)
+		}
+		name = strings.ToLower(host)
+	}
+	if err := trust.CheckName(name); err != nil {
+		return "", fmt.Errorf("node: the name %q: %w", name, err)
+	}
+	return name, nil
+}
+
+// Start opens the cluster's address and takes part, as a node that owns nothing yet.
+func (p *peers) Start() (err error) {
+	defer func() {
+		if err != nil {
+			p.end()
+		}
+	}()
+	cfg, n := p.n.cfg.Cluster, p.n
+	listen := cfg.Listen
+	if listen == "" {
+		listen = config.DefaultCluster
+	}
+	if p.port, err = port.Start(port.Config{Bind: listen, Advertise: cfg.Advertise, Logger: n.log}); err != nil {
+		return err
+	}
+	carriage := cfg.Carriage
+	if carriage == "" {
+		at := p.port.Addr()
+		carriage = net.JoinHostPort(hostOf(listen), strconv.Itoa(int(at.Port())+1))
+	}
+	p.carrier, err = carrier.New(carrier.Options{
+		Self: n.sys.Node(), Bind: carriage, Logger: n.log,
+		ServerTLS: func() *tls.Config { return p.live.ServerTLS("h2") },
+		ClientTLS: func(node string) *tls.Config { return p.live.ClientTLS(node, "h2") },
+		NodeOf:    func(c *x509.Certificate) (string, error) { name, _, err := trust.NameOf(c); return name, err },
+		Admit: func(node string, _ *x509.Certificate) error {
+			if p.live.Bundle().IsRevoked(node) {
+				return trust.ErrRevoked
+			}
+			return nil
+		},
+		Receive: func(f *nodepb.Frame) { p.links.Receive(f) },
+	})
+	if err != nil {
+		return err
+	}
+	p.links = link.New(link.Options{Self: n.sys.Node(), Carrier: p.carrier, Logger: n.log, Deliver: n.cluster.Receive, Return: n.cluster.Returned})
+	n.cluster.SetLinks(p.links)
+	if p.member, err = p.join(); err != nil {
+		return err
+	}
+	p.changed = p.live.OnChange(p.follow)
+	p.server = trust.NewServer(trust.ServerConfig{Live: p.live, Admit: p.admit, Logger: n.log})
+	p.server.Start(p.port.TLS())
+	p.keeper = trust.NewKeeper(trust.KeeperConfig{Live: p.live, Members: p.others, Logger: n.log})
+	p.keeper.Start()
+	p.up.Store(true)
+	p.n.cluster.SetPins(pins(p.live.Bundle()))
+	return nil
+}
+
+func hostOf(addr string) string {
+	host, _, _ := net.SplitHostPort(addr)
+	return host
+}
+
+// join starts the gossip.
+func (p *peers) join() (*member.Membership, error) {
+	cfg, b := p.n.cfg.Cluster, p.live.Bundle()
+	adv, _, _ := p.port.Transport().FinalAdvertiseAddr("", 0)
+	_, carriagePort, err := net.SplitHostPort(p.carrier.Addr())
+	if err != nil {
+		return nil, err
+	}
+	host := hostOf(cfg.Advertise)
+	if host == "" {
+		host = adv.String()
+	}
+	return member.Start(member.Config{
+		Self: member.Member{
+			ID: p.n.sys.Node(), Carriage: net.JoinHostPort(host, carriagePort), Client: cfg.Client, Proto: protocol, Oldest: oldestProtocol,
+			Release: p.n.version.Version, State: member.Joining, Weight: uint32(cfg.Weight), Trust: packStamp(b.Stamp()),
+		},
+		Transport: p.port.Transport(), Keys: b.GossipKeys(), Label: b.Cluster, Seeds: seeds(p.n.cfg), Remembered: p.remembered, Remember: p.remember,
+		Digest: p.digest(b), DigestOf: p.digest(b), Grace: cfg.Grace, OnView: p.view, OnConflict: p.conflict, Logger: p.n.log, Timing: p.n.timing,
+	})
+}
+
+// digest is what all nodes must have alike.
+func (p *peers) digest(b *trust.Bundle) string {
+	return "domain " + p.n.cfg.Domain + ", stores " + b.StoresText()
+}
+
+// view gives the cluster what gossip says.
+func (p *peers) view(v *member.View) {
+	p.viewing.Lock()
+	defer p.viewing.Unlock()
+	to := cluster.View{ID: v.ID, Placed: v.Placed(), Peers: map[ident.NodeID]string{}}
+	for _, m := range v.Members {
+		if m.ID != p.n.sys.Node() && m.Rejected == "" {
+			to.Peers[m.ID] = m.Carriage
+		}
+	}
+	p.n.cluster.SetView(to)
+	if k := p.keeper; p.up.Load() && k != nil {
+		k.Kick()
+	}
+}
+
+// conflict ends a node whose name another one has.
+func (p *peers) conflict(err error) {
+	select {
+	case p.fatal <- err:
+	default:
+	}
+}
+
+// follow brings keys that have changed to whoever uses them.
+func (p *peers) follow(from, to *trust.Bundle) {
+	d := trust.DiffGossip(from, to)
+	for _, k := range d.Install {
+		p.complain(p.member.InstallKey(k))
+	}
+	if d.Use != nil {
+		p.complain(p.member.UseKey(d.Use))
+	}
+	for _, k := range d.Remove {
+		p.complain(p.member.RemoveKey(k))
+	}
+	p.member.SetTrust(packStamp(to.Stamp()))
+	p.member.SetDigest(p.digest(to), p.digest(to))
+	p.n.cluster.SetPins(pins(to))
+	p.carrier.Recheck()
+}
+
+func (p *peers) complain(err error) {
+	if err != nil {
+		p.n.log.Error("the keys of gossip can't be changed", zap.Error(err))
+	}
+}
+
+// admit refuses a node whose name is in use.
+func (p *peers) admit(j trust.Joining) error {
+	for _, m := range p.member.View().Members {
+		if m.Name == j.Name && !m.Suspect {
+			return fmt.Errorf("a node called %s is in the cluster already, at %s: give this one another name with --node", j.Name, m.Gossip)
+		}
+	}
+	return nil
+}
+
+// others are the nodes that may have newer keys.
+func (p *peers) others() (list []trust.Member) {
+	for _, m := range p.member.View().Members {
+		if m.ID == p.n.sys.Node() || m.Suspect {
+			continue
+		}
+		list = append(list, trust.Member{Name: m.Name, Addr: m.Gossip, Stamp: trust.Stamp{Version: m.Trust >> 32, Digest: uint32(m.Trust)}})
+	}
+	return list
+}
+
+// packStamp is a stamp as gossip tells it.
+func packStamp(s trust.Stamp) uint64 { return s.Version<<32 | uint64(s.Digest) }
+
+// pins is the override table of a bundle.
+func pins(b *trust.Bundle) placement.Pins {
+	var list []placement.Pin
+	for _, o := range b.Overrides {
+		list = append(list, placement.Pin{Kind: o.Kind, ID: o.ID, Node: o.Node})
+	}
+	return placement.MakePins(list)
+}
+
+func (p *peers) remembered() []string {
+	b, err := os.ReadFile(p.n.cfg.MembersFile())
+	if err != nil {
+		return nil
+	}
+	return strings.Fields(string(b))
+}
+
+func (p *peers) remember(list []string) {
+	if err := os.WriteFile(p.n.cfg.MembersFile(), []byte(strings.Join(list, "\n")+"\n"), 0o600); err != nil {
+		p.n.log.Warn("the addresses of the other nodes can't be kept for the next start", zap.Error(err))
+	}
+}
+
+// Stop takes leave of the others.
+func (p *peers) Stop(ctx context.Context) error {
+	err := p.member.Leave(ctx)
+	p.end()
+	return err
+}
+
+// end closes what is open.
+func (p *peers) end() {
+	p.up.Store(false)
+	if p.changed != nil {
+		p.changed()
+	}
+	if p.keeper != nil {
+		p.keeper.Stop()
+	}
+	if p.server != nil {
+		p.server.Stop()
+	}
+	if p.member != nil {
+		_ = p.member.Close()
+	}
+	if p.links != nil {
+		p.links.Close()
+	}
+	if p.carrier != nil {
+		p.carrier.Close()
+	}
+	if p.port != nil {
+		_ = p.port.Close()
+	}
+}
+
+// alone is the view of a node without a cluster.
+func alone(self ident.NodeID) cluster.View {
+	return cluster.View{ID: 1, Placed: []placement.Node{{ID: self, Weight: placement.UsualWeight}}}
+}
+
+// newCluster makes the router, and on a node of a cluster what connects it with the others.
+func (n *Node) newCluster(live *trust.Live) (err error) {
+	n.cluster, err = cluster.New(cluster.Options{System: n.sys, Placed: []string{mailbox.Kind, account.Kind}, Claim: n.claim})
+	if err != nil {
+		return err
+	}
+	n.sys.SetRouter(n.cluster)
+	if live != nil {
+		n.peers = &peers{n: n, live: live, fatal: make(chan error, 1)}
+	}
+	return nil
+}
+
+// claim makes the store know that partitions are this node's.
+func (n *Node) claim(list []ident.Partition, done func()) {
+	n.lanes.Claim(list, func(err error) {
+		if err != nil { // the store is closed: nothing more is to be opened
+			n.log.Warn("partitions can't be claimed in the store", zap.Error(err))
+			return
+		}
+		done()
+	})
+}
+
+// owned are the partitions whose mailboxes this node looks after; nil: all.
+func (n *Node) owned() []ident.Partition {
+	if n.peers == nil {
+		return nil
+	}
+	return append([]ident.Partition{}, n.cluster.Owned()...)
+}
+
+// peerServices are the parts of the tree that a node of a cluster has.
+func (n *Node) peerServices() []supervision.ChildSpec {
+	if n.peers == nil {
+		return nil
+	}
+	return []supervision.ChildSpec{supervision.Service("peers", peersStop, func() (supervision.Runner, error) { return n.peers, nil })}
+}
+
+// peersStop is for the others to hear that this node leaves.
+const peersStop = 2 * time.Second
+
+// Fatal gets the reason if the node has to end: another one has its name. Stop is due then.
+func (n *Node) Fatal() <-chan error {
+	if n.peers == nil {
+		return nil
+	}
+	return n.peers.fatal
+}
+
+// clusterDomain is the domain that the cluster serves. A node that is configured for another is told so.
+func clusterDomain(cfg *config.Config, own string, b *trust.Bundle) (string, error) {
+	switch {
+	case b.Domain == "" || b.Domain == own:
+		return own, nil
+	case own == config.DefaultDomain:
+		return b.Domain, nil
+	}
+	return "", fmt.Errorf("node: this node is configured for the domain %s, and its cluster serves %s: leave the domain out", own, b.Domain)
+}
