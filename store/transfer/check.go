@@ -36,7 +36,7 @@ const (
 type Report struct {
 	Store    string
 	Schema   int
-	Parts    [store.Parts]Digest
+	Parts    [store.Parts]Digest // of groups' logs, only what is not done
 	Problems []Problem
 }
 
@@ -100,7 +100,7 @@ func (c *checker) part(ctx context.Context, part store.Part, progress Progress) 
 			c.report.problem(Damaged, "%s", text)
 		}
 		for i := range p.Entries {
-			d.Add(part, &p.Entries[i])
+			d.add(part, &p.Entries[i])
 			if err := c.entry(ctx, part, &p.Entries[i]); err != nil {
 				return err
 			}

@@ -8,5 +8,6 @@
 // # Digest
 //
 // What a store holds is told by one count and one sum per part. The sum adds a hash of each entry, of all its fields, and
-// so does not depend on the order in which an engine keeps them: two stores with the same sums hold the same.
+// so does not depend on the order in which an engine keeps them: two stores with the same sums hold the same. Entries of groups' logs that are done aren't in it: they are on
+// their way out.
 package transfer

@@ -119,9 +119,7 @@ func (m *mover) compare(ctx context.Context) error {
 					return fmt.Errorf("%w: %s", store.ErrCorrupt, strings.Join(p.Damage, "; "))
 				}
 				for j := range p.Entries {
-					if l := p.Entries[j].Log; l == nil || l.Done == 0 { // of those that are done, both stores forget the old ones
-						of[i].Add(part, &p.Entries[j])
-					}
+					of[i].add(part, &p.Entries[j])
 				}
 				m.progress.tell("compared", part, of[i].Entries)
 				return nil
