@@ -41,10 +41,11 @@ type Config struct {
 	Timing Timing
 	// Wall is the wall clock; nil: time.Now.
 	Wall func() time.Time
-	// OnView gets each new view, in order, by a goroutine of its own; views that come while it runs are skipped but for the newest. It may
-	// be nil.
+	// OnView gets each new view, in order, by a goroutine of its own; views that come while it runs are skipped but for the newest. It must not
+	// call Close, which waits for it. It may be nil.
 	OnView func(*View)
-	// OnConflict is told, once, that another living node has this node's name: this one has to end. It may be nil.
+	// OnConflict is told, once, that another living node has this node's name: this one has to end. It must not call Close, which waits for
+	// it. It may be nil.
 	OnConflict func(error)
 	// Logger may be nil.
 	Logger *zap.Logger

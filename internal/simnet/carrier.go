@@ -20,7 +20,7 @@ type Carrier[P any] struct {
 }
 
 // NewCarrier returns the process's carrier, and lets receive have the frames that come for it: one at a time and in order from one
-// process, several at once from different ones. receive must not block. addr says where a peer is.
+// process, but for those that Net.Reorder takes out of their order; several at once from different ones. receive must not block. addr says where a peer is.
 func NewCarrier[P any](n *Node, addr func(P) string, receive func(*nodepb.Frame)) *Carrier[P] {
 	n.net.mu.Lock()
 	defer n.net.mu.Unlock()

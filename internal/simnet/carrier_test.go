@@ -2,6 +2,7 @@ package simnet
 
 import (
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,8 +19,13 @@ func TestCarrier(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := New(1, t)
 		a, b := n.Node("a"), n.Node("b")
+		var mu sync.Mutex // what is reordered comes several at once
 		var came []uint64 // by the frames' numbers, in order
-		NewCarrier(b, where, func(f *nodepb.Frame) { came = append(came, f.GetFirst()) })
+		NewCarrier(b, where, func(f *nodepb.Frame) {
+			mu.Lock()
+			defer mu.Unlock()
+			came = append(came, f.GetFirst())
+		})
 		c := NewCarrier(a, where, func(*nodepb.Frame) {})
 		send := func(count uint64) (got []uint64) {
 			t.Helper()
@@ -67,6 +73,7 @@ func TestCarrier(t *testing.T) {
 		}
 		b.Resume()
 		time.Sleep(time.Second)
+		synctest.Wait()
 		if len(came) != 10 || !slices.IsSorted(came) {
 			t.Error("after the pause came", came)
 		}
