@@ -103,7 +103,7 @@ func BenchmarkAppendMessage(b *testing.B) {
 	buf := make([]byte, 0, 1024)
 	b.ReportAllocs()
 	for b.Loop() {
-		buf = xmpp.AppendMessage(buf[:0], m, "montague.example")
+		buf = xmpp.AppendMessage(buf[:0], m, xmpp.Delay{By: "montague.example"})
 	}
 }
 

@@ -89,19 +89,20 @@ func TestAppendMessage(t *testing.T) {
 	typed := func(t chatpb.MessageType) *chatpb.Message { return &chatpb.Message{Type: t} }
 	tests := []struct {
 		m    *chatpb.Message
-		by   string
+		by   xmpp.Delay
 		want string
 	}{
-		{&chatpb.Message{}, "", "<message/>"},
-		{full, "", "<message type='chat' id='m&apos;1' from='a@b/c' to='d@e' xml:lang='de'><body>x</body></message>"},
-		{full, "e", "<message type='chat' id='m&apos;1' from='a@b/c' to='d@e' xml:lang='de'><body>x</body>" +
+		{&chatpb.Message{}, xmpp.Delay{}, "<message/>"},
+		{full, xmpp.Delay{}, "<message type='chat' id='m&apos;1' from='a@b/c' to='d@e' xml:lang='de'><body>x</body></message>"},
+		{full, xmpp.Delay{By: "e"}, "<message type='chat' id='m&apos;1' from='a@b/c' to='d@e' xml:lang='de'><body>x</body>" +
 			"<delay xmlns='urn:xmpp:delay' from='e' stamp='2002-09-10T15:08:25.123Z'/></message>"},
-		{&chatpb.Message{SentUs: -1}, "e", "<message><delay xmlns='urn:xmpp:delay' from='e' stamp='1969-12-31T23:59:59.999Z'/></message>"},
-		{typed(chatpb.MessageType_NORMAL), "", "<message/>"},
-		{typed(chatpb.MessageType_GROUPCHAT), "", "<message type='groupchat'/>"},
-		{typed(chatpb.MessageType_HEADLINE), "", "<message type='headline'/>"},
-		{typed(chatpb.MessageType_ERROR), "", "<message type='error'/>"},
-		{typed(99), "", "<message/>"},
+		{&chatpb.Message{SentUs: -1}, xmpp.Delay{By: "e"}, "<message><delay xmlns='urn:xmpp:delay' from='e' stamp='1969-12-31T23:59:59.999Z'/></message>"},
+		{&chatpb.Message{}, xmpp.Delay{By: "e", Reason: "a < b"}, "<message><delay xmlns='urn:xmpp:delay' from='e' stamp='1970-01-01T00:00:00.000Z'>a &lt; b</delay></message>"},
+		{typed(chatpb.MessageType_NORMAL), xmpp.Delay{}, "<message/>"},
+		{typed(chatpb.MessageType_GROUPCHAT), xmpp.Delay{}, "<message type='groupchat'/>"},
+		{typed(chatpb.MessageType_HEADLINE), xmpp.Delay{}, "<message type='headline'/>"},
+		{typed(chatpb.MessageType_ERROR), xmpp.Delay{}, "<message type='error'/>"},
+		{typed(99), xmpp.Delay{}, "<message/>"},
 	}
 	for _, tt := range tests {
 		got := xmpp.AppendMessage(nil, tt.m, tt.by)

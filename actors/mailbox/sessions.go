@@ -259,7 +259,7 @@ func (st *state) pump(fx *effects, s *attachment) {
 
 // give adds a row to this turn's push.
 func (s *attachment) give(r *row) {
-	p := &nodepb.PushedRow{Cost: uint32(r.cost()), Delayed: r.delayed, Message: r.msg}
+	p := &nodepb.PushedRow{Cost: uint32(r.cost()), Delayed: r.delayed, Restored: r.Flags&store.FlagRestored != 0, Message: r.msg}
 	if !r.transient {
 		p.Id = r.ID[:]
 	}

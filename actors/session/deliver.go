@@ -88,14 +88,20 @@ func (st *state) fillRows(fx *effects) {
 	}
 }
 
+// restoredText is said of messages that come from a backup.
+const restoredText = "restored from a backup; it may have been delivered before"
+
 // writeRow renders one message for the client.
 func (st *state) writeRow(fx *effects, row *nodepb.PushedRow) {
 	start := len(fx.out)
-	by := ""
+	var delay xmpp.Delay
 	if row.GetDelayed() {
-		by = st.Domain
+		delay.By = st.Domain
 	}
-	fx.out = xmpp.AppendMessage(fx.out, row.GetMessage(), by)
+	if row.GetRestored() {
+		delay.Reason = restoredText
+	}
+	fx.out = xmpp.AppendMessage(fx.out, row.GetMessage(), delay)
 	if len(row.GetId()) > 0 {
 		st.out.row(row.GetId())
 	} else {

@@ -37,9 +37,9 @@ func TestRowsWithStreamManagement(t *testing.T) {
 	r := boundRig(t)
 	r.want(r.give(enableSM), "<enabled xmlns='urn:xmpp:sm:3' resume='true' id='s1.", "' max='900'/>")
 	delayed := row("r2", "two")
-	delayed.Delayed = true
+	delayed.Delayed, delayed.Restored = true, true
 	got := r.push(row("r1", "one"), delayed)
-	r.want(got, "<body>one</body>", "<body>two</body>", "example.org", askSM)
+	r.want(got, "<body>one</body>", "<body>two</body>", "example.org", "restored from a backup", askSM)
 	if strings.Count(got, "<r ") != 1 {
 		t.Fatalf("asked more than once: %s", got)
 	}

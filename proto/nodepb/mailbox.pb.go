@@ -614,8 +614,10 @@ type PushedRow struct {
 	// cost is what it takes of the session's credit, in bytes.
 	Cost uint32 `protobuf:"varint,2,opt,name=cost,proto3" json:"cost,omitempty"`
 	// delayed is set when the message waited, so that XEP-0203 delay is due.
-	Delayed       bool            `protobuf:"varint,3,opt,name=delayed,proto3" json:"delayed,omitempty"`
-	Message       *chatpb.Message `protobuf:"bytes,4,opt,name=message,proto3" json:"message,omitempty"`
+	Delayed bool            `protobuf:"varint,3,opt,name=delayed,proto3" json:"delayed,omitempty"`
+	Message *chatpb.Message `protobuf:"bytes,4,opt,name=message,proto3" json:"message,omitempty"`
+	// restored is set when the message comes from a backup, so that it may have been delivered before.
+	Restored      bool `protobuf:"varint,5,opt,name=restored,proto3" json:"restored,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -676,6 +678,13 @@ func (x *PushedRow) GetMessage() *chatpb.Message {
 		return x.Message
 	}
 	return nil
+}
+
+func (x *PushedRow) GetRestored() bool {
+	if x != nil {
+		return x.Restored
+	}
+	return false
 }
 
 // Ack says that the session's device has rows for good, and returns credit.
@@ -862,12 +871,13 @@ const file_nodepb_mailbox_proto_rawDesc = "" +
 	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12.\n" +
 	"\x04rows\x18\x03 \x03(\v2\x1a.jackdaw.node.v1.PushedRowR\x04rows\x12\x16\n" +
 	"\x06number\x18\x04 \x01(\x04R\x06number\x12\x14\n" +
-	"\x05after\x18\x05 \x01(\x04R\x05after\"}\n" +
+	"\x05after\x18\x05 \x01(\x04R\x05after\"\x99\x01\n" +
 	"\tPushedRow\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x12\n" +
 	"\x04cost\x18\x02 \x01(\rR\x04cost\x12\x18\n" +
 	"\adelayed\x18\x03 \x01(\bR\adelayed\x122\n" +
-	"\amessage\x18\x04 \x01(\v2\x18.jackdaw.chat.v1.MessageR\amessage\"\x8d\x01\n" +
+	"\amessage\x18\x04 \x01(\v2\x18.jackdaw.chat.v1.MessageR\amessage\x12\x1a\n" +
+	"\brestored\x18\x05 \x01(\bR\brestored\"\x8d\x01\n" +
 	"\x03Ack\x12.\n" +
 	"\asession\x18\x01 \x01(\v2\x14.jackdaw.node.v1.RefR\asession\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12\x10\n" +
