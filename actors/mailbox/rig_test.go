@@ -193,6 +193,9 @@ func (r *rig) note(s send) {
 			if row.GetDelayed() {
 				text += " delayed"
 			}
+			if row.GetRestored() {
+				text += " restored"
+			}
 			r.log = append(r.log, text)
 		}
 	default:
