@@ -67,7 +67,7 @@ func (w *Watch) Down(reason Reason) {
 // Target is who is watched.
 func (w *Watch) Target() Ref { return w.target }
 
-// Undelivered says that a cast of this actor's own, which another node was to get, was not taken there, or may not have been.
+// Undelivered says that a cast or an answer of this actor's own, which another node was to get, was not taken there, or may not have been.
 type Undelivered struct {
 	To  Ref
 	Msg any
@@ -118,7 +118,7 @@ func (p *process) retire(m retireMsg) {
 func (s *System) Alive(ref Ref) bool { return s.registry.find(ref) != nil }
 
 // Receive gives a cast, an answer or an exit signal of another node to an actor of this one, whatever the Router says. Its errors are those
-// of Cast. A cast that isn't taken is no dead letter here: its sender has to be told.
+// of Cast. What isn't taken is no dead letter here: its sender has to be told.
 func (s *System) Receive(to Ref, sig Signal) error {
 	switch {
 	case sig.How == HowExit:
@@ -126,11 +126,7 @@ func (s *System) Receive(to Ref, sig Signal) error {
 	case sig.Msg == nil:
 		return errNoMessage
 	}
-	err := s.hand(to, sig.Msg, sig.How == HowAnswer, nil)
-	if err != nil && sig.How == HowAnswer {
-		s.deadLetter(to, sig.Msg)
-	}
-	return err
+	return s.hand(to, sig.Msg, sig.How == HowAnswer, nil)
 }
 
 // Ask calls an actor of this node for one on another: answer gets the outcome, once, from any goroutine, and must not block.

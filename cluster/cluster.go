@@ -41,9 +41,9 @@ type Options struct {
 	System *actors.System
 	// Placed are the kinds whose Refs without a node belong to whoever owns their partition.
 	Placed []string
-	// Claim makes this node the owner of partitions in the store, again and again until it has succeeded, and then calls done, from any
-	// goroutine. nil: there is nothing to claim.
-	Claim func(list []ident.Partition, done func())
+	// Claim makes this node the owner of partitions in the store, again and again until it has succeeded, and calls done, from any goroutine,
+	// with those that are claimed: with all at once, or in parts. nil: there is nothing to claim.
+	Claim func(list []ident.Partition, done func(claimed []ident.Partition))
 	// Hold is how long a partition's actors wait for the release by the owner before. 0 is DefaultHold.
 	Hold time.Duration
 	// HoldLen and HoldBytes bound what is held meanwhile, of all partitions; bytes are those of other nodes' messages.
@@ -241,29 +241,37 @@ func (c *Cluster) run(fx effects) {
 		if c.links != nil {
 			c.links.PeerDown(id)
 		}
-		c.calls.lost(id)
-		c.watches.lost(id)
-		c.watchers.lost(id)
-		c.groups.down(id)
+		c.lost(id)
 	}
 	if len(fx.left) > 0 {
 		c.leave(fx.left)
 	}
 	c.giveBack(fx.unreleased)
 	if len(fx.claim) > 0 {
-		list := fx.claim
-		done := func() {
-			c.post(func() { c.open(list) })
-		}
 		if c.opts.Claim == nil {
-			c.open(list)
+			c.open(fx.claim)
 		} else {
-			c.opts.Claim(list, done)
+			c.opts.Claim(fx.claim, func(claimed []ident.Partition) { c.post(func() { c.open(claimed) }) })
 		}
 	}
 	for id, list := range fx.released {
 		c.release(id, list)
 	}
+}
+
+// lost ends what was between this node and another that is gone.
+func (c *Cluster) lost(id ident.NodeID) {
+	c.calls.lost(id)
+	c.watches.lost(id)
+	c.watchers.lost(id)
+	c.groups.down(id)
+}
+
+// Anew takes that another node has given this one up, and has come back: the monitors and calls between the two are no more.
+func (c *Cluster) Anew(from ident.NodeID) {
+	c.log.Info("another node has given this one up and is back", zap.String(telemetry.KeyPeer, string(from)))
+	c.lost(from)
+	c.groups.up(from)
 }
 
 // open lets the actors of partitions run here, with what was held for them.

@@ -107,8 +107,8 @@ func (c *Cluster) handle(h held) {
 		}
 	case nodepb.Envelope_ANSWER:
 		sig.How = actors.HowAnswer
-		if c.sys.Receive(e.to, sig) != nil {
-			c.counters.Lost.Add(1)
+		if err := c.sys.Receive(e.to, sig); err != nil {
+			c.refuse(e, err)
 		}
 	case nodepb.Envelope_EXIT:
 		sig.How = actors.HowExit
@@ -134,7 +134,7 @@ func (c *Cluster) handleOwn(h held) {
 	default:
 		err = c.sys.Receive(h.to, h.sig)
 	}
-	if err != nil && h.sig.How == actors.HowCast {
+	if err != nil && h.sig.How != actors.HowExit {
 		c.undelivered(h, err)
 	}
 }
@@ -189,7 +189,7 @@ func (c *Cluster) refuse(e *envelope, err error) {
 	back := &envelope{ref: e.ref, to: e.from, from: e.to, typ: e.typ, body: e.body}
 	back.fault, back.faultText = faultOf(err)
 	switch e.how {
-	case nodepb.Envelope_CAST:
+	case nodepb.Envelope_CAST, nodepb.Envelope_ANSWER:
 		if e.from.IsZero() {
 			c.counters.Lost.Add(1)
 			return
@@ -256,7 +256,7 @@ func (c *Cluster) sendOn(h held) {
 // giveUp tells whoever sent a signal of this node's that it doesn't get there.
 func (c *Cluster) giveUp(h held, err error) {
 	switch h.sig.How {
-	case actors.HowCast:
+	case actors.HowCast, actors.HowAnswer:
 		c.undelivered(h, err)
 	case actors.HowCall:
 		h.sig.Call.Answer(nil, err)

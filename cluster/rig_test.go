@@ -145,11 +145,11 @@ func run(t *testing.T, f func(r *rig)) {
 func (r *rig) start(id ident.NodeID, change ...func(*cluster.Options)) *node {
 	n := &node{r: r, id: id}
 	n.sys = actors.NewSystem(actors.Config{Workers: 2, Node: id})
-	opts := cluster.Options{System: n.sys, Placed: []string{"box"}, Claim: func(list []ident.Partition, done func()) {
+	opts := cluster.Options{System: n.sys, Placed: []string{"box"}, Claim: func(list []ident.Partition, done func([]ident.Partition)) {
 		r.mu.Lock()
 		n.claimed = append(n.claimed, list)
 		r.mu.Unlock()
-		time.AfterFunc(time.Millisecond, done)
+		time.AfterFunc(time.Millisecond, func() { done(list) })
 	}}
 	for _, f := range change {
 		f(&opts)
@@ -158,7 +158,7 @@ func (r *rig) start(id ident.NodeID, change ...func(*cluster.Options)) *node {
 	if n.c, err = cluster.New(opts); err != nil {
 		r.t.Fatal(err)
 	}
-	n.links = link.New(link.Options{Self: id, Carrier: link.CarrierFunc(n.carry), Deliver: n.c.Receive, Return: n.c.Returned})
+	n.links = link.New(link.Options{Self: id, Carrier: link.CarrierFunc(n.carry), Deliver: n.c.Receive, Return: n.c.Returned, Anew: n.c.Anew})
 	n.c.SetLinks(n.links)
 	n.sys.SetRouter(n.c)
 	if err := n.sys.Start(); err != nil {

@@ -29,6 +29,7 @@ import (
 	"github.com/jackdaw-im/jackdaw/config"
 	"github.com/jackdaw-im/jackdaw/ident"
 	"github.com/jackdaw-im/jackdaw/proto/nodepb"
+	"github.com/jackdaw-im/jackdaw/store"
 	"github.com/jackdaw-im/jackdaw/supervision"
 	"github.com/jackdaw-im/jackdaw/telemetry"
 )
@@ -197,7 +198,7 @@ func (p *peers) Start() (err error) {
 	if err != nil {
 		return err
 	}
-	p.links = link.New(link.Options{Self: n.sys.Node(), Carrier: p.carrier, Logger: n.log, Deliver: n.cluster.Receive, Return: n.cluster.Returned})
+	p.links = link.New(link.Options{Self: n.sys.Node(), Carrier: p.carrier, Logger: n.log, Deliver: n.cluster.Receive, Return: n.cluster.Returned, Anew: n.cluster.Anew})
 	n.cluster.SetLinks(p.links)
 	if p.member, err = p.join(); err != nil {
 		return err
@@ -390,15 +391,26 @@ func (n *Node) newCluster(live *trust.Live) (err error) {
 	return nil
 }
 
-// claim makes the store know that partitions are this node's.
-func (n *Node) claim(list []ident.Partition, done func()) {
-	n.lanes.Claim(list, func(err error) {
-		if err != nil { // the store is closed: nothing more is to be opened
-			n.log.Warn("partitions can't be claimed in the store", zap.Error(err))
-			return
+// claim makes the store know that partitions are this node's. A database that is away holds up its own only.
+func (n *Node) claim(list []ident.Partition, done func([]ident.Partition)) {
+	shards := map[int][]ident.Partition{}
+	sharded, _ := n.engine.(store.Sharded)
+	for _, p := range list {
+		shard := 0
+		if sharded != nil {
+			shard = sharded.ShardOf(p)
 		}
-		done()
-	})
+		shards[shard] = append(shards[shard], p)
+	}
+	for _, part := range shards {
+		n.lanes.Claim(part, func(err error) {
+			if err != nil { // the store is closed: nothing more is to be opened
+				n.log.Warn("partitions can't be claimed in the store", zap.Error(err))
+				return
+			}
+			done(part)
+		})
+	}
 }
 
 // owned are the partitions whose mailboxes this node looks after; nil: all.

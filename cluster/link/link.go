@@ -72,6 +72,10 @@ type Options struct {
 	// Return takes what was not acknowledged when PeerDown or Close was called, in order, within that call and for each
 	// class once; not if there is nothing. The slice is its own.
 	Return func(to ident.NodeID, class nodepb.LinkClass, envelopes [][]byte)
+	// Anew, if set, hears that a peer which is up has begun a new epoch though this side has not given it up: the peer has given this side
+	// up, and what it had said before it may have forgotten. It is called before anything of the new epoch is delivered, on a goroutine of
+	// the carrier's, and must not block.
+	Anew   func(from ident.NodeID)
 	Bounds Bounds
 }
 
@@ -141,7 +145,14 @@ type Links struct {
 type past struct {
 	epoch uint64
 	in    [classes]inbox
+	heard heard         // of the peer's epochs
 	gone  chan struct{} // closed when the goroutine of the latest epoch has ended; nil: there was none
+}
+
+// heard is the peer's latest epoch of which anything has come since this side began its own; 0: nothing has.
+type heard struct {
+	epoch atomic.Uint64
+	mu    sync.Mutex // held while Anew runs
 }
 
 // New makes links without a peer. It starts nothing.
@@ -250,6 +261,7 @@ func (l *Links) PeerDown(id ident.NodeID) {
 	p := l.find(id)
 	if p != nil {
 		l.forget(id)
+		p.heardOf.epoch.Store(0) // what it begins from now on is no news
 	}
 	l.mu.Unlock()
 	if p != nil {

@@ -20,14 +20,15 @@ const stalled = 3
 // peer is one other node from PeerUp to PeerDown. Its goroutine, the only one, gives frames to the carrier; no lock is held
 // meanwhile.
 type peer struct {
-	links *Links
-	id    ident.NodeID
-	to    atomic.Pointer[Peer]
-	out   [classes]outbox
-	in    *[classes]inbox // outlives the peer
-	awake atomic.Bool     // bell has rung since the goroutine looked last
-	bell  chan struct{}
-	done  chan struct{} // closed by end
+	links   *Links
+	id      ident.NodeID
+	to      atomic.Pointer[Peer]
+	out     [classes]outbox
+	in      *[classes]inbox // outlives the peer, and so does the next
+	heardOf *heard
+	awake   atomic.Bool // bell has rung since the goroutine looked last
+	bell    chan struct{}
+	done    chan struct{} // closed by end
 	// former is closed when the goroutine of the epoch before has ended, gone when this one's has.
 	former, gone chan struct{}
 	slow         [classes]bool // of the goroutine: what it has logged
@@ -43,7 +44,7 @@ type outbox struct {
 
 func newPeer(l *Links, to Peer, was *past) *peer {
 	p := &peer{
-		links: l, id: to.ID, in: &was.in, bell: make(chan struct{}, 1), done: make(chan struct{}),
+		links: l, id: to.ID, in: &was.in, heardOf: &was.heard, bell: make(chan struct{}, 1), done: make(chan struct{}),
 		former: was.gone, gone: make(chan struct{}),
 	}
 	was.gone = p.gone

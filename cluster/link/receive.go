@@ -46,6 +46,7 @@ func (l *Links) Receive(f *nodepb.Frame) {
 		p.refuse(int(f.Class), fmt.Sprintf("version %d; this node speaks %d", f.Version, Version))
 		return
 	}
+	p.renewed(f.Epoch)
 	if err := p.heard(f); err != nil {
 		l.strays.nonsense.Add(1)
 		return
@@ -56,6 +57,24 @@ func (l *Links) Receive(f *nodepb.Frame) {
 	if err := p.deliver(f); err != nil {
 		l.strays.nonsense.Add(1)
 	}
+}
+
+// renewed notes a peer's epoch, and tells of one that follows another.
+func (p *peer) renewed(epoch uint64) {
+	h := p.heardOf
+	if epoch <= h.epoch.Load() {
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	last := h.epoch.Load()
+	if epoch <= last {
+		return
+	}
+	if last > 0 && p.links.options.Anew != nil {
+		p.links.options.Anew(p.id)
+	}
+	h.epoch.Store(epoch)
 }
 
 // heard takes what a frame says of the other direction.
