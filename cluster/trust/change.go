@@ -120,7 +120,7 @@ func (b *Bundle) RotateAll(by string, now time.Time) (*Bundle, error) {
 func (b *Bundle) renewAll(now time.Time) error {
 	b.installGossip(now)
 	b.Token = newKey(b.Token.Number+1, now)
-	b.Tickets = Tickets{Seed: NewSecret(), Keys: []Key{newKey(b.Tickets.Keys[0].Number+1, day(now))}}
+	b.renewTickets(now)
 	return b.addAuthority(now)
 }
 
@@ -129,6 +129,17 @@ func (b *Bundle) RotateToken(by string, now time.Time) *Bundle {
 	n := b.next(by, "a new token key; earlier join tokens are void", now)
 	n.Token = newKey(b.Token.Number+1, now)
 	return n
+}
+
+// RenewTickets replaces the keys of clients' session tickets out of turn: their next handshakes are full ones.
+func (b *Bundle) RenewTickets(by string, now time.Time) *Bundle {
+	n := b.next(by, "new session-ticket keys", now)
+	n.renewTickets(now)
+	return n
+}
+
+func (b *Bundle) renewTickets(now time.Time) {
+	b.Tickets = Tickets{Seed: NewSecret(), Keys: []Key{newKey(b.Tickets.Keys[0].Number+1, day(now))}}
 }
 
 // WithStores replaces the addresses of the stores and of the directory: another password, or other shards.

@@ -31,7 +31,8 @@
 //	authority.go the cluster's authorities and the certificates of nodes
 //	token.go     join tokens
 //	file.go      the bundle's file
-//	manual.go    certificates made by hand, in PEM files
+//	manual.go    certificates made by hand, as a node reads them
+//	hand.go      and as they are made
 //	live.go      the current bundle
 //	tls.go       TLS between nodes
 //	guard.go     connections that end with a revocation

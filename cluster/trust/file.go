@@ -50,6 +50,9 @@ func Load(file string) (*Bundle, error) {
 // Save writes a bundle's file so that it is there whole or as it was before, also after a power cut, and readable for its user only.
 func Save(file string, b *Bundle) error {
 	body := b.Encode()
+	if len(body) > MaxBundle {
+		return fmt.Errorf("trust: a bundle of %d bytes is too long, at most %d are possible", len(body), MaxBundle)
+	}
 	sum := sha256.Sum256(body)
 	text := append([]byte(fileMagic+hex.EncodeToString(sum[:])+"\n"), body...)
 	return WriteSecret(file, append(text, '\n'))

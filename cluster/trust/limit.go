@@ -14,6 +14,7 @@ type limiter struct {
 	every   time.Duration
 	burst   int
 	buckets map[netip.Addr]bucket
+	swept   time.Time
 }
 
 // bucket is when an address would have its whole burst again.
@@ -26,7 +27,10 @@ func (l *limiter) allow(from netip.Addr, now time.Time) bool {
 	}
 	b, known := l.buckets[from]
 	if !known && len(l.buckets) >= maxBuckets {
-		l.forget(now)
+		if now.Sub(l.swept) >= time.Second { // looking through all of them is work that an attacker must not cause at will
+			l.swept = now
+			l.forget(now)
+		}
 		if len(l.buckets) >= maxBuckets {
 			from = netip.Addr{}
 			b = l.buckets[from]

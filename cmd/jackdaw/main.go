@@ -107,6 +107,6 @@ Exit codes: %d success, %d failure, %d wrong usage, %d the store's disk failed.`
 		PersistentPreRun: func(*cobra.Command, []string) { *entered = true },
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newServe(c), newUser(c), newTop(c), newTree(c), newSys(c), newDump(c), newConfig(c), newVersion(c))
+	root.AddCommand(newServe(c), newUser(c), newTop(c), newTree(c), newSys(c), newDump(c), newCert(c), newConfig(c), newVersion(c))
 	return root, entered
 }
