@@ -31,7 +31,8 @@
 //
 // remote.Start replaces gRPC's process-wide logger by a silent one, without synchronisation. With one carrier a process, as in a server, nothing
 // else uses gRPC then. Who starts a carrier beside another in one process has a data race on that variable, both values of which are
-// loggers. And remote encodes a frame into bytes before it encodes those into its message, so each frame is copied once more
+// loggers. A node whose host is called like one of gRPC's resolvers ("dns", "unix", "passthrough") can't be dialled by that name, as remote gives
+// gRPC the bare address. And remote encodes a frame into bytes before it encodes those into its message, so each frame is copied once more
 // in both processes; docs/design/0005-carriage.md has what that costs beside a plain gRPC stream.
 //
 // # Files
