@@ -18,9 +18,10 @@ import (
 )
 
 const (
-	// AuthorityLife is how long an authority's certificate is valid, and NodeLife a node's.
+	// AuthorityLife is how long an authority's certificate is valid.
 	AuthorityLife = 10 * 365 * 24 * time.Hour
-	NodeLife      = 180 * 24 * time.Hour
+	// NodeLife is how long a node's is, which is made anew when two thirds of it are over.
+	NodeLife = 180 * 24 * time.Hour
 	// Backdate is how long before they were made certificates begin, so that a clock which is wrong is found by those who compare
 	// clocks, and not by handshakes that fail without a word.
 	Backdate = 40 * 24 * time.Hour

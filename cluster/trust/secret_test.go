@@ -48,7 +48,7 @@ func TestRedactDSN(t *testing.T) {
 
 // seen returns the canaries and keys that a text shows, in any usual coding.
 func seen(b *Bundle, text string) []string {
-	secrets := map[string][]byte{"store": []byte(storeCanary), "directory": []byte(directoryCanary), "ticket seed": b.Tickets.Seed, "token": b.Token.Secret}
+	secrets := map[string][]byte{"store": []byte(storeCanary), "directory": []byte(directoryCanary), "ticket seed": b.Tickets.Seed, "token": b.Token.Secret, "salts": b.Salts}
 	for i, k := range b.Gossip {
 		secrets[fmt.Sprint("gossip ", i)] = k.Secret
 	}

@@ -14,8 +14,9 @@ import (
 )
 
 const (
-	// TokenLife is how long a join token is usually good, MaxTokenLife the most.
-	TokenLife    = time.Hour
+	// TokenLife is how long a join token is usually good.
+	TokenLife = time.Hour
+	// MaxTokenLife is the longest that one can be good.
 	MaxTokenLife = 7 * 24 * time.Hour
 	// TokenSkew is how far the clocks of the node that made a token and of one that checks it may differ.
 	TokenSkew = 2 * time.Minute
