@@ -224,28 +224,38 @@ func TestClashes(t *testing.T) {
 	}
 }
 
-// TestClaimsWaitForBatches: a claim gives up after two seconds if a batch holds the shard, and works once it doesn't.
+// TestClaimsWaitForBatches: a claim gives up after two seconds if a batch is on its way, and once it is through sees its rows.
 func TestClaimsWaitForBatches(t *testing.T) {
 	r := newRig(t, nil)
-	p := store.MailPartition(message(1).Mailbox)
-	c, err := pgx.Connect(t.Context(), strings.Split(r.list, ",")[r.ShardOf(p)])
-	must(t, err)
-	defer c.Close(context.Background())
-	tx, err := c.Begin(t.Context())
-	must(t, err)
-	_, err = tx.Exec(t.Context(), `SELECT pg_advisory_xact_lock_shared($1, $2)`, 0x4a44, r.ShardOf(p))
-	must(t, err)
-	if err := r.Claims().Claim([]ident.Partition{p}); err == nil {
-		t.Fatal("claimed under a batch")
-	}
-	must(t, tx.Rollback(t.Context()))
-	must(t, r.Claims().Claim([]ident.Partition{p}))
-	if owners := r.Owners(); owners[p] != "one@1" || owners[(p+1)%4096] != "" {
-		t.Errorf("owners %q and %q", owners[p], owners[p+1])
-	}
 	two := r.second(t)
+	m := message(1)
+	p := store.MailPartition(m.Mailbox)
+	shard := strings.Split(r.list, ",")[r.ShardOf(p)]
+	must(t, r.Claims().Claim([]ident.Partition{p}))
+	// A batch's last statement before its commit waits for a lock of the test's.
+	sql(t, shard, `CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_advisory_xact_lock_shared(42); RETURN NEW; END $$`,
+		`CREATE TRIGGER wait BEFORE INSERT OR UPDATE ON mark FOR EACH ROW EXECUTE FUNCTION wait()`)
+	defer sql(t, shard, `DROP FUNCTION wait CASCADE`)
+	c, err := pgx.Connect(t.Context(), shard)
+	must(t, err)
+	defer c.Close(bg)
+	_, err = c.Exec(t.Context(), `SELECT pg_advisory_lock(42)`)
+	must(t, err)
+	done := commitAside(r.Engine, batchOf(1))
+	eventually(t, "the batch waits", func() bool {
+		return count(t, shard, `SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'advisory'`) == 1
+	})
+	if err := two.Claims().Claim([]ident.Partition{p}); err == nil {
+		t.Fatal("claimed under a batch that is on its way")
+	}
+	_, err = c.Exec(t.Context(), `SELECT pg_advisory_unlock(42)`)
+	must(t, err)
+	must(t, <-done)
 	must(t, two.Claims().Claim([]ident.Partition{p}))
-	eventually(t, "seen by the former owner", func() bool { return r.Owners()[p] == "two@1" })
+	if got := numbers(t, two); len(got) != 1 {
+		t.Errorf("the new owner sees %v", got)
+	}
+	eventually(t, "seen by the former owner", func() bool { return r.Owners()[p] == "two@1" && r.Owners()[(p+1)%4096] == "" })
 }
 
 func TestSplitAndRedact(t *testing.T) {

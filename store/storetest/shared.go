@@ -213,32 +213,38 @@ func testClaimsInFlight(t *testing.T, a, b store.Engine) {
 			caches[node].add(mailbox, r.Ord)
 		}
 	}
-	var stop atomic.Bool
+	var running atomic.Int64
 	var writers sync.WaitGroup
 	for w := range 6 {
+		running.Add(1)
 		writers.Go(func() {
+			defer running.Add(-1)
 			rng := rand.New(rand.NewPCG(uint64(w), 7))
-			for n := 0; !stop.Load(); n++ {
-				u, node, ord := users[rng.IntN(len(users))], w%2, 100_000*(w+1)+n
-				if _, err := engines[node].Mail().Commit(&store.Batch{Appends: []store.Append{msg(u, ord)}}); err != nil {
+			for n := range 40 {
+				u, node := users[rng.IntN(len(users))], w%2
+				var b store.Batch
+				var ords []int64
+				for i := range 1 + rng.IntN(20) {
+					ord := 1_000_000*(w+1) + 20*n + i
+					b.Appends, ords = append(b.Appends, msg(u, ord)), append(ords, int64(ord))
+				}
+				if _, err := engines[node].Mail().Commit(&b); err != nil {
 					t.Error(err)
 					return
 				}
-				caches[node].add(u, int64(ord))
+				caches[node].add(u, ords...)
 			}
 		})
 	}
-	const rounds = 20
-	for round := range rounds {
-		node := round % 2
-		claim(t, engines[node], users...)
+	owner := 0
+	for running.Load() > 0 {
+		owner = 1 - owner
+		claim(t, engines[owner], users...)
 		for _, u := range users {
-			load(node, u)
+			load(owner, u)
 		}
 	}
-	stop.Store(true)
 	writers.Wait()
-	const owner = (rounds - 1) % 2
 	mailboxes, ns := notices(t, engines[owner])
 	for _, u := range mailboxes {
 		load(owner, u)
