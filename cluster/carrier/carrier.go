@@ -49,7 +49,8 @@ type Options struct {
 	// Bind is the HOST:PORT to listen on; the port 0 is any, Addr tells which.
 	Bind string
 	// ServerTLS is asked before each handshake with a node that connects, so that certificates and CAs may change meanwhile. It must
-	// demand certificates and verify them. Nil: there is no certificate yet, and nobody is let in.
+	// demand certificates and verify them; what its GetConfigForClient returns, if it has one, must offer "h2". Nil: there is no
+	// certificate yet, and nobody is let in.
 	ServerTLS func() *tls.Config
 	// ClientTLS is asked in the same way before each handshake with the node of that name. It must verify the certificate; without a
 	// ServerName, that is for the node's name.
