@@ -25,9 +25,13 @@ func storeFolder(cfg *config.Config) string { return strings.TrimPrefix(cfg.Stor
 // lockFile keeps two checkpoints of one data folder from being made at once.
 const lockFile = "checkpoint.lock"
 
+// memoryFile holds what a node was promised by the servers of its databases. Restored beside other databases, it would
+// refuse them.
+var memoryFile = filepath.Join("cluster", "store-memory.json")
+
 // layout is a data folder as backups see it.
 func layout(cfg *config.Config) backup.Layout {
-	l := backup.Layout{Data: cfg.Data, Store: filepath.Base(storeFolder(cfg)), Skip: []string{lockFile}}
+	l := backup.Layout{Data: cfg.Data, Store: filepath.Base(storeFolder(cfg)), Skip: []string{lockFile, memoryFile}}
 	for _, path := range []string{cfg.SocketFile(), cfg.DumpFolder(), cfg.CheckpointFolder()} {
 		l.Skip = append(l.Skip, filepath.Base(path))
 	}

@@ -7,11 +7,13 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/jackdaw-im/jackdaw/cluster/trust"
 	"github.com/jackdaw-im/jackdaw/config"
 	"github.com/jackdaw-im/jackdaw/ident"
 	"github.com/jackdaw-im/jackdaw/store"
@@ -26,8 +28,9 @@ func newStore(c *console) *cobra.Command {
 		Use:   "store",
 		Short: "Check, move, migrate and mend stores",
 		Long: `Check, move, migrate and mend stores: the embedded one in a data folder, or one in PostgreSQL,
-which --store and --directory name as they do for "jackdaw serve". Passwords needn't stand in
-the URLs: the file ~/.pgpass and the variables of PostgreSQL's own tools are read too.`,
+which --store and --directory name as they do for "jackdaw serve". In the data folder of a
+cluster's node they needn't be named. Passwords needn't stand in the URLs: the file ~/.pgpass
+and the variables of PostgreSQL's own tools are read too.`,
 		Example: `  jackdaw store check --data /var/lib/jackdaw
   jackdaw store move --data /var/lib/jackdaw --store postgres://db1/mail --directory postgres://db1/directory`,
 		Args: cobra.NoArgs,
@@ -36,25 +39,43 @@ the URLs: the file ~/.pgpass and the variables of PostgreSQL's own tools are rea
 	s := folderFlags(cmd)
 	t := &stores{settings: s}
 	f := cmd.PersistentFlags()
-	f.StringVar(&t.list, "store", "", "store in PostgreSQL: the `URL` of its mail, or several with commas between them")
-	f.StringVar(&t.directory, "directory", "", "`URL` of the database of its users and groups (default the first of --store)")
+	f.String("store", "", "`URL` of PostgreSQL, or several separated by commas: the databases of messages")
+	f.String("directory", "", "`URL` of the database of accounts and groups; empty is the first of --store")
 	f.BoolVar(&t.unreplicated, "allow-unreplicated", false, "write although no synchronous standby has a copy")
 	cmd.AddCommand(newStoreCheck(c, t), newStoreMove(c, t), newStoreMigrate(c, t), newStoreReconcile(c, t))
 	return cmd
 }
 
-// stores are the flags that say which store is meant.
+// stores say which store is meant.
 type stores struct {
 	*settings
-	list, directory string
-	unreplicated    bool
+	unreplicated bool
+
+	// Set by find.
+	cfg             *config.Config
+	list, directory string // of a store in PostgreSQL; empty: the embedded one
 }
 
-// check refuses flags that don't fit together.
-func (t *stores) check(needed bool) error {
+// find reads the configuration, and what a node knows of its cluster's store. needed says that a store in PostgreSQL must
+// be named; its node may know one.
+func (t *stores) find(c *console, needed bool) (err error) {
+	if t.cfg, err = t.load(c); err != nil {
+		return err
+	}
+	t.list, t.directory = t.cfg.Store.URL, t.cfg.Store.Directory
+	t.unreplicated = t.unreplicated || t.cfg.Store.AllowUnreplicated
+	if _, err := os.Stat(t.cfg.BundleFile()); err == nil && t.list == "" {
+		b, err := trust.Load(t.cfg.BundleFile())
+		if err != nil {
+			return err
+		}
+		var list []string
+		for _, s := range b.Stores {
+			list = append(list, s.Reveal())
+		}
+		t.list, t.directory = strings.Join(list, ","), b.Directory.Reveal()
+	}
 	switch {
-	case t.list == "" && t.directory != "":
-		return usage("--directory needs --store beside it")
 	case t.list == "" && needed:
 		return usage("--store says which store in PostgreSQL is meant")
 	case t.list != "" && !pgstore.Is(t.list):
@@ -95,15 +116,12 @@ func openFolder(folder string) (store.Engine, error) {
 }
 
 // with opens the store that is meant, for changes, and calls f.
-func (t *stores) with(cmd *cobra.Command, c *console, f func(context.Context, store.Engine) error) (err error) {
+func (t *stores) with(cmd *cobra.Command, f func(context.Context, store.Engine) error) (err error) {
 	var e store.Engine
 	if t.list != "" {
 		e, err = t.openShared()
 	} else {
-		var cfg *config.Config
-		if cfg, err = t.load(c); err == nil {
-			e, err = openFolder(storeFolder(cfg))
-		}
+		e, err = openFolder(storeFolder(t.cfg))
 	}
 	if err != nil {
 		return err
@@ -137,13 +155,13 @@ It may run beside servers. Of an embedded store that a server uses, it reads a c
   jackdaw store check --store postgres://db1/mail,postgres://db2/mail --directory postgres://db1/directory`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := t.check(false); err != nil {
+			if err := t.find(c, false); err != nil {
 				return err
 			}
 			check := func(ctx context.Context, e store.Engine) error { return checkStore(ctx, c, e) }
 			if t.list != "" {
 				t.unreplicated = true // it only reads
-				return t.with(cmd, c, check)
+				return t.with(cmd, check)
 			}
 			return t.withCheckpoint(cmd, c, func(ctx context.Context, from *checkpoint) (err error) {
 				if from.folder == "" {
@@ -209,14 +227,10 @@ the cluster runs, and start no server on its embedded store any more.`,
 		Example: `  jackdaw store move --data /var/lib/jackdaw --store postgres://db1/mail,postgres://db2/mail --directory postgres://db1/directory`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			if err := t.check(true); err != nil {
+			if err := t.find(c, true); err != nil {
 				return err
 			}
-			cfg, err := t.load(c)
-			if err != nil {
-				return err
-			}
-			folder, err := filepath.Abs(storeFolder(cfg))
+			folder, err := filepath.Abs(storeFolder(t.cfg))
 			if err != nil {
 				return err
 			}
@@ -225,7 +239,7 @@ the cluster runs, and start no server on its embedded store any more.`,
 				return err
 			}
 			defer func() { err = errors.Join(err, from.Close()) }()
-			return t.with(cmd, c, func(ctx context.Context, to store.Engine) error {
+			return t.with(cmd, func(ctx context.Context, to store.Engine) error {
 				m, err := transfer.Move(ctx, from, to, folder, progress(c))
 				if err != nil {
 					return err
@@ -260,7 +274,7 @@ remove what only they use. Take these once no older server runs.`,
 	show := cmd.Flags().Bool("show", false, "change nothing")
 	contract := cmd.Flags().Bool("contract", false, "also take steps behind which older servers can't go on")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if err := t.check(true); err != nil {
+		if err := t.find(c, true); err != nil {
 			return err
 		}
 		before, err := pgstore.Schemas(cmd.Context(), t.list, t.options())
@@ -317,10 +331,10 @@ moment.`,
 	}
 	unmarked := cmd.Flags().Bool("unmarked", false, "don't mark the messages: nothing was restored")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if err := t.check(false); err != nil {
+		if err := t.find(c, false); err != nil {
 			return err
 		}
-		return t.with(cmd, c, func(ctx context.Context, e store.Engine) error {
+		return t.with(cmd, func(ctx context.Context, e store.Engine) error {
 			m, err := transfer.Reconcile(ctx, e, !*unmarked, progress(c))
 			if err != nil {
 				return err

@@ -5,7 +5,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"go.uber.org/zap"
+
+	"github.com/jackdaw-im/jackdaw/cluster/trust"
+	"github.com/jackdaw-im/jackdaw/config"
 	"github.com/jackdaw-im/jackdaw/internal/testpg"
 	"github.com/jackdaw-im/jackdaw/store"
 	"github.com/jackdaw-im/jackdaw/store/pgstore"
@@ -63,14 +68,38 @@ func TestStoreCommands(t *testing.T) {
 	if !strings.Contains(out, "removed 0 messages") || !strings.Contains(out, "marked 0 ") {
 		t.Errorf("reconcile says %q", out)
 	}
+	node := filepath.Join(t.TempDir(), "node")
+	belong(t, node, pgstore.Split(list), s.URL("d"))
+	if named := succeeds(t, "store", "check", "--data", node); named != succeeds(t, on("check")...) {
+		t.Errorf("what the folder of a node knows of: %q", named)
+	}
 	// Without the word, nothing is written to databases that have no standby.
 	fails(t, exitFailure, "not replicated", "store", "move", "--data", data, "--store", s.URL("other"))
+}
+
+// belong makes a folder that of a node of a cluster with such a store.
+func belong(t *testing.T, data string, list []string, directory string) {
+	t.Helper()
+	var stores []trust.DSN
+	for _, s := range list {
+		stores = append(stores, trust.DSN(s))
+	}
+	b, err := trust.New("one", stores, trust.DSN(directory), time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := &config.Config{Data: data}
+	if err := os.MkdirAll(filepath.Dir(cfg.BundleFile()), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := trust.Create(trust.Options{File: cfg.BundleFile(), Name: "one", Logger: zap.NewNop()}, b); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func TestStoreWrongUsage(t *testing.T) {
 	data := filepath.Join(t.TempDir(), "data")
 	for _, c := range []struct{ args, want string }{
-		{"store check --directory postgres://x/y", "--directory needs --store"},
 		{"store check --store pebble:x", "--data"},
 		{"store move", "--store says"},
 		{"store migrate", "--store says"},
@@ -80,6 +109,7 @@ func TestStoreWrongUsage(t *testing.T) {
 	} {
 		fails(t, exitUsage, c.want, append(strings.Fields(c.args), "--data", data)...)
 	}
+	fails(t, exitFailure, "store.directory is given without store.url", "store", "check", "--data", data, "--directory", "postgres://x/y")
 	for _, args := range []string{"store check", "store reconcile", "backup " + data + "-copy"} {
 		fails(t, exitFailure, "--data", append(strings.Fields(args), "--data", data)...)
 	}
