@@ -146,9 +146,21 @@ func seeds(cfg *config.Config) (list []string) {
 	return list
 }
 
+// clustered reports whether this node is to belong to a cluster.
+func clustered(cfg *config.Config) bool {
+	if cfg.Cluster.Listen != "" || cfg.Cluster.Join != "" {
+		return true
+	}
+	_, err := os.Stat(cfg.BundleFile())
+	return err == nil
+}
+
 // nodeName is the configured name, or the machine's.
 func nodeName(cfg *config.Config) (string, error) {
 	name := cfg.Cluster.Name
+	if name == "" && !clustered(cfg) {
+		return "node", nil
+	}
 	if name == "" {
 		host, err := os.Hostname()
 		if err != nil {
