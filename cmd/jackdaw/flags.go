@@ -1,14 +1,19 @@
 package main
 
 import (
-	"strings"
-
 	"github.com/spf13/cobra"
 
 	"github.com/jackdaw-im/jackdaw/config"
 )
 
-// settings are the flags that become configuration. A flag's name is its key with dashes.
+// keys are the keys of the flags that become configuration.
+var keys = map[string]string{
+	"data": "data", "domain": "domain", "c2s": "c2s", "c2s-tls": "c2s_tls", "admin": "admin", "log-level": "log_level",
+	"node": "cluster.name", "cluster": "cluster.listen", "advertise": "cluster.advertise", "join": "cluster.join", "token": "cluster.token",
+	"store": "store.url", "directory": "store.directory",
+}
+
+// settings are the flags that become configuration.
 type settings struct {
 	file  string
 	given func() map[string]string
@@ -22,9 +27,9 @@ func folderFlags(cmd *cobra.Command) *settings {
 	f.String("data", config.DefaultData, "`DIR` with everything the server keeps")
 	s.given = func() map[string]string {
 		given := map[string]string{}
-		for _, name := range []string{"data", "domain", "c2s", "c2s-tls", "admin", "log-level"} {
+		for name, key := range keys {
 			if flag := f.Lookup(name); flag != nil && flag.Changed {
-				given[strings.ReplaceAll(name, "-", "_")] = flag.Value.String()
+				given[key] = flag.Value.String()
 			}
 		}
 		return given
@@ -47,6 +52,13 @@ func serverFlags(cmd *cobra.Command) *settings {
 	f.String("c2s-tls", config.DefaultC2STLS, "`ADDR` (HOST:PORT) for clients with direct TLS; empty opens none")
 	f.String("admin", config.DefaultAdmin, "`ADDR` (HOST:PORT) for /healthz, /readyz, /metrics and /debug/pprof; empty opens none")
 	f.String("log-level", config.DefaultLogLevel, "`LEVEL` of the log: debug, info, warn or error")
+	f.String("join", "", "`ADDR` (HOST:PORT) of nodes whose cluster to join, separated by commas; one suffices")
+	f.String("token", "", "`TOKEN` to join with for the first time, which \"jackdaw cluster token\" prints")
+	f.String("cluster", "", "`ADDR` (HOST:PORT) for other nodes; the TCP port above it is for messages between them")
+	f.String("advertise", "", "`ADDR` (HOST:PORT) by which other nodes reach --cluster")
+	f.String("node", "", "`NAME` of this node in the cluster; empty is the machine's")
+	f.String("store", "", "`URL` of PostgreSQL, or several separated by commas: the store of a new cluster")
+	f.String("directory", "", "`URL` of the database of accounts and groups; empty is the first of --store")
 	f.SortFlags = false
 	return s
 }

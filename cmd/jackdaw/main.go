@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -42,6 +44,14 @@ type console struct {
 	terminal     bool                     // somebody sits there who can be asked
 	readPassword func() ([]byte, error)   // reads a line without showing it
 	screen       func() (*top.TTY, error) // takes the terminal for a live screen; nil: there is none
+	poll         time.Duration            // how often to look how far something is; 0 is pollTime
+}
+
+func (c *console) pollTime() time.Duration { return cmp.Or(c.poll, pollTime) }
+
+// hint says on standard error what isn't the command's answer.
+func hint(c *console, format string, args ...any) {
+	_, _ = fmt.Fprintf(c.err, format+"\n", args...)
 }
 
 // errUsage marks errors of how a command was called.
@@ -107,6 +117,6 @@ Exit codes: %d success, %d failure, %d wrong usage, %d the store's disk failed.`
 		PersistentPreRun: func(*cobra.Command, []string) { *entered = true },
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newServe(c), newUser(c), newTop(c), newTree(c), newSys(c), newDump(c), newCert(c), newConfig(c), newVersion(c))
+	root.AddCommand(newServe(c), newUser(c), newCluster(c), newDrain(c), newUndrain(c), newTop(c), newTree(c), newSys(c), newDump(c), newBackup(c), newRestore(c), newStore(c), newCert(c), newConfig(c), newVersion(c))
 	return root, entered
 }

@@ -76,8 +76,10 @@ func golden(t *testing.T, name, got string) {
 // TestHelp: what each command says of itself.
 func TestHelp(t *testing.T) {
 	var all strings.Builder
-	for _, cmd := range []string{"", "serve", "user", "user add", "user passwd", "user list", "user remove", "user import", "top", "tree",
-		"sys", "sys status", "sys state", "sys replace", "sys trace", "sys suspend", "sys resume", "dump", "dump view", "cert", "cert ca", "cert node", "cert show", "cert rotate", "config", "config check", "config print", "version"} {
+	for _, cmd := range []string{"", "serve", "user", "user add", "user passwd", "user list", "user remove", "user import", "cluster", "cluster token", "cluster rotate", "cluster revoke", "cluster readmit", "cluster pin",
+		"cluster unpin", "cluster store", "drain", "undrain", "top", "tree",
+		"sys", "sys status", "sys state", "sys replace", "sys trace", "sys suspend", "sys resume", "dump", "dump view",
+		"backup", "restore", "store", "store check", "store move", "store migrate", "store reconcile", "cert", "cert ca", "cert node", "cert show", "cert rotate", "config", "config check", "config print", "version"} {
 		code, out, stderr := call(append(strings.Fields(cmd), "--help")...)
 		if code != exitOK || stderr != "" || !strings.Contains(out, "Examples:") && cmd != "" {
 			t.Errorf("%s --help: %d %q", cmd, code, stderr)

@@ -32,14 +32,21 @@ localhost, and keeps everything in ./jackdaw-data.
 
 Each flag is also a key of the configuration file and an environment variable: --c2s-tls is
 the key c2s_tls and the variable JACKDAW_C2S_TLS. A flag comes before the variable, which
-comes before the file. "jackdaw config print" shows the keys that have no flag.
+comes before the file. "jackdaw config print" shows the keys that have no flag. Those of the
+cluster are cluster.join, cluster.token, cluster.listen (--cluster), cluster.advertise and
+cluster.name (--node), those of its store store.url (--store) and store.directory.
+
+With --join and --token it becomes a node of a cluster, and nothing else has to be said: the
+token brings keys, domain and store. With --cluster and --store it begins a new cluster.
 
 SIGTERM or Ctrl-C ends the server in good order: it takes no more clients, tells those it
 has, and is gone within ten seconds. SIGHUP reads the certificate again. SIGQUIT writes a
 crash dump, and the server goes on; a second one within five seconds ends it at once.`,
 		Example: `  jackdaw serve
   jackdaw serve --domain example.org --data /var/lib/jackdaw --c2s :5222 --c2s-tls :5223
-  jackdaw serve --config /etc/jackdaw.yaml`,
+  jackdaw serve --config /etc/jackdaw.yaml
+  jackdaw serve --cluster 10.0.0.1:5300 --store postgres://jackdaw:SECRET@db/jackdaw
+  jackdaw serve --join 10.0.0.1:5300 --token "$TOKEN"`,
 		Args: cobra.NoArgs,
 	}
 	s := serverFlags(cmd)
