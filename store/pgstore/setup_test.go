@@ -224,38 +224,76 @@ func TestClashes(t *testing.T) {
 	}
 }
 
+// hold keeps batches with appends of the node "one" between their last look at the database and their commit, until it is released.
+func hold(t *testing.T, shard string) (release func()) {
+	t.Helper()
+	sql(t, shard, `CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_advisory_xact_lock_shared(42); RETURN NEW; END $$`,
+		`CREATE TRIGGER wait BEFORE INSERT OR UPDATE ON mark FOR EACH ROW WHEN (NEW.node LIKE 'one/%') EXECUTE FUNCTION wait()`)
+	c, err := pgx.Connect(bg, shard)
+	must(t, err)
+	t.Cleanup(func() {
+		must(t, c.Close(bg))
+		sql(t, shard, `DROP FUNCTION wait CASCADE`)
+	})
+	_, err = c.Exec(bg, `SELECT pg_advisory_lock(42)`)
+	must(t, err)
+	return func() {
+		_, err := c.Exec(bg, `SELECT pg_advisory_unlock(42)`)
+		must(t, err)
+	}
+}
+
+// waiting is how many backends wait for a lock in a database.
+func waiting(t testing.TB, url string) int {
+	return count(t, url, `SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`)
+}
+
 // TestClaimsWaitForBatches: a claim gives up after two seconds if a batch is on its way, and once it is through sees its rows.
 func TestClaimsWaitForBatches(t *testing.T) {
 	r := newRig(t, nil)
 	two := r.second(t)
-	m := message(1)
-	p := store.MailPartition(m.Mailbox)
+	p := store.MailPartition(message(1).Mailbox)
 	shard := strings.Split(r.list, ",")[r.ShardOf(p)]
 	must(t, r.Claims().Claim([]ident.Partition{p}))
-	// A batch's last statement before its commit waits for a lock of the test's.
-	sql(t, shard, `CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_advisory_xact_lock_shared(42); RETURN NEW; END $$`,
-		`CREATE TRIGGER wait BEFORE INSERT OR UPDATE ON mark FOR EACH ROW EXECUTE FUNCTION wait()`)
-	defer sql(t, shard, `DROP FUNCTION wait CASCADE`)
-	c, err := pgx.Connect(t.Context(), shard)
-	must(t, err)
-	defer c.Close(bg)
-	_, err = c.Exec(t.Context(), `SELECT pg_advisory_lock(42)`)
-	must(t, err)
+	release := hold(t, shard)
 	done := commitAside(r.Engine, batchOf(1))
-	eventually(t, "the batch waits", func() bool {
-		return count(t, shard, `SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'advisory'`) == 1
-	})
+	eventually(t, "the batch waits", func() bool { return waiting(t, shard) == 1 })
 	if err := two.Claims().Claim([]ident.Partition{p}); err == nil {
-		t.Fatal("claimed under a batch that is on its way")
+		t.Error("claimed under a batch that is on its way")
 	}
-	_, err = c.Exec(t.Context(), `SELECT pg_advisory_unlock(42)`)
-	must(t, err)
+	release()
 	must(t, <-done)
 	must(t, two.Claims().Claim([]ident.Partition{p}))
 	if got := numbers(t, two); len(got) != 1 {
 		t.Errorf("the new owner sees %v", got)
 	}
 	eventually(t, "seen by the former owner", func() bool { return r.Owners()[p] == "two@1" && r.Owners()[(p+1)%4096] == "" })
+}
+
+// TestAckAndDeletionMeet: one node keeps an acknowledgement of a row that another deletes at the same time.
+func TestAckAndDeletionMeet(t *testing.T) {
+	r := newRig(t, nil)
+	two := r.second(t)
+	m := message(1)
+	shard := strings.Split(r.list, ",")[r.ShardOf(store.MailPartition(m.Mailbox))]
+	_, err := r.Mail().Commit(batchOf(1))
+	must(t, err)
+	release := hold(t, shard)
+	b := batchOf(8) // the same mailbox
+	b.Acks = []store.Ack{{Mailbox: m.Mailbox, ID: m.ID, Device: "phone"}}
+	kept := commitAside(r.Engine, b)
+	eventually(t, "the batch waits", func() bool { return waiting(t, shard) == 1 })
+	deleted := commitAside(two, &store.Batch{Acks: []store.Ack{{Mailbox: m.Mailbox, ID: m.ID, Delete: true}}})
+	eventually(t, "the deletion waits or is over", func() bool { return waiting(t, shard) == 2 || len(deleted) == 1 })
+	release()
+	must(t, <-kept)
+	must(t, <-deleted)
+	_, err = r.Mail().Commit(batchOf(1))
+	must(t, err)
+	rows, err := two.Mail().Index(bg, m.Mailbox)
+	if must(t, err); len(rows) != 2 || rows[0].Acked != nil {
+		t.Errorf("an acknowledgement has outlived its row: %+v", rows)
+	}
 }
 
 func TestSplitAndRedact(t *testing.T) {
