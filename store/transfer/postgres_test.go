@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/jackdaw-im/jackdaw/ident"
 	"github.com/jackdaw-im/jackdaw/internal/testpg"
 	"github.com/jackdaw-im/jackdaw/store"
 	"github.com/jackdaw-im/jackdaw/store/pebblestore"
@@ -16,22 +18,31 @@ import (
 	"github.com/jackdaw-im/jackdaw/store/transfer"
 )
 
-// postgres starts a server and returns how to make an empty store of two shards and a directory.
-func postgres(t *testing.T) func() *pgstore.Engine {
+// databases starts a server and returns how to make empty databases.
+func databases(t *testing.T) func() string {
 	s := testpg.Run(t, testpg.Options{})
 	n := 0
-	database := func() string {
+	return func() string {
 		n++
 		name := fmt.Sprint("d", n)
 		must(t, s.Exec(bg, "CREATE DATABASE "+name))
 		return s.URL(name)
 	}
-	return func() *pgstore.Engine {
-		e, err := pgstore.Open(database()+","+database(), pgstore.Options{Directory: database(), AllowUnreplicated: true, Tool: true})
-		must(t, err)
-		t.Cleanup(func() { _ = e.Close() })
-		return e
-	}
+}
+
+// openShared opens a store of two shards and a directory.
+func openShared(t *testing.T, urls []string) *pgstore.Engine {
+	t.Helper()
+	e, err := pgstore.Open(urls[0]+","+urls[1], pgstore.Options{Directory: urls[2], AllowUnreplicated: true, Tool: true})
+	must(t, err)
+	t.Cleanup(func() { _ = e.Close() })
+	return e
+}
+
+// postgres starts a server and returns how to make empty stores.
+func postgres(t *testing.T) func() *pgstore.Engine {
+	database := databases(t)
+	return func() *pgstore.Engine { return openShared(t, []string{database(), database(), database()}) }
 }
 
 // broken is a target whose connection is lost while it commits: nobody knows what was stored.
@@ -137,5 +148,58 @@ func TestReconcilePostgreSQL(t *testing.T) {
 	must(t, err)
 	if !r.OK() {
 		t.Errorf("%+v", r.Problems)
+	}
+}
+
+// pg runs one of PostgreSQL's own tools.
+func pg(t *testing.T, program string, args ...string) {
+	t.Helper()
+	if out, err := exec.CommandContext(bg, program, args...).CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", program, err, out)
+	}
+}
+
+// TestRestoreOfDumps is the procedure of docs/OPERATIONS.md: the directory is dumped first, then the shards, while users come
+// and go; all of it is restored into other databases, and what doesn't fit is mended.
+func TestRestoreOfDumps(t *testing.T) {
+	database := databases(t)
+	from, to, dir := []string{database(), database(), database()}, []string{database(), database(), database()}, t.TempDir()
+	dump := func(i int) {
+		pg(t, "pg_dump", "--format=custom", "--file="+filepath.Join(dir, fmt.Sprint(i)), from[i])
+		pg(t, "pg_restore", "--exit-on-error", "--dbname="+to[i], filepath.Join(dir, fmt.Sprint(i)))
+	}
+	e := openShared(t, from)
+	storetest.Fill(t, e, 30)
+	must(t, e.Directory().Accounts().Create(&store.Account{User: "late@x"}))
+	dump(2)
+	must(t, e.Directory().Accounts().Create(&store.Account{User: "younger@x"}))
+	must(t, e.Directory().Accounts().Remove("user6@test.example"))
+	var b store.Batch
+	for _, user := range []ident.UserID{"younger@x", "user5@test.example"} {
+		b.Appends = append(b.Appends, store.Append{Mailbox: user, ID: storetest.ID(9999), Body: []byte("after the first dump")})
+	}
+	_, err := e.Mail().Commit(&b)
+	must(t, err)
+	dump(0)
+	dump(1)
+	e = openShared(t, to)
+	mended, err := transfer.Reconcile(bg, e, true, nil)
+	must(t, err)
+	if mended.Mail != 1 || mended.Mailboxes != 1 || mended.Left != 0 {
+		t.Errorf("%+v", mended)
+	}
+	r, err := transfer.Check(bg, e, nil)
+	must(t, err)
+	if !r.OK() {
+		t.Errorf("%+v", r.Problems)
+	}
+	_, err = e.Directory().Accounts().Account(bg, "user6@test.example") // who was removed between the dumps is back, without mail
+	must(t, err)
+	for user, want := range map[ident.UserID]int{"user6@test.example": 0, "younger@x": 0, "user5@test.example": 6} {
+		rows, err := e.Mail().Index(bg, user)
+		must(t, err)
+		if len(rows) != want {
+			t.Errorf("%s has %d messages, want %d", user, len(rows), want)
+		}
 	}
 }
