@@ -87,15 +87,8 @@ func Start(cfg Config) (*Membership, error) {
 
 // open starts memberlist and makes the first view.
 func (m *Membership) open() (*state, error) {
-	cfg, transport := m.cfg.memberlist(), m.cfg.Transport
-	if transport == nil {
-		t, err := Listen(m.cfg.Bind, m.cfg.Advertise)
-		if err != nil {
-			return nil, err
-		}
-		transport = t
-	}
-	m.net = newMeter(transport)
+	cfg := m.cfg.memberlist()
+	m.net = newMeter(m.cfg.Transport)
 	ip, port, err := m.net.FinalAdvertiseAddr("", 0)
 	if err != nil {
 		_ = m.net.Shutdown()

@@ -17,10 +17,7 @@ import (
 type Config struct {
 	// Self is this node: ID, Carriage, Client, Proto, Oldest (0: Proto), Release, State, Weight and Trust; the rest is found out.
 	Self Member
-	// Bind is the HOST:PORT that gossip listens on, for UDP and TCP; port 0 lets the system choose. Advertise is what the others are told,
-	// "": what Bind is.
-	Bind, Advertise string
-	// Transport is used instead of a transport of its own on Bind; see Listen.
+	// Transport carries the gossip: that of the cluster's address (package port). Close shuts it down.
 	Transport memberlist.NodeAwareTransport
 	// Keys encrypt the gossip, 16, 24 or 32 bytes each; the first one what is sent, all what comes. None: it isn't encrypted.
 	Keys [][]byte
@@ -117,8 +114,8 @@ func (c *Config) check() error {
 		return fmt.Errorf("member: the address for clients has more than %d bytes", longestClient)
 	case c.Self.Oldest > c.Self.Proto:
 		return fmt.Errorf("member: speaks version %d, and understands none before %d", c.Self.Proto, c.Self.Oldest)
-	case c.Transport == nil && c.Bind == "":
-		return errors.New("member: no address to bind")
+	case c.Transport == nil:
+		return errors.New("member: no transport")
 	}
 	if len(c.Self.Release) > longestRelease {
 		c.Self.Release = strings.ToValidUTF8(c.Self.Release[:longestRelease], "")

@@ -25,6 +25,4 @@
 //	run      Start       Close         the state                       memberlist's delegates (never blocked), setters, a ticker
 //	errands  Start       Close, 10 s   joins, pings, Remember          run, its own timer
 //	notify   Start       Close         the calls of OnView, OnConflict run
-//
-// and, with a transport of its own, one per connection until its first byte has come.
 package member

@@ -1,6 +1,8 @@
 package member
 
 import (
+	"github.com/hashicorp/memberlist"
+
 	"strings"
 	"testing"
 	"time"
@@ -264,7 +266,7 @@ func TestAClockIsOffOnlyForCertain(t *testing.T) {
 // A node with everything at its longest still fits.
 func TestTheMetaFits(t *testing.T) {
 	cfg := Config{Self: Member{ID: "n@1", Carriage: strings.Repeat("h", longestCarriage), Release: strings.Repeat("é", longestRelease),
-		Proto: 1<<16 - 1, Weight: 1<<32 - 1, Trust: 1<<64 - 1, State: Draining}, Bind: "127.0.0.1:0", Digest: "x"}
+		Proto: 1<<16 - 1, Weight: 1<<32 - 1, Trust: 1<<64 - 1, State: Draining}, Transport: noTransport{}, Digest: "x"}
 	if err := cfg.check(); err != nil {
 		t.Fatal(err)
 	}
@@ -278,13 +280,13 @@ func TestTheMetaFits(t *testing.T) {
 }
 
 func TestConfigsThatCantWork(t *testing.T) {
-	ok := func() Config { return Config{Self: Member{ID: "n@1", Proto: 1}, Bind: "127.0.0.1:0"} }
+	ok := func() Config { return Config{Self: Member{ID: "n@1", Proto: 1}, Transport: noTransport{}} }
 	for want, change := range map[string]func(*Config){
 		"no node id":           func(c *Config) { c.Self.ID = "n" },
 		"spaces or slashes":    func(c *Config) { c.Self.ID = "a/b@1" },
 		"address of the carri": func(c *Config) { c.Self.Carriage = strings.Repeat("x", 201) },
 		"understands none":     func(c *Config) { c.Self.Oldest = 2 },
-		"no address to bind":   func(c *Config) { c.Bind = "" },
+		"no transport":         func(c *Config) { c.Transport = nil },
 		"seed":                 func(c *Config) { c.Seeds = []string{"host"} },
 		"key 2":                func(c *Config) { c.Keys = [][]byte{key('a'), []byte("short")} },
 	} {
@@ -352,3 +354,6 @@ func TestDissent(t *testing.T) {
 		t.Error("old news, or of somebody unknown, is passed on")
 	}
 }
+
+// noTransport is one that nobody uses.
+type noTransport struct{ memberlist.NodeAwareTransport }
