@@ -3,8 +3,10 @@ package pgstore
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/jackdaw-im/jackdaw/ident"
@@ -35,20 +37,11 @@ func parsePlace(s string) (a expiredPlace, err error) {
 	}
 	fields := strings.Split(s, ".")
 	if len(fields) == 3 {
-		var mailbox, id []byte
-		_, err = fmt.Sscanf(fields[0], "%d", &a.part)
-		if err == nil {
-			mailbox, err = hex.DecodeString(fields[1])
-		}
-		if err == nil {
-			id, err = hex.DecodeString(fields[2])
-		}
-		if err == nil {
-			a.mailbox = ident.UserID(mailbox)
-			a.id, err = ident.MessageIDFrom(id)
-		}
-		if err == nil {
-			return a, nil
+		part, err1 := strconv.ParseUint(fields[0], 10, 16)
+		mailbox, err2 := hex.DecodeString(fields[1])
+		id, err3 := hex.DecodeString(fields[2])
+		if errors.Join(err1, err2, err3) == nil && len(id) == len(a.id) && part < ident.Partitions {
+			return expiredPlace{ident.Partition(part), ident.UserID(mailbox), ident.MessageID(id)}, nil
 		}
 	}
 	return a, fmt.Errorf("pgstore: %w: a place of a walk is %q", store.ErrInvalid, s)
