@@ -66,7 +66,7 @@ func belongs(cfg *config.Config, name string, log *zap.Logger) (*trust.Live, err
 		opts.Files = &trust.Files{Authorities: k.Authority, Certificate: k.NodeCert, Key: k.NodeKey}
 	}
 	if _, err := os.Stat(opts.File); err == nil {
-		return trust.Open(opts)
+		return belongsStill(cfg, opts, name, log)
 	}
 	if k.Listen == "" && k.Join == "" {
 		return nil, nil
@@ -100,6 +100,30 @@ func belongs(cfg *config.Config, name string, log *zap.Logger) (*trust.Live, err
 	}
 	log.Info("a new cluster begins", zap.String(telemetry.KeyCluster, b.Cluster))
 	return trust.Create(opts, b)
+}
+
+// belongsStill opens the bundle that the node has. With a token it asks for the present one first, which it can't get otherwise if it was
+// away while all keys were rotated.
+func belongsStill(cfg *config.Config, opts trust.Options, name string, log *zap.Logger) (*trust.Live, error) {
+	live, err := trust.Open(opts)
+	if err != nil || cfg.Cluster.Token == "" {
+		return live, err
+	}
+	token, err := trust.ParseToken(cfg.Cluster.Token)
+	if err == nil && token.Cluster != live.Bundle().Cluster {
+		err = fmt.Errorf("node: the join token is of another cluster than the one that %s belongs to: to make it a node of that one, begin with an empty data folder", cfg.Data)
+	}
+	if err != nil {
+		live.Close()
+		return nil, err
+	}
+	b, err := join(cfg, name, log)
+	if err != nil {
+		log.Warn("the cluster's keys weren't fetched with the join token: this node goes on with those that it has", zap.Error(err))
+		return live, nil
+	}
+	_, err = live.Merge(b)
+	return live, err
 }
 
 // joinPatience is how long a node that joins for the first time tries.
