@@ -1,0 +1,40 @@
+package cluster_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/jackdaw-im/jackdaw/actors"
+	"github.com/jackdaw-im/jackdaw/cluster"
+	"github.com/jackdaw-im/jackdaw/cluster/placement"
+	"github.com/jackdaw-im/jackdaw/ident"
+)
+
+// BenchmarkLocal is what every message pays: on a node alone, and in a cluster.
+func BenchmarkLocal(b *testing.B) {
+	for name, placed := range map[string][]placement.Node{"alone": {{ID: "a@1", Weight: 100}}, "cluster": {{ID: "a@1", Weight: 100}, {ID: "b@1", Weight: 100}}} {
+		b.Run(name, func(b *testing.B) {
+			sys := actors.NewSystem(actors.Config{Node: "a@1"})
+			c, err := cluster.New(cluster.Options{System: sys, Placed: []string{"mailbox", "account"}})
+			if err != nil {
+				b.Fatal(err)
+			}
+			if err := c.Start(); err != nil {
+				b.Fatal(err)
+			}
+			defer func() { _ = c.Stop(b.Context()) }()
+			v := cluster.View{ID: 1, Placed: placed}
+			if len(placed) > 1 {
+				v.Peers = map[ident.NodeID]string{"b@1": "there"}
+			}
+			c.SetView(v)
+			for c.Status().Mine == 0 {
+				time.Sleep(time.Millisecond)
+			}
+			ref := actors.Ref{Kind: "mailbox", ID: "juliet.capulet@example.org"}
+			for b.Loop() {
+				c.Local(ref)
+			}
+		})
+	}
+}
