@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -25,6 +27,11 @@ type Config struct {
 	Binary string
 	// Args are further arguments of `jackdaw serve`.
 	Args []string
+	// Host is an address that is this node's alone; it listens there on the usual ports. Empty: on free ports of 127.0.0.1.
+	Host string
+	// Env and Around are those of the Process.
+	Env    []string
+	Around func(start func() error) error
 }
 
 // User is one account to import.
@@ -65,14 +72,17 @@ func New(cfg Config) (*Node, error) {
 			return nil, err
 		}
 	}
-	for _, addr := range []*string{&n.C2S, &n.C2STLS, &n.Admin} {
-		if *addr, err = FreeAddr(); err != nil {
+	for port, addr := range map[string]*string{"5222": &n.C2S, "5223": &n.C2STLS, "5290": &n.Admin} {
+		if cfg.Host != "" {
+			*addr = net.JoinHostPort(cfg.Host, port)
+		} else if *addr, err = FreeAddr(); err != nil {
 			return nil, err
 		}
 	}
 	args := []string{n.binary, "serve", "--data", n.data, "--domain", n.Domain, "--c2s", n.C2S, "--c2s-tls", n.C2STLS,
 		"--admin", n.Admin}
 	n.Process = NewProcess(append(args, cfg.Args...)...)
+	n.Env, n.Around = cfg.Env, cfg.Around
 	return n, nil
 }
 
@@ -81,31 +91,49 @@ func (n *Node) Start(ctx context.Context) error {
 	if err := n.Process.Start(); err != nil {
 		return err
 	}
-	if err := n.waitReady(ctx); err != nil {
+	if err := n.WaitReady(ctx); err != nil {
 		n.Kill()
 		return fmt.Errorf("%w\n%s", err, n.Output())
 	}
 	return nil
 }
 
-func (n *Node) waitReady(ctx context.Context) error {
-	client := &http.Client{Timeout: time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+// Ready asks the running server once whether it takes clients. The error says why not, in the server's words if it has any.
+func (n *Node) Ready(ctx context.Context) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+n.Admin+"/readyz", nil)
+	if err != nil {
+		return fmt.Errorf("testnode: ready: %w", err)
+	}
+	resp, err := probe.Do(req)
+	if err != nil {
+		return fmt.Errorf("testnode: ready: %w", err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		said, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<10)) // the status says enough
+		return fmt.Errorf("testnode: not ready: %s", strings.TrimSpace(string(said)))
+	}
+	return nil
+}
+
+// probe asks anew each time: a server that was killed has other connections.
+var probe = http.Client{Timeout: time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+
+// WaitReady waits until the running server is ready.
+func (n *Node) WaitReady(ctx context.Context) error {
 	ticker := time.NewTicker(readyPoll)
 	defer ticker.Stop()
 	for {
-		resp, err := client.Get("http://" + n.Admin + "/readyz")
+		err := n.Ready(ctx)
 		if err == nil {
-			_ = resp.Body.Close() // nothing is read
-			if resp.StatusCode == http.StatusOK {
-				return nil
-			}
+			return nil
 		}
 		select {
 		case <-ticker.C:
 		case <-n.Exited():
 			return errors.New("testnode: the server ended before it was ready")
 		case <-ctx.Done():
-			return fmt.Errorf("testnode: not ready: %w", ctx.Err())
+			return fmt.Errorf("%w: %w", err, ctx.Err())
 		}
 	}
 }

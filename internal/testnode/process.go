@@ -16,8 +16,13 @@ var ErrRunning = errors.New("testnode: already running")
 // ErrNotRunning is the error of asking something of a process that doesn't run.
 var ErrNotRunning = errors.New("testnode: not running")
 
-// Process is one command that can be started, measured, ended and started again.
+// Process is one command that can be started, measured, paused, ended and started again.
 type Process struct {
+	// Env is added to this process's environment. Like Around it is read by Start.
+	Env []string
+	// Around, if set, calls start and returns its error; what it changes about the calling thread, the new process inherits.
+	Around func(start func() error) error
+
 	command []string
 	output  tail
 
@@ -42,7 +47,14 @@ func (p *Process) Start() error {
 	cmd := exec.Command(p.command[0], p.command[1:]...)
 	cmd.Stdout, cmd.Stderr = &p.output, &p.output
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := cmd.Start(); err != nil {
+	if len(p.Env) > 0 {
+		cmd.Env = append(os.Environ(), p.Env...)
+	}
+	start := cmd.Start
+	if p.Around != nil {
+		start = func() error { return p.Around(cmd.Start) }
+	}
+	if err := start(); err != nil {
 		return fmt.Errorf("testnode: start %s: %w", p.command[0], err)
 	}
 	exited := make(chan struct{})
@@ -103,6 +115,12 @@ func (p *Process) Stop(ctx context.Context) error {
 	}
 	return nil
 }
+
+// Pause stops the process where it is, as a machine that hangs (SIGSTOP); Resume lets it go on. Kill works on a paused process too.
+func (p *Process) Pause() { p.signal(syscall.SIGSTOP) }
+
+// Resume ends a Pause.
+func (p *Process) Resume() { p.signal(syscall.SIGCONT) }
 
 // Output is the end of what the process wrote, at most 64 KiB, over all its starts.
 func (p *Process) Output() string { return p.output.String() }

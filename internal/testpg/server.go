@@ -1,6 +1,7 @@
 package testpg
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -36,6 +37,8 @@ type Options struct {
 	Standbys int
 	// Async leaves synchronous_standby_names empty although there are standbys.
 	Async bool
+	// Host is an address of this machine to listen on; who reaches it from the network that it is in is trusted. Empty: 127.0.0.1.
+	Host string
 	// Settings are further lines of postgresql.conf.
 	Settings map[string]string
 }
@@ -48,7 +51,7 @@ type Server struct {
 	Standbys []*Server
 
 	root, bin, data string // root is shared by a server and its standbys
-	addr            string
+	host, addr      string
 	cred            *syscall.Credential
 	primary         *Server // nil for the first
 	cmd             *exec.Cmd
@@ -71,7 +74,7 @@ func Start(ctx context.Context, o Options) (_ *Server, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("testpg: %w", err)
 	}
-	s := &Server{Name: "p", root: root, bin: bin, cred: cred, data: filepath.Join(root, "p")}
+	s := &Server{Name: "p", root: root, bin: bin, cred: cred, data: filepath.Join(root, "p"), host: cmp.Or(o.Host, "127.0.0.1")}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
@@ -85,7 +88,7 @@ func Start(ctx context.Context, o Options) (_ *Server, err error) {
 	if err := s.run(ctx, "initdb", "-D", s.data, "-U", superuser, "-A", "trust", "--no-sync", "--locale=C", "-E", "UTF8"); err != nil {
 		return nil, err
 	}
-	if s.addr, err = freeAddr(); err != nil {
+	if s.addr, err = freeAddr(s.host); err != nil {
 		return nil, err
 	}
 	if err := s.configure(o); err != nil {
@@ -110,7 +113,7 @@ func Start(ctx context.Context, o Options) (_ *Server, err error) {
 // configure writes the settings of a new server.
 func (s *Server) configure(o Options) error {
 	settings := map[string]string{
-		"listen_addresses":        "127.0.0.1",
+		"listen_addresses":        s.host,
 		"unix_socket_directories": s.root,
 		"max_connections":         "200",
 		"shared_buffers":          "64MB",
@@ -124,6 +127,12 @@ func (s *Server) configure(o Options) error {
 		settings["fsync"], settings["full_page_writes"] = "off", "off"
 	}
 	maps.Copy(settings, o.Settings)
+	if o.Host != "" {
+		trusted := "host all all samenet trust\nhost replication all samenet trust\n"
+		if err := s.extend("pg_hba.conf", trusted); err != nil {
+			return err
+		}
+	}
 	return s.write(settings)
 }
 
@@ -138,11 +147,16 @@ func (s *Server) write(settings map[string]string) error {
 	for _, name := range slices.Sorted(maps.Keys(settings)) {
 		fmt.Fprintf(&b, "%s = '%s'\n", name, settings[name])
 	}
-	f, err := os.OpenFile(filepath.Join(s.data, "postgresql.conf"), os.O_APPEND|os.O_WRONLY, 0)
+	return s.extend("postgresql.conf", b.String())
+}
+
+// extend appends to a file of the server's folder.
+func (s *Server) extend(file, text string) error {
+	f, err := os.OpenFile(filepath.Join(s.data, file), os.O_APPEND|os.O_WRONLY, 0)
 	if err != nil {
 		return fmt.Errorf("testpg: %w", err)
 	}
-	_, err = f.WriteString(b.String())
+	_, err = f.WriteString(text)
 	if err = errors.Join(err, f.Close()); err != nil {
 		return fmt.Errorf("testpg: %w", err)
 	}
@@ -242,9 +256,9 @@ func (s *Server) CPU() (time.Duration, error) {
 	return time.Duration(total) * time.Second / ticks, nil
 }
 
-// freeAddr returns a loopback address on which nobody listens.
-func freeAddr() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+// freeAddr returns an address of a host, which is this machine, on which nobody listens.
+func freeAddr(host string) (string, error) {
+	l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
 	if err != nil {
 		return "", fmt.Errorf("testpg: %w", err)
 	}

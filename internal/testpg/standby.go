@@ -13,12 +13,12 @@ import (
 // asynchronous until Synchronous names it.
 func (s *Server) AddStandby(ctx context.Context) (_ *Server, err error) {
 	n := len(s.Standbys) + 1
-	b := &Server{Name: fmt.Sprintf("s%d", n), root: s.root, bin: s.bin, cred: s.cred, primary: s}
+	b := &Server{Name: fmt.Sprintf("s%d", n), root: s.root, bin: s.bin, cred: s.cred, host: s.host, primary: s}
 	if s.primary != nil { // a standby that was promoted
 		b.Name = s.Name + b.Name
 	}
 	b.data = filepath.Join(s.root, b.Name)
-	if b.addr, err = freeAddr(); err != nil {
+	if b.addr, err = freeAddr(s.host); err != nil {
 		return nil, err
 	}
 	host, port, _ := strings.Cut(s.addr, ":")

@@ -1,0 +1,58 @@
+package testcluster
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+)
+
+// privateEnv marks the process that has a private network.
+const privateEnv = "TESTCLUSTER_PRIVATE"
+
+// The addresses of a private network are of those that RFC 2544 reserves for benchmarks.
+const (
+	subnet    = "198.18.0."
+	hubHost   = subnet + "254" // of this process
+	storeHost = subnet + "253"
+	mostNodes = 100
+)
+
+// network is where the nodes of one cluster are.
+type network struct {
+	private bool
+	prefix  string // of their addresses
+	store   string // the database's address; "": its own choice
+	places  []*place
+}
+
+// place is the network of one node. It outlives the node's process.
+type place struct {
+	host string
+	ns   *os.File // the namespace; nil: this process's
+	link string   // the bridge's end of its cable
+}
+
+// newNetwork makes one without nodes.
+func newNetwork() (*network, error) {
+	if os.Getenv(privateEnv) == "" {
+		return &network{prefix: fmt.Sprintf("127.%d.%d.", 1+rand.IntN(254), rand.IntN(256))}, nil
+	}
+	n := &network{private: true, prefix: subnet, store: storeHost}
+	return n, n.open()
+}
+
+// place makes the network of node i, from 1 on.
+func (n *network) place(i int) (*place, error) {
+	if i > mostNodes {
+		return nil, fmt.Errorf("testcluster: there is room for %d nodes", mostNodes)
+	}
+	p := &place{host: fmt.Sprintf("%s%d", n.prefix, i)}
+	if n.private {
+		p.link = fmt.Sprintf("jd%d", i)
+		n.places = append(n.places, p)
+		if err := p.open(); err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
+}
