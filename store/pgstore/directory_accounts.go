@@ -152,6 +152,10 @@ func (s accounts) Remove(user ident.UserID) error {
 	if err := store.CheckID("user", string(user)); err != nil {
 		return err
 	}
+	if err := s.enter(true); err != nil { // before anything is gone
+		return err
+	}
+	s.leave()
 	found, err := s.purge(user)
 	if err != nil {
 		return err
