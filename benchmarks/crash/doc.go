@@ -13,7 +13,6 @@
 // with another origin-id, out of its sender's order, or is refused.
 // A message without an origin-id isn't sent again: the server would take it for another.
 //
-//	check.go  the judge, pure
 //	talk.go   what a message looks like
 //	world.go  the clients and what they tell the judge
 //	round.go  load, kill, restart, drain

@@ -41,7 +41,7 @@ type round struct {
 
 	resent, duplicates                         int // allowed
 	lost, altered, reordered, unknown, refused int // faults
-	total                                      Report
+	total                                      load.Report
 }
 
 // runRound does one round. An error means that the round couldn't be finished, not that the server lost something.
@@ -62,7 +62,7 @@ func (w *world) runRound(ctx context.Context, server target, number int, random 
 }
 
 // since fills in what this round added to the report.
-func (r *round) since(before Report, refused int) {
+func (r *round) since(before load.Report, refused int) {
 	r.resent = r.total.Resent - before.Resent
 	r.duplicates = r.total.Duplicates - before.Duplicates
 	r.lost = len(r.total.Lost) - len(before.Lost)
@@ -76,7 +76,7 @@ func (r *round) since(before Report, refused int) {
 func (r *round) failed() bool { return r.lost+r.altered+r.reordered+r.unknown+r.refused > 0 }
 
 // load puts the server under load and kills it. It returns what was not acknowledged, for each sender.
-func (w *world) load(ctx context.Context, server target, r *round, random *rand.Rand, before Report) ([][]client.Sent, error) {
+func (w *world) load(ctx context.Context, server target, r *round, random *rand.Rand, before load.Report) ([][]client.Sent, error) {
 	var recipients, senders load.Fleet
 	defer recipients.Cut()
 	defer senders.Cut()
@@ -100,7 +100,7 @@ func (w *world) load(ctx context.Context, server target, r *round, random *rand.
 	}
 	goal := before.Acked + w.cfg.acked*4/5 + random.IntN(w.cfg.acked*2/5+1)
 	loadCtx, cancel := context.WithTimeout(ctx, loadTime)
-	err = w.wait(loadCtx, func() bool { return w.mu.check.report.Acked >= goal || senders.Ended() != nil })
+	err = w.wait(loadCtx, func() bool { return w.mu.check.Acked() >= goal || senders.Ended() != nil })
 	cancel()
 	if err == nil {
 		err = senders.Ended()
@@ -220,7 +220,7 @@ func (w *world) loginRecipients(ctx context.Context, fleet *load.Fleet, n int) e
 // resend sends again, with the same ids, what can be recognised.
 func (w *world) resend(c *client.Conn, unacked []client.Sent) error {
 	for _, s := range unacked {
-		key, ok := s.Tag.(Key)
+		key, ok := s.Tag.(load.Key)
 		if !ok {
 			continue
 		}
@@ -243,7 +243,7 @@ func (w *world) resend(c *client.Conn, unacked []client.Sent) error {
 
 // fence sends every recipient one last message.
 func (w *world) fence(c *client.Conn) error {
-	fences := make(map[int]Key)
+	fences := make(map[int]load.Key)
 	for i := range w.cfg.online + w.cfg.offline {
 		to := w.cfg.senders + i
 		id := client.NewID()
@@ -251,7 +251,7 @@ func (w *world) fence(c *client.Conn) error {
 		fences[to] = w.newMessage(0, to, id)
 		w.mu.Unlock()
 	}
-	w.note(func() { w.mu.fences = make(map[int]Key, len(fences)) })
+	w.note(func() { w.mu.fences = make(map[int]load.Key, len(fences)) })
 	for to, key := range fences {
 		w.mu.Lock()
 		w.mu.fences[to] = key
@@ -279,7 +279,7 @@ func (w *world) settle(ctx context.Context, fleet *load.Fleet, what string) erro
 // drain waits until every recipient has got its last message and all that was acknowledged. Where nothing has arrived for a while
 // that doesn't come any more: the report says what is lost.
 func (w *world) drain(ctx context.Context, fleet *load.Fleet, r *round) error {
-	arrived := func() int { return w.mu.check.report.Received + w.mu.check.report.Duplicates }
+	arrived := func() int { return w.mu.check.Arrivals() }
 	for before := -1; ; {
 		quiet, cancel := context.WithTimeout(ctx, w.cfg.grace)
 		err := w.wait(quiet, func() bool {

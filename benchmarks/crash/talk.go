@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/jackdaw-im/jackdaw/benchmarks/load"
 	"github.com/jackdaw-im/jackdaw/client"
 	"github.com/jackdaw-im/jackdaw/xmpp"
 )
@@ -17,21 +18,21 @@ const bodyLen = 100
 type talk struct{ run string }
 
 // body is the text of a message. It says which one it is, so that it can be recognised whatever happens to ids.
-func (t talk) body(k Key) string {
+func (t talk) body(k load.Key) string {
 	s := fmt.Sprintf("%s/%d/%d/%d/", t.run, k.Sender, k.Recipient, k.Seq)
 	return s + strings.Repeat(".", max(0, bodyLen-len(s)))
 }
 
 // parse finds out which message a body belongs to. ok is false if it isn't, to the letter, a body of this run.
-func (t talk) parse(body string) (k Key, ok bool) {
+func (t talk) parse(body string) (k load.Key, ok bool) {
 	parts := strings.Split(body, "/")
 	if len(parts) != 5 || parts[0] != t.run {
-		return Key{}, false
+		return load.Key{}, false
 	}
 	for i, n := range []*int{&k.Sender, &k.Recipient, &k.Seq} {
 		v, err := strconv.Atoi(parts[i+1])
 		if err != nil {
-			return Key{}, false
+			return load.Key{}, false
 		}
 		*n = v
 	}
@@ -47,7 +48,7 @@ func (t talk) originID(random *rand.Rand) string {
 }
 
 // stanza makes the message. Stanza ids are what real clients make of them: missing, or the same again and again.
-func (t talk) stanza(k Key, to, originID string) []byte {
+func (t talk) stanza(k load.Key, to, originID string) []byte {
 	m := client.Message{To: to, OriginID: originID, Body: t.body(k)}
 	switch k.Seq % 4 {
 	case 0, 1:
@@ -62,10 +63,10 @@ func (t talk) stanza(k Key, to, originID string) []byte {
 }
 
 // read says which message arrived, and its origin-id.
-func (t talk) read(e *xmpp.Element) (k Key, originID string, ok bool) {
+func (t talk) read(e *xmpp.Element) (k load.Key, originID string, ok bool) {
 	body := e.Child(xmpp.NSClient, "body")
 	if body == nil {
-		return Key{}, "", false
+		return load.Key{}, "", false
 	}
 	if origin := e.Child("urn:xmpp:sid:0", "origin-id"); origin != nil {
 		originID = origin.Attr("id")

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jackdaw-im/jackdaw/benchmarks/load"
 	"github.com/jackdaw-im/jackdaw/xmpp"
 )
 
@@ -13,7 +14,7 @@ func TestTalkIsReadBack(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	stanzaIDs, bare := make(map[string]int), 0
 	for seq := 1; seq <= 400; seq++ {
-		want := Key{Pair{3, 14}, seq}
+		want := load.Key{Pair: load.Pair{Sender: 3, Recipient: 14}, Seq: seq}
 		id := tk.originID(random)
 		e, err := xmpp.Parse(tk.stanza(want, "u14@localhost", id))
 		if err != nil {
@@ -38,7 +39,7 @@ func TestTalkIsReadBack(t *testing.T) {
 
 func TestTalkRefusesOtherTexts(t *testing.T) {
 	tk := talk{run: "r1"}
-	good := tk.body(Key{Pair{1, 2}, 3})
+	good := tk.body(load.Key{Pair: load.Pair{Sender: 1, Recipient: 2}, Seq: 3})
 	for _, bad := range []string{"", "hello", good + ".", good[:len(good)-1], strings.Replace(good, "r1", "r2", 1),
 		strings.Replace(good, "/3/", "/x/", 1), strings.Replace(good, "/3/", "/03/", 1)} {
 		if k, ok := tk.parse(bad); ok {

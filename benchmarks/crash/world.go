@@ -20,8 +20,8 @@ type world struct {
 
 	mu struct {
 		sync.Mutex
-		check    *Checker
-		fences   map[int]Key // recipient -> the message that ends its drain
+		check    *load.Checker
+		fences   map[int]load.Key // recipient -> the message that ends its drain
 		refused  int
 		stopped  bool // senders send nothing new
 		outgoing int  // sent in this connection's life and not acknowledged
@@ -31,7 +31,7 @@ type world struct {
 func newWorld(cfg settings, accounts load.Accounts) *world {
 	accounts.Open()
 	w := &world{cfg: cfg, accounts: accounts, talk: talk{run: client.NewID()[:8]}, changed: make(chan struct{}, 1)}
-	w.mu.check = NewChecker()
+	w.mu.check = load.NewChecker()
 	return w
 }
 
@@ -81,7 +81,7 @@ func (s *sender) send(c *client.Conn, n int) {
 }
 
 // newMessage notes a message that is about to be sent. The caller holds the lock.
-func (w *world) newMessage(from, to int, originID string) Key {
+func (w *world) newMessage(from, to int, originID string) load.Key {
 	key := w.mu.check.Send(from, to, originID)
 	w.mu.outgoing++
 	return key
@@ -91,7 +91,7 @@ func (w *world) newMessage(from, to int, originID string) Key {
 func (w *world) acked(sent []client.Sent) (n int) {
 	w.note(func() {
 		for _, s := range sent {
-			if key, ok := s.Tag.(Key); ok {
+			if key, ok := s.Tag.(load.Key); ok {
 				w.mu.check.Ack(key)
 				w.mu.outgoing--
 				n++
@@ -154,7 +154,7 @@ func (w *world) wait(ctx context.Context, done func() bool) error {
 }
 
 // report is the judge's, with what was refused.
-func (w *world) report() (Report, int) {
+func (w *world) report() (load.Report, int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.mu.check.Report(), w.mu.refused

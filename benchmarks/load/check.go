@@ -1,4 +1,4 @@
-package main
+package load
 
 import (
 	"cmp"
@@ -19,6 +19,7 @@ type Key struct {
 type fate struct {
 	originID string
 	acked    bool
+	excused  bool
 	received int
 }
 
@@ -72,6 +73,14 @@ func (c *Checker) OriginID(key Key) string {
 // Resend notes that a message is about to be sent again.
 func (c *Checker) Resend(Key) { c.report.Resent++ }
 
+// Excuse takes a message out of the check of order, for good: its sender knows that it was refused, or that its outcome is unknown, and
+// sends it again after others.
+func (c *Checker) Excuse(key Key) {
+	if f := c.fates[key]; f != nil {
+		f.excused = true
+	}
+}
+
 // Ack notes that the server acknowledged a message.
 func (c *Checker) Ack(key Key) {
 	f := c.fates[key]
@@ -104,9 +113,11 @@ func (c *Checker) Receive(key Key, originID string) {
 	if f.acked {
 		c.missing[key.Recipient]--
 	}
-	if key.Seq < c.highest[key.Pair] {
+	switch {
+	case f.excused:
+	case key.Seq < c.highest[key.Pair]:
 		c.report.Reordered = append(c.report.Reordered, key)
-	} else {
+	default:
 		c.highest[key.Pair] = key.Seq
 	}
 }
@@ -116,6 +127,12 @@ func (c *Checker) ReceiveUnknown() { c.report.Unknown++ }
 
 // Missing is how many messages are acknowledged and haven't arrived at this recipient.
 func (c *Checker) Missing(recipient int) int { return c.missing[recipient] }
+
+// Acked is how many messages are acknowledged.
+func (c *Checker) Acked() int { return c.report.Acked }
+
+// Arrivals counts what has arrived, duplicates included.
+func (c *Checker) Arrivals() int { return c.report.Received + c.report.Duplicates }
 
 // Report judges by what is known now.
 func (c *Checker) Report() Report {

@@ -1,4 +1,4 @@
-package main
+package load
 
 import (
 	"reflect"
@@ -24,6 +24,9 @@ func TestCheckerPasses(t *testing.T) {
 	c.Receive(first, "a") // a duplicate with its own id
 	c.Receive(second, "b")
 	c.Ack(second)
+	if c.Acked() != 3 || c.Arrivals() != 4 {
+		t.Errorf("%d acknowledged, %d arrivals", c.Acked(), c.Arrivals())
+	}
 	r := c.Report()
 	want := Report{Sent: 3, Acked: 3, Received: 3, Resent: 1, Duplicates: 1}
 	if !reflect.DeepEqual(r, want) || len(r.Faults()) != 0 || c.Missing(2) != 0 {
@@ -48,6 +51,17 @@ func TestCheckerFindsFaults(t *testing.T) {
 			do:    func(c *Checker) { c.Receive(at(1), "a"); c.Receive(at(1), "x") },
 			fault: "1 with another origin-id",
 			keys:  func(r Report) []Key { return r.Altered }, want: []Key{at(1)},
+		},
+		"excused, and another not": {
+			do: func(c *Checker) {
+				c.Excuse(at(1))
+				c.Excuse(at(9))
+				c.Receive(at(3), "c")
+				c.Receive(at(1), "a")
+				c.Receive(at(2), "b")
+			},
+			fault: "1 out of order, the first from sender 1 to recipient 2, number 2",
+			keys:  func(r Report) []Key { return r.Reordered }, want: []Key{at(2)},
 		},
 		"no id": {
 			do:    func(c *Checker) { c.Receive(at(1), "") },
