@@ -19,6 +19,7 @@ import (
 
 	"github.com/jackdaw-im/jackdaw/actors/account"
 	"github.com/jackdaw-im/jackdaw/actors/mailbox"
+	"github.com/jackdaw-im/jackdaw/admin"
 	"github.com/jackdaw-im/jackdaw/cluster"
 	"github.com/jackdaw-im/jackdaw/cluster/carrier"
 	"github.com/jackdaw-im/jackdaw/cluster/link"
@@ -59,14 +60,14 @@ type peers struct {
 }
 
 // belongs returns the bundle of the cluster that this node belongs to, joins now, or founds; nil if there is none.
-func belongs(cfg *config.Config, name string, log *zap.Logger) (*trust.Live, error) {
+func belongs(ctx context.Context, cfg *config.Config, name string, log *zap.Logger) (*trust.Live, error) {
 	k := cfg.Cluster
 	opts := trust.Options{File: cfg.BundleFile(), Name: name, Logger: log}
 	if k.Authority != "" {
 		opts.Files = &trust.Files{Authorities: k.Authority, Certificate: k.NodeCert, Key: k.NodeKey}
 	}
 	if _, err := os.Stat(opts.File); err == nil {
-		return belongsStill(cfg, opts, name, log)
+		return belongsStill(ctx, cfg, opts, name, log)
 	}
 	if k.Listen == "" && k.Join == "" {
 		return nil, nil
@@ -78,7 +79,7 @@ func belongs(cfg *config.Config, name string, log *zap.Logger) (*trust.Live, err
 	case k.Join != "" && k.Token == "":
 		return nil, errors.New("node: cluster.join is given without cluster.token, and this node has not joined before: make a token with `jackdaw cluster token` on a node of the cluster")
 	case k.Join != "":
-		b, err := join(cfg, name, log)
+		b, err := join(ctx, cfg, name, log)
 		if err != nil {
 			return nil, err
 		}
@@ -104,7 +105,7 @@ func belongs(cfg *config.Config, name string, log *zap.Logger) (*trust.Live, err
 
 // belongsStill opens the bundle that the node has. With a token it asks for the present one first, which it can't get otherwise if it was
 // away while all keys were rotated.
-func belongsStill(cfg *config.Config, opts trust.Options, name string, log *zap.Logger) (*trust.Live, error) {
+func belongsStill(ctx context.Context, cfg *config.Config, opts trust.Options, name string, log *zap.Logger) (*trust.Live, error) {
 	live, err := trust.Open(opts)
 	if err != nil || cfg.Cluster.Token == "" {
 		return live, err
@@ -117,7 +118,9 @@ func belongsStill(cfg *config.Config, opts trust.Options, name string, log *zap.
 		live.Close()
 		return nil, err
 	}
-	b, err := join(cfg, name, log)
+	few, cancel := context.WithTimeout(ctx, joinPatience)
+	defer cancel()
+	b, err := join(few, cfg, name, log)
 	if err != nil {
 		log.Warn("the cluster's keys weren't fetched with the join token: this node goes on with those that it has", zap.Error(err))
 		return live, nil
@@ -126,18 +129,30 @@ func belongsStill(cfg *config.Config, opts trust.Options, name string, log *zap.
 	return live, err
 }
 
-// joinPatience is how long a node that joins for the first time tries.
-const joinPatience = 30 * time.Second
+const (
+	// joinPatience is how long a node that has joined before tries to fetch the present keys.
+	joinPatience = 10 * time.Second
+	joinPause    = 200 * time.Millisecond
+	maxJoinPause = 5 * time.Second
+)
 
-// join asks the seeds, one after the other, for the cluster's bundle.
-func join(cfg *config.Config, name string, log *zap.Logger) (*trust.Bundle, error) {
+// join asks the seeds, one after the other, for the cluster's bundle, until one answers or ctx is over. Who asks for health meanwhile is
+// told.
+func join(ctx context.Context, cfg *config.Config, name string, log *zap.Logger) (*trust.Bundle, error) {
 	token, err := trust.ParseToken(cfg.Cluster.Token)
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), joinPatience)
-	defer cancel()
-	for pause := 200 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
+	why := atomic.Pointer[error]{}
+	why.Store(&errStarting)
+	if cfg.Admin != "" {
+		h := admin.NewHTTP(admin.HTTPConfig{Addr: cfg.Admin, Ready: func() error { return *why.Load() }, Logger: log})
+		if err := h.Start(); err != nil {
+			return nil, err
+		}
+		defer func() { _ = h.Stop(context.WithoutCancel(ctx)) }()
+	}
+	for pause := joinPause; ; pause = min(2*pause, maxJoinPause) {
 		var last error
 		for _, seed := range seeds(cfg) {
 			b, err := trust.Join(ctx, trust.JoinRequest{Seed: seed, Token: token, Name: name, Advertise: cfg.Cluster.Advertise, Release: CurrentVersion().Version})
@@ -151,6 +166,10 @@ func join(cfg *config.Config, name string, log *zap.Logger) (*trust.Bundle, erro
 					return nil, last
 				}
 			}
+			if ctx.Err() != nil {
+				return nil, last
+			}
+			why.Store(&last)
 			log.Warn("a node of the cluster can't be reached yet", zap.String(telemetry.KeyPeer, seed), zap.Error(err))
 		}
 		select {
@@ -160,6 +179,8 @@ func join(cfg *config.Config, name string, log *zap.Logger) (*trust.Bundle, erro
 		}
 	}
 }
+
+var errStarting = errors.New("starting")
 
 func seeds(cfg *config.Config) (list []string) {
 	for _, s := range strings.Split(cfg.Cluster.Join, ",") {

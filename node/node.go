@@ -76,8 +76,8 @@ const (
 type Addrs struct{ C2S, C2STLS, Admin string }
 
 // Open opens the data folder of cfg: the store, the certificate, the server's secret; and joins or founds the cluster that it is to belong
-// to. It runs nothing else yet. The error says what is wrong with the folder or the files, and what to do.
-func Open(cfg *config.Config, log *zap.Logger) (*Node, error) {
+// to, which it tries until ctx is over. It runs nothing else yet. The error says what is wrong with the folder or the files, and what to do.
+func Open(ctx context.Context, cfg *config.Config, log *zap.Logger) (*Node, error) {
 	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
 		return nil, fmt.Errorf("node: making the data folder: %w", err)
 	}
@@ -86,7 +86,7 @@ func Open(cfg *config.Config, log *zap.Logger) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	live, err := belongs(cfg, name, log)
+	live, err := belongs(ctx, cfg, name, log)
 	if err != nil {
 		return nil, err
 	}

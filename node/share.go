@@ -95,7 +95,7 @@ func (n *Node) joined() error {
 	st := n.cluster.Status()
 	if n.peers != nil {
 		if !n.peers.up.Load() {
-			return fmt.Errorf("starting")
+			return errStarting
 		}
 		if self := n.peers.member.Self(); self.State != member.Active || self.Rejected != "" {
 			if self.Rejected != "" {

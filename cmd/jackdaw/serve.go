@@ -69,7 +69,9 @@ func serve(c *console, cfg *config.Config, log *zap.Logger) error {
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	defer signal.Stop(signals)
-	n, err := node.Open(cfg, log)
+	opening, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	n, err := node.Open(opening, cfg, log)
+	cancel()
 	if err != nil {
 		return err
 	}
