@@ -39,6 +39,12 @@ func (c *calls) take(id uint64) *actors.Asked {
 	return a.Asked
 }
 
+func (c *calls) len() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.m)
+}
+
 // lost answers the calls to a node that is gone.
 func (c *calls) lost(node ident.NodeID) {
 	c.mu.Lock()

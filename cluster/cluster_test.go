@@ -86,6 +86,14 @@ func TestOnTwoNodes(t *testing.T) {
 		p.do(func(ctx *actors.Context) { ctx.Exit(far, actors.Shutdown) })
 		r.settle(10 * time.Millisecond)
 		p.wants("down " + far.ID + " shutdown")
+		p.do(func(ctx *actors.Context) { ctx.Monitor(far); ctx.Call(far, &nodepb.Relay{}, time.Second) })
+		if s := a.c.Status(); s.Calls != 1 || s.Watches != 1 || b.c.Status().Watchers != 0 {
+			t.Errorf("on their way: %+v", s)
+		}
+		r.settle(10 * time.Millisecond)
+		if s, there := a.c.Status(), b.c.Status(); s.Calls != 0 || s.Watches != 1 || there.Watchers != 1 {
+			t.Errorf("%+v\n%+v", s, there)
+		}
 	})
 }
 

@@ -34,13 +34,17 @@ type Status struct {
 	Mine, Waiting, Leaving int
 	// Held are the signals that wait for partitions.
 	Held int
+	// Calls and Watches are this node's on actors of others, the latter also on what came here while its watcher waited; Watchers are the
+	// others' monitors of actors here.
+	Calls, Watches, Watchers int
 }
 
 // Status returns what this node thinks now.
 func (c *Cluster) Status() Status {
+	s := Status{Owned: map[ident.NodeID]int{}, Calls: c.calls.len(), Watches: c.watches.len(), Watchers: c.watchers.len()}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	s := Status{View: c.mu.state.view.ID, Owned: map[ident.NodeID]int{}, Held: c.mu.n}
+	s.View, s.Held = c.mu.state.view.ID, c.mu.n
 	for i := range c.mu.state.parts {
 		p := &c.mu.state.parts[i]
 		s.Owned[p.owner]++

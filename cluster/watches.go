@@ -56,6 +56,12 @@ func (w *watches) drop(x *actors.Watch) (node ident.NodeID, id uint64, ok bool) 
 	return node, id, ok
 }
 
+func (w *watches) len() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.m)
+}
+
 // takeIf takes all that match.
 func (w *watches) takeIf(match func(watch) bool) (all []watch, ids []uint64) {
 	w.mu.Lock()
@@ -125,6 +131,12 @@ func (w *watchers) watch(c *Cluster, node ident.NodeID, id uint64, to actors.Ref
 	if over {
 		unwatch()
 	}
+}
+
+func (w *watchers) len() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.m)
 }
 
 // end reports whether x was still there, and takes it away.
