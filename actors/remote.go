@@ -248,8 +248,8 @@ func (s *System) sendAll(to []Ref, msg any, from *process) (refused []Refused) {
 	fan, ok := s.router.(FanOuter)
 	var away []Ref
 	for _, ref := range to {
-		if ok && msg != nil && s.away(s.named(ref)) {
-			away = append(away, ref)
+		if to := s.named(ref); ok && msg != nil && s.away(to) {
+			away = append(away, to)
 			continue
 		}
 		if err := s.send(ref, msg, false, from); err != nil {

@@ -43,6 +43,15 @@ type Caster interface {
 	Cast(to actors.Ref, msg any) error
 }
 
+// FanOut is a Caster that casts to many actors at once; *actors.System and *actors.Context are.
+type FanOut interface {
+	Caster
+	// CastAll returns those that have not taken msg. It doesn't keep to.
+	CastAll(to []actors.Ref, msg any) []actors.Refused
+}
+
+var _, _ FanOut = (*actors.System)(nil), (*actors.Context)(nil)
+
 // New returns a scope, which runs once its Spec is in a tree. The name is that of its actor.
 func New(sys *actors.System, name string) *Scope {
 	s := &Scope{sys: sys, name: name}

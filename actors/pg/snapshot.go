@@ -77,8 +77,9 @@ func (s Snapshot) All() iter.Seq[actors.Ref] {
 	}
 }
 
-// Refusal is a member that did not take a message: its queue is full (actors.ErrOverloaded), or it has just ended
-// (actors.ErrNoProc).
+// Refusal is a member that did not take a message: its queue is full (actors.ErrOverloaded), it has just ended (actors.ErrNoProc), or
+// its node can't be reached (actors.ErrNoConnection). What a member on another node refuses only there, the caster hears of later, as
+// actors.Undelivered.
 type Refusal struct {
 	To  actors.Ref
 	Err error
@@ -86,21 +87,36 @@ type Refusal struct {
 
 // Cast casts msg to at most most actors, those from the position first on, and returns the position to go on from; Len says that
 // all are through. An actor with a large group to tell takes a part a turn. All get the same msg: nobody may change it. It never waits:
-// each member's queue is bounded, and a member that doesn't take msg is in refused.
+// each member's queue is bounded, and a member that doesn't take msg is in refused. What a FanOut casts to members of other nodes travels
+// once for those of a node, some thousand at a time.
 func (s Snapshot) Cast(from Caster, msg any, first, most int) (next int, refused []Refusal) {
 	end := s.Len()
 	next = min(max(first, 0), end)
 	if most < end-next {
 		end = next + max(most, 0)
 	}
-	for ; next < end; next++ {
+	fan, ok := from.(FanOut)
+	for ; next < end && !(ok && next >= s.Local()); next++ {
 		to := s.At(next)
 		if err := from.Cast(to, msg); err != nil {
 			refused = append(refused, Refusal{to, err})
 		}
 	}
+	chunk := make([]actors.Ref, 0, min(end-next, fanOutLen))
+	for next < end {
+		chunk = chunk[:0]
+		for ; next < end && len(chunk) < fanOutLen; next++ {
+			chunk = append(chunk, s.At(next))
+		}
+		for _, r := range fan.CastAll(chunk, msg) {
+			refused = append(refused, Refusal(r))
+		}
+	}
 	return next, refused
 }
+
+// fanOutLen is how many members of other nodes are told at once: enough to fill envelopes for several nodes.
+const fanOutLen = 4096
 
 // refs lists members as often as they have joined.
 func refs(total int, vecs ...vec) []actors.Ref {
