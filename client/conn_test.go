@@ -90,6 +90,19 @@ func TestStreamErrorEndsRun(t *testing.T) {
 	}
 }
 
+// TestSentElsewhere: the error tells where to go.
+func TestSentElsewhere(t *testing.T) {
+	c := dial(t, play(t, Config{}, func(s *script) {
+		s.login()
+		s.bind()
+		s.send("<stream:error><see-other-host xmlns='urn:ietf:params:xml:ns:xmpp-streams'>[2001:db8::1]:5222</see-other-host></stream:error></stream:stream>")
+	}))
+	var end *xmpp.StreamError
+	if err := <-run(c); !errors.As(err, &end) || end.Condition != xmpp.SeeOtherHost || end.Host != "[2001:db8::1]:5222" {
+		t.Errorf("ended with %v", err)
+	}
+}
+
 func TestBadBytesEndRun(t *testing.T) {
 	c := dial(t, play(t, Config{}, func(s *script) {
 		s.login()

@@ -56,6 +56,9 @@ func requestError(e *xmpp.Element) *RequestError {
 func streamError(e *xmpp.Element) error {
 	se := &xmpp.StreamError{}
 	se.Condition, se.Text = condition(e, nsStreams, "undefined-condition")
+	if se.Condition == xmpp.SeeOtherHost {
+		se.Host = e.Child(nsStreams, se.Condition).Text()
+	}
 	return se
 }
 

@@ -31,6 +31,7 @@ import (
 	"github.com/jackdaw-im/jackdaw/ident"
 	"github.com/jackdaw-im/jackdaw/proto/nodepb"
 	"github.com/jackdaw-im/jackdaw/store"
+	"github.com/jackdaw-im/jackdaw/store/pgstore"
 	"github.com/jackdaw-im/jackdaw/supervision"
 	"github.com/jackdaw-im/jackdaw/telemetry"
 )
@@ -57,6 +58,8 @@ type peers struct {
 	up      atomic.Bool // all of the above is there
 	ready   chan struct{}
 	viewing sync.Mutex
+	views   atomic.Int64  // how many there were
+	last    atomic.Uint64 // the id of the latest
 }
 
 // belongs returns the bundle of the cluster that this node belongs to, joins now, or founds; nil if there is none.
@@ -89,8 +92,8 @@ func belongs(ctx context.Context, cfg *config.Config, name string, log *zap.Logg
 			"copy what is in the data folder with `jackdaw store move`), or join a cluster with --join HOST:PORT --token TOKEN")
 	}
 	var stores []trust.DSN
-	for _, s := range strings.Split(cfg.Store.URL, ",") {
-		stores = append(stores, trust.DSN(strings.TrimSpace(s)))
+	for _, s := range pgstore.Split(cfg.Store.URL) {
+		stores = append(stores, trust.DSN(s))
 	}
 	b, err := trust.New(name, stores, trust.DSN(cfg.Store.Directory), time.Now())
 	if err != nil {
@@ -312,6 +315,9 @@ func (p *peers) view(v *member.View) {
 			to.Peers[m.ID] = m.Carriage
 		}
 	}
+	if p.last.Swap(v.ID) != v.ID {
+		p.views.Add(1)
+	}
 	p.n.cluster.SetView(to)
 	if k := p.keeper; p.up.Load() && k != nil {
 		k.Kick()
@@ -342,6 +348,9 @@ func (p *peers) follow(from, to *trust.Bundle) {
 	p.member.SetDigest(p.digest(to), p.digest(to))
 	p.n.cluster.SetPins(pins(to))
 	p.carrier.Recheck()
+	if err := p.readdress(from, to); err != nil {
+		p.n.log.Error("the stores' new addresses can't be used", zap.Error(err))
+	}
 }
 
 func (p *peers) complain(err error) {
@@ -446,6 +455,7 @@ func (n *Node) newCluster(live *trust.Live) (err error) {
 	n.sys.SetRouter(n.cluster)
 	if live != nil {
 		n.peers = &peers{n: n, live: live, fatal: make(chan error, 1)}
+		n.drain = newDrainer(n)
 	}
 	return nil
 }

@@ -44,6 +44,7 @@ type Node struct {
 	sys     *actors.System
 	cluster *cluster.Cluster
 	peers   *peers        // nil: no cluster
+	drain   *drainer      // nil: no cluster
 	timing  member.Timing // of gossip, for tests
 	lanes   *lane.Lanes
 	root    *supervision.Root
@@ -266,6 +267,9 @@ func (n *Node) Ready() error {
 	case starting:
 		return errors.New("starting")
 	case draining:
+		return errors.New("draining")
+	}
+	if n.drain != nil && n.drain.away() {
 		return errors.New("draining")
 	}
 	if err := n.joined(); err != nil {

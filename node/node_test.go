@@ -171,6 +171,7 @@ func TestTreeIsAsPrinted(t *testing.T) {
     share (permanent)
     sessions (dynamic, 64 partitions, 0 children)
     gateway (permanent)
+    operations (supervisor)
 `
 	if got := tree.String(); got != want {
 		t.Errorf("the tree is\n%swant\n%s", got, want)

@@ -43,6 +43,7 @@ func (n *Node) plan(secret []byte) supervision.SupervisorSpec {
 				supervision.Service("share", leaveTime, func() (supervision.Runner, error) { return share{n}, nil }),
 				sessions.Child(),
 				supervision.Service("gateway", gatewayStop, func() (supervision.Runner, error) { return n.newGateway(sessions), nil }),
+				supervision.Sup(supervision.SupervisorSpec{ID: "operations", Strategy: supervision.RestForOne, Children: n.operationServices()}),
 			}}),
 		},
 	}

@@ -28,6 +28,7 @@ const (
 	KeyPartitions  = "partitions"  // how many
 	KeyActors      = "actors"      // how many
 	KeyPeer        = "peer"        // another node, name@incarnation
+	KeyPhase       = "phase"       // of a drain
 	KeyPeriod      = "period"      // of the intensity
 	KeyQueue       = "queue_len"   // messages that wait for an actor
 	KeyReason      = "reason"      // why something ended or is refused

@@ -495,7 +495,7 @@ type Bundle struct {
 	Rotating bool     `protobuf:"varint,5,opt,name=rotating,proto3" json:"rotating,omitempty"`
 	Lagging  []string `protobuf:"bytes,6,rep,name=lagging,proto3" json:"lagging,omitempty"`
 	Revoked  []string `protobuf:"bytes,7,rep,name=revoked,proto3" json:"revoked,omitempty"`
-	// stores and directory are where they are, without users and passwords.
+	// stores and directory are where they are, without passwords.
 	Stores    string `protobuf:"bytes,8,opt,name=stores,proto3" json:"stores,omitempty"`
 	Directory string `protobuf:"bytes,9,opt,name=directory,proto3" json:"directory,omitempty"`
 	// authorities are the fingerprints of those whose certificates are valid, the one that signs first.

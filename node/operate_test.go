@@ -1,0 +1,263 @@
+//go:build !race
+
+package node
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackdaw-im/jackdaw/actors"
+	"github.com/jackdaw-im/jackdaw/actors/mailbox"
+	"github.com/jackdaw-im/jackdaw/admin"
+	"github.com/jackdaw-im/jackdaw/client"
+	"github.com/jackdaw-im/jackdaw/ident"
+	"github.com/jackdaw-im/jackdaw/proto/adminpb"
+	"github.com/jackdaw-im/jackdaw/xmpp"
+)
+
+// TestClusterStatus: each node shows the same cluster, through its socket too.
+func TestClusterStatus(t *testing.T) {
+	r := newClusterRig(t, 3)
+	r.until("all agree", func() bool {
+		for i := range r.nodes {
+			st, err := r.ops(i).ClusterStatus(t.Context())
+			if err != nil || !st.GetAgreed() {
+				return false
+			}
+			for _, m := range st.GetMembers() { // who hasn't told yet is taken to agree
+				if m.GetView() != st.GetView() {
+					return false
+				}
+			}
+		}
+		return true
+	})
+	a, err := admin.Connect(t.Context(), r.nodes[1].cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = a.Close() }() // it has nothing left to say
+	st, err := a.ClusterStatus(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if st.GetCluster() == "" || st.GetNode() != string(r.nodes[1].sys.Node()) || st.GetUnowned() != 0 || len(st.GetMembers()) != 3 {
+		t.Errorf("%v", st)
+	}
+	if b := st.GetBundle(); b.GetVersion() < 2 || b.GetRotating() || len(b.GetLagging()) > 0 || b.GetStores() != "postgres://jackdaw:(secret)@db.example/mail" || len(b.GetAuthorities()) != 1 {
+		t.Errorf("%v", b)
+	}
+	owned := int64(0)
+	for i, m := range st.GetMembers() {
+		owned += m.GetOwned()
+		left := int64(0)
+		for _, s := range m.GetLost() {
+			left += s.GetPartitions()
+		}
+		own := m.GetOwn()
+		if m.GetName() != fmt.Sprintf("n%d", i+1) || m.GetState() != "active" || m.GetWeight() != 100 || m.GetView() != st.GetView() || len(m.GetLost()) != 2 || left != ident.Partitions ||
+			m.GetSilent() != "" || m.GetGossip() == "" || m.GetClient() != fmt.Sprintf("127.0.0.%d:5222", i+1) || m.GetRelease() == "" || m.GetBundle() != st.GetBundle().GetVersion() {
+			t.Errorf("%v", m)
+		}
+		if own.GetMine() != m.GetOwned() || own.GetNotReady() != "" || own.GetStore() != "serving" || len(own.GetLinks()) != 6 || own.GetDrain().GetPhase() != "none" ||
+			own.GetView() != st.GetView() || time.Until(time.UnixMicro(own.GetCertificateEnds())) < 24*time.Hour {
+			t.Errorf("%v", own)
+		}
+	}
+	if owned != ident.Partitions {
+		t.Errorf("%d partitions are owned", owned)
+	}
+	if _, err := a.DrainStatus(t.Context(), "n9"); !errors.Is(err, admin.ErrInvalid) || !strings.Contains(err.Error(), "there are n1, n2, n3") {
+		t.Errorf("no such node: %v", err)
+	}
+	if st, err := a.DrainStatus(t.Context(), string(r.nodes[2].sys.Node())); err != nil || st.GetNode() != string(r.nodes[2].sys.Node()) {
+		t.Errorf("by its id: %v, %v", st, err)
+	}
+	text, err := metricsOf(r.nodes[0])
+	if err != nil || !strings.Contains(text, `jackdaw_cluster_members{state="active"} 3`) || !strings.Contains(text, `jackdaw_link_queue{class="messages",peer="n3"}`) ||
+		!strings.Contains(text, "jackdaw_cluster_agreed 1") {
+		t.Errorf("%v\n%s", err, text)
+	}
+}
+
+func metricsOf(n *Node) (string, error) {
+	resp, err := http.Get("http://" + n.Listening().Admin + "/metrics")
+	if err != nil {
+		return "", err
+	}
+	defer http.DefaultClient.CloseIdleConnections()
+	defer func() { _ = resp.Body.Close() }() // it is read to its end
+	var b strings.Builder
+	_, err = io.Copy(&b, resp.Body)
+	return b.String(), err
+}
+
+// TestDrainOfANode: another node is asked to empty one, which has a client, and to fill it again.
+func TestDrainOfANode(t *testing.T) {
+	r := newClusterRig(t, 3)
+	r.user("juliet@localhost")
+	n := r.nodes[1]
+	c, _ := login(t, n, "juliet@localhost/balcony", client.Config{Management: true})
+	ops := r.ops(0)
+	st, err := ops.Drain(t.Context(), &adminpb.DrainNode{Node: "n2", OverMs: 100, TimeoutMs: 60_000})
+	if err != nil || st.GetNode() != string(n.sys.Node()) || st.GetPhase() != "lightening" || st.GetWeight() != 75 {
+		t.Fatalf("%v, %v", st, err)
+	}
+	if err := n.Ready(); err == nil || err.Error() != "draining" {
+		t.Errorf("it is ready while it is emptied: %v", err)
+	}
+	r.until("it is empty", func() bool {
+		st, err = ops.DrainStatus(t.Context(), "n2")
+		return err == nil && st.GetPhase() == "drained"
+	})
+	if st.GetPartitions() != 0 || st.GetTold() != 1 || st.GetLeft() != 0 || st.GetElapsedMs() < 300 {
+		t.Errorf("%v", st)
+	}
+	<-c.Done()
+	end := (*xmpp.StreamError)(nil)
+	if !errors.As(c.Err(), &end) || end.Condition != xmpp.SeeOtherHost || end.Host != "127.0.0.1:5222" && end.Host != "127.0.0.3:5222" {
+		t.Errorf("the client was told %v", c.Err())
+	}
+	r.until("the others have its share", func() bool { return r.share() == ident.Partitions })
+	if _, err := net.Dial("tcp", n.Listening().C2STLS); err == nil {
+		t.Error("an empty node takes clients")
+	}
+	if st, err = ops.Undrain(t.Context(), "n2"); err != nil || st.GetPhase() != "returning" {
+		t.Fatalf("%v, %v", st, err)
+	}
+	r.until("it has its share again", func() bool { return n.Ready() == nil && n.cluster.Status().Mine > 1000 })
+	c, in := login(t, n, "juliet@localhost/garden", client.Config{})
+	send(t, c, "echo@localhost", "hello")
+	in.want("chat echo@localhost: hello")
+}
+
+// TestDrainGoesOn: when the node's parts are started anew, the drain is not forgotten.
+func TestDrainGoesOn(t *testing.T) {
+	r := newClusterRig(t, 2)
+	n := r.nodes[1]
+	if _, err := r.ops(1).Drain(t.Context(), &adminpb.DrainNode{TimeoutMs: 60_000}); err != nil {
+		t.Fatal(err)
+	}
+	r.until("it is empty", func() bool { return n.drain.DrainProgress().GetPhase() == "drained" })
+	if _, err := r.ops(1).Drain(t.Context(), &adminpb.DrainNode{Node: "n1", TimeoutMs: 60_000}); !errors.Is(err, admin.ErrBusy) {
+		t.Errorf("the last node is emptied: %v", err)
+	}
+	if _, err := r.ops(0).Drain(t.Context(), &adminpb.DrainNode{OverMs: 2, TimeoutMs: 1}); !errors.Is(err, admin.ErrInvalid) {
+		t.Errorf("no time for all of it: %v", err)
+	}
+	again := n.gateway.Load()
+	if err := n.sys.Exit(actors.Ref{Kind: "service", ID: "gateway"}, actors.Crashed(errors.New("on purpose"))); err != nil {
+		t.Fatal(err)
+	}
+	r.until("there is another gateway", func() bool { return n.gateway.Load() != again })
+	r.until("it is empty again", func() bool {
+		st := n.drain.DrainProgress()
+		return st.GetPhase() == "drained" && st.GetPartitions() == 0 && n.gateway.Load().Draining().Draining
+	})
+}
+
+// TestChangesOfTheCluster: what one node is told, all have soon.
+func TestChangesOfTheCluster(t *testing.T) {
+	r := newClusterRig(t, 3)
+	ops := r.ops(2)
+	all := func(version uint64) func() bool {
+		return func() bool {
+			for i := range r.nodes {
+				if b := r.bundle(i); b.Version < version || b.Rotating() {
+					return false
+				}
+			}
+			return true
+		}
+	}
+	pin := &adminpb.Pin{Kind: mailbox.Kind, Id: "hot@localhost", Node: "n2"}
+	for _, change := range []*adminpb.ChangeCluster{
+		{Kind: &adminpb.ChangeCluster_Pin{Pin: pin}},
+		{Kind: &adminpb.ChangeCluster_Rotate{Rotate: &adminpb.Rotate{What: adminpb.Rotate_TICKETS}}},
+		{Kind: &adminpb.ChangeCluster_Rotate{Rotate: &adminpb.Rotate{What: adminpb.Rotate_TOKEN}}},
+		{Kind: &adminpb.ChangeCluster_Rotate{Rotate: &adminpb.Rotate{}}},
+	} {
+		done, err := ops.ChangeCluster(t.Context(), change)
+		if err != nil || done.GetWhat() == "" {
+			t.Fatalf("%v: %v, %v", change, done, err)
+		}
+		if change.GetRotate() != nil && change.GetRotate().GetWhat() == adminpb.Rotate_ALL {
+			if _, err := ops.ChangeCluster(t.Context(), change); !errors.Is(err, admin.ErrBusy) {
+				t.Errorf("in the midst of a rotation: %v", err)
+			}
+		}
+		r.until(done.GetWhat(), all(done.GetVersion()))
+	}
+	st, err := r.ops(0).ClusterStatus(t.Context())
+	if err != nil || len(st.GetPins()) != 1 || st.GetPins()[0].GetNode() != "n2" {
+		t.Errorf("%v, %v", st.GetPins(), err)
+	}
+	if local := r.nodes[1].cluster.Local(mailbox.Ref("hot@localhost")); !local {
+		t.Error("what is pinned isn't there")
+	}
+	if share := r.share(); share != ident.Partitions {
+		t.Errorf("%d partitions after the rotations", share)
+	}
+	for name, change := range map[string]*adminpb.ChangeCluster{
+		"itself":     {Kind: &adminpb.ChangeCluster_Revoke{Revoke: "n3"}},
+		"no name":    {Kind: &adminpb.ChangeCluster_Revoke{Revoke: "N 3"}},
+		"readmitted": {Kind: &adminpb.ChangeCluster_Readmit{Readmit: "n1"}},
+		"no kind":    {Kind: &adminpb.ChangeCluster_Pin{Pin: &adminpb.Pin{Kind: "session", Id: "x", Node: "n1"}}},
+		"no id":      {Kind: &adminpb.ChangeCluster_Pin{Pin: &adminpb.Pin{Kind: mailbox.Kind, Node: "n1"}}},
+		"no store":   {Kind: &adminpb.ChangeCluster_Stores{Stores: &adminpb.SetStores{Stores: []string{"postgres://a/b"}}}},
+		"no change":  {},
+		"no key":     {Kind: &adminpb.ChangeCluster_Rotate{Rotate: &adminpb.Rotate{What: 99}}},
+	} {
+		if _, err := ops.ChangeCluster(t.Context(), change); !errors.Is(err, admin.ErrInvalid) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := ops.ClusterToken(t.Context(), 365*24*time.Hour); !errors.Is(err, admin.ErrInvalid) {
+		t.Errorf("a token for a year: %v", err)
+	}
+}
+
+// TestRevokedNode: the others go on without it, and it may come again once it is readmitted.
+func TestRevokedNode(t *testing.T) {
+	r := newClusterRig(t, 3)
+	done, err := r.ops(0).ChangeCluster(t.Context(), &adminpb.ChangeCluster{Kind: &adminpb.ChangeCluster_Revoke{Revoke: "n3"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.until("the others have all of it", func() bool {
+		return r.nodes[0].cluster.Status().Mine+r.nodes[1].cluster.Status().Mine == ident.Partitions && !r.bundle(0).Rotating() && !r.bundle(1).Rotating()
+	})
+	st, err := r.ops(1).ClusterStatus(t.Context())
+	if err != nil || fmt.Sprint(st.GetBundle().GetRevoked()) != "[n3]" || st.GetBundle().GetVersion() <= done.GetVersion() {
+		t.Errorf("%v, %v", st.GetBundle(), err)
+	}
+	if _, err := r.ops(1).ChangeCluster(t.Context(), &adminpb.ChangeCluster{Kind: &adminpb.ChangeCluster_Readmit{Readmit: "n3"}}); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestAloneIsNoCluster: a node without a cluster says so.
+func TestAloneIsNoCluster(t *testing.T) {
+	cfg := testConfig(t)
+	n := startNode(t, cfg)
+	a, err := admin.Connect(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = a.Close() }() // it has nothing left to say
+	if _, err := a.ClusterStatus(t.Context()); !errors.Is(err, admin.ErrInvalid) || !strings.Contains(err.Error(), "isn't part of a cluster") {
+		t.Errorf("%v", err)
+	}
+	if _, err := a.Drain(t.Context(), &adminpb.DrainNode{}); !errors.Is(err, admin.ErrInvalid) {
+		t.Errorf("%v", err)
+	}
+	if n.newOperations() != nil || n.clusterSource() != nil || n.operationServices() != nil {
+		t.Error("parts of a cluster without one")
+	}
+}
