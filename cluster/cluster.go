@@ -155,7 +155,7 @@ func (c *Cluster) SetView(v View) {
 		c.publish()
 		c.mu.Unlock()
 		if was.ID != v.ID {
-			c.log.Info("the cluster has changed", zap.Uint64(telemetry.KeyView, v.ID), zap.Int(telemetry.KeyNodes, len(v.Placed)), zap.Int(telemetry.KeyLeft, len(fx.left)))
+			c.log.Debug("a view of the cluster is acted upon", zap.Uint64(telemetry.KeyView, v.ID), zap.Int(telemetry.KeyNodes, len(v.Placed)), zap.Int(telemetry.KeyLeft, len(fx.left)))
 		}
 		c.run(fx)
 		for _, h := range on {
