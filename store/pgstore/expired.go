@@ -121,7 +121,7 @@ func (w *expiredWalk) look(ctx context.Context, s *shard, parts []ident.Partitio
 		return err
 	}
 	if len(found.rows) > 0 {
-		if err := s.query(ctx, func(p *pipe) { p.send(stExpiredAcks, found.ack, keyParams(found.keys)...) }); err != nil {
+		if err := s.query(ctx, func(p *pipe) { p.send(stExpiredAcks, found.ack, new(scratch).keys(found.keys)...) }); err != nil {
 			return err
 		}
 	}

@@ -23,6 +23,29 @@ type shard struct {
 	*database
 	n     int
 	owned owned
+	rooms rooms
+}
+
+// rooms are scratches that nobody uses.
+type rooms struct{ pool sync.Pool }
+
+func (r *rooms) get() *scratch {
+	if s, ok := r.pool.Get().(*scratch); ok {
+		return s
+	}
+	return new(scratch)
+}
+
+// roomMax is the size from which a scratch isn't kept.
+const roomMax = 4 << 20
+
+func (r *rooms) put(s *scratch) {
+	for i := range s {
+		if cap(s[i].buf) > roomMax {
+			return
+		}
+	}
+	r.pool.Put(s)
 }
 
 // errNotCommitted says that COMMIT was answered with something else.
@@ -71,6 +94,7 @@ func (m mail) split(b *store.Batch) []*work {
 		n := m.byPart[p]
 		if of[n] == nil {
 			of[n] = newWork(b, m.shards[n], m.o.Node)
+			of[n].appends = make([]itemKey, 0, len(b.Appends)) // nearly always all are in one shard
 			works = append(works, of[n])
 		}
 		return of[n], p
@@ -107,6 +131,8 @@ func (s *shard) commit(w *work) error {
 		}
 	}
 	w.sort()
+	w.room = s.rooms.get()
+	defer s.rooms.put(w.room)
 	for try := 1; ; try++ {
 		err := wrapSQL(s.commitOnce(w))
 		if len(w.appends) > 0 {
@@ -174,7 +200,7 @@ func (s *shard) write(p *pipe, w *work, m mark) (names *string) {
 		p.send(stLazy, nil)
 	}
 	if len(w.deletes) > 0 {
-		keys := w.keys(w.deletes)
+		keys := w.room.keys(w.deletes)
 		p.send(stDelete, nil, keys...)
 		p.send(stDeleteAcks, nil, keys...)
 	}

@@ -111,7 +111,7 @@ func settings(c *pgx.ConnConfig, o Options) {
 		"lock_timeout":                        "0",
 		"jit":                                 "off",
 		// All statements go by keys. The planner isn't given the chance to decide otherwise while a table is small, and then stay
-		// with it.
+		// with it; see also byKeys.
 		"plan_cache_mode":  "force_generic_plan",
 		"enable_seqscan":   "off",
 		"enable_hashjoin":  "off",

@@ -41,8 +41,8 @@ var statements = [statementCount]struct {
 }{
 	stBegin: {`BEGIN ISOLATION LEVEL READ COMMITTED`, nil},
 	// Losing an acknowledgement only delivers a message again, so it waits for no disk.
-	stLazy: {`SET LOCAL synchronous_commit = off`, nil},
-	stLock: {`SELECT pg_advisory_xact_lock_shared($1, $2)`, []uint32{pgtype.Int4OID, pgtype.Int4OID}},
+	stLazy: {`SELECT set_config('synchronous_commit', 'off', true), ` + byKeys, nil},
+	stLock: {`SELECT pg_advisory_xact_lock_shared($1, $2), ` + byKeys, []uint32{pgtype.Int4OID, pgtype.Int4OID}},
 	stInsert: {`INSERT INTO mail (p, mailbox, msgid, ord, exp, cseq, flags, sender, body)
 		SELECT p, mailbox, msgid, ord, CASE WHEN ttl <= 0 THEN 0 ELSE greatest(ttl + (SELECT ` + clockExpr + ` + $10), 1) END, cseq, flags, sender, body
 		FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9) AS u (p, mailbox, msgid, ord, ttl, cseq, flags, sender, body)
@@ -74,7 +74,7 @@ var statements = [statementCount]struct {
 		[]uint32{pgtype.Int2OID, pgtype.ByteaOID}},
 	stIndexAcks: {`SELECT msgid, device FROM mail_ack WHERE p = $1 AND mailbox = $2 ORDER BY p, mailbox, msgid, device`,
 		[]uint32{pgtype.Int2OID, pgtype.ByteaOID}},
-	stRead: {`SELECT m.msgid, m.body FROM unnest($3) AS u (msgid) JOIN mail m ON m.p = $1 AND m.mailbox = $2 AND m.msgid = u.msgid`,
+	stRead: {`SELECT msgid, body FROM mail WHERE p = $1 AND mailbox = $2 AND msgid = ANY ($3)`,
 		[]uint32{pgtype.Int2OID, pgtype.ByteaOID, pgtype.ByteaArrayOID}},
 	// Rows that were looked at and are over, and the last that was looked at if there may be more behind it.
 	stExpired: {`WITH looked AS MATERIALIZED (
@@ -83,10 +83,15 @@ var statements = [statementCount]struct {
 		(SELECT *, false FROM looked WHERE exp <> 0 AND exp <= (SELECT ` + clockExpr + ` + $5) ORDER BY p, mailbox, msgid LIMIT $6)
 		UNION ALL (SELECT *, true FROM looked WHERE (SELECT count(*) FROM looked) = $4 ORDER BY p DESC, mailbox DESC, msgid DESC LIMIT 1)`,
 		[]uint32{pgtype.Int2ArrayOID, pgtype.ByteaOID, pgtype.ByteaOID, pgtype.Int8OID, pgtype.Int8OID, pgtype.Int8OID}},
-	stExpiredAcks: {`SELECT a.mailbox, a.msgid, a.device FROM unnest($1, $2, $3) AS u (p, mailbox, msgid)
-		JOIN mail_ack a ON a.p = u.p AND a.mailbox = u.mailbox AND a.msgid = u.msgid ORDER BY a.p, a.mailbox, a.msgid, a.device`,
+	stExpiredAcks: {`SELECT u.mailbox, u.msgid, a.device FROM unnest($1, $2, $3) AS u (p, mailbox, msgid),
+		LATERAL (SELECT device FROM mail_ack m WHERE m.p = u.p AND m.mailbox = u.mailbox AND m.msgid = u.msgid OFFSET 0) AS a
+		ORDER BY u.p, u.mailbox, u.msgid, a.device`,
 		[]uint32{pgtype.Int2ArrayOID, pgtype.ByteaArrayOID, pgtype.ByteaArrayOID}},
 }
+
+// byKeys makes the planner look up each given key, whatever it believes about the tables: while one is, or was when it was last looked
+// at, nearly empty, reading it whole and comparing each row with each key seems cheaper. A bitmap scan is possible for a key only.
+const byKeys = `set_config('enable_indexscan', 'off', true), set_config('enable_indexonlyscan', 'off', true)`
 
 // clockExpr is the store's clock, the database's: microseconds since 1970.
 const clockExpr = `(extract(epoch FROM clock_timestamp()) * 1000000)::bigint`

@@ -21,10 +21,14 @@ type work struct {
 	deletes []itemKey
 	partial []itemKey
 
+	room  *scratch
 	next  int // the next append that the server may have inserted
 	fresh []bool
 	stale map[ident.Partition]struct{}
 }
+
+// scratch is memory for parameters, which have been copied when they are sent.
+type scratch [9]array
 
 func newWork(b *store.Batch, s *shard, node ident.NodeID) *work {
 	return &work{b: b, shard: s, node: node}
@@ -45,13 +49,8 @@ func (w *work) begin() {
 
 // rows are the parameters of stInsert.
 func (w *work) rows(shift time.Duration) [][]byte {
-	n := len(w.appends)
-	var p, mailbox, id, ord, ttl, cseq, flags, sender, body array
-	size := 0
-	for _, k := range w.appends {
-		size += len(w.b.Appends[k.i].Body) + 4
-	}
-	body.buf = make([]byte, 0, arrayHeader+size)
+	n, r := len(w.appends), w.room
+	p, mailbox, id, ord, ttl, cseq, flags, sender, body := &r[0], &r[1], &r[2], &r[3], &r[4], &r[5], &r[6], &r[7], &r[8]
 	p.int16s(n)
 	mailbox.strings(n)
 	id.strings(n)
@@ -88,7 +87,7 @@ func (w *work) mailboxes(version int64) [][]byte {
 		}
 	}
 	each(func(*itemKey) { n++ })
-	var p, mailbox array
+	p, mailbox := &w.room[0], &w.room[1]
 	p.int16s(n)
 	mailbox.strings(n)
 	each(func(k *itemKey) {
@@ -99,10 +98,8 @@ func (w *work) mailboxes(version int64) [][]byte {
 }
 
 // keys are the parameters that name rows.
-func (w *work) keys(items []itemKey) [][]byte { return keyParams(items) }
-
-func keyParams(items []itemKey) [][]byte {
-	var p, mailbox, id array
+func (r *scratch) keys(items []itemKey) [][]byte {
+	p, mailbox, id := &r[0], &r[1], &r[2]
 	p.int16s(len(items))
 	mailbox.strings(len(items))
 	id.strings(len(items))
@@ -133,12 +130,12 @@ func (w *work) partialAcks() [][]byte {
 	if keep == nil {
 		return nil
 	}
-	var device array
+	device := &w.room[3]
 	device.strings(len(keep))
 	for _, k := range keep {
 		device.string(string(w.b.Acks[k.i].Device))
 	}
-	return append(keyParams(keep), device.buf)
+	return append(w.room.keys(keep), device.buf)
 }
 
 var errStrangeRow = errors.New("the server has inserted a row that it was not given")
