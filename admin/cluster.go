@@ -31,12 +31,17 @@ type Cluster interface {
 // errNoCluster refuses what needs a cluster.
 var errNoCluster = fmt.Errorf("%w: this server isn't part of a cluster: it was started without --cluster and --join", ErrInvalid)
 
+// errOfNodes refuses what only nodes ask each other: ClusterStatus has the answers of all.
+var errOfNodes = fmt.Errorf("%w: nodes ask each other that; ask for the cluster", ErrInvalid)
+
 // clusterTime is how long the answer to a request about the cluster may take.
 const clusterTime = 10 * time.Second
 
 // cluster answers the requests about the cluster; nil if req is none.
 func (s *Socket) cluster(req *adminpb.Request) *adminpb.Response {
 	switch req.GetKind().(type) {
+	case *adminpb.Request_GetNode:
+		return failure(errOfNodes)
 	case *adminpb.Request_GetCluster, *adminpb.Request_MakeToken, *adminpb.Request_DrainNode, *adminpb.Request_UndrainNode,
 		*adminpb.Request_GetDrain, *adminpb.Request_ChangeCluster:
 	default:
