@@ -21,8 +21,9 @@ import (
 
 // rig is a cluster in one bubble: real links between real systems. Its nodes see what the test tells them.
 type rig struct {
-	t     *testing.T
+	t     testing.TB
 	mu    sync.Mutex
+	boxes map[string][]string // by their names: the node and the number of each message
 	nodes map[ident.NodeID]*node
 	cut   map[[2]ident.NodeID]bool
 	views uint64
@@ -54,6 +55,9 @@ func (b *box) Handle(ctx *actors.Context, msg any) error {
 	switch m := msg.(type) {
 	case *nodepb.RelayFailed:
 		b.got = append(b.got, fmt.Sprint(m.Tag))
+		b.n.r.mu.Lock()
+		b.n.r.boxes[b.id] = append(b.n.r.boxes[b.id], fmt.Sprint(b.n.id, " ", m.Tag))
+		b.n.r.mu.Unlock()
 	case *nodepb.Attach: // crash, or end
 		if m.Connected {
 			return fmt.Errorf("on purpose")
@@ -137,7 +141,7 @@ func (p *peer) do(f func(ctx *actors.Context)) {
 
 func run(t *testing.T, f func(r *rig)) {
 	synctest.Test(t, func(t *testing.T) {
-		r := &rig{t: t, nodes: map[ident.NodeID]*node{}, cut: map[[2]ident.NodeID]bool{}}
+		r := &rig{t: t, boxes: map[string][]string{}, nodes: map[ident.NodeID]*node{}, cut: map[[2]ident.NodeID]bool{}}
 		f(r)
 	})
 }
