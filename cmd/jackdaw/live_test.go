@@ -335,7 +335,7 @@ func TestDumpCommand(t *testing.T) {
 // TestNoServer: what needs a server that runs says so.
 func TestNoServer(t *testing.T) {
 	data := filepath.Join(t.TempDir(), "data")
-	for _, line := range []string{"sys status a/b", "sys trace a/b", "tree", "top", "dump"} {
+	for _, line := range []string{"sys status a/b", "sys trace a/b", "tree", "top", "dump", "cluster", "cluster token", "cluster rotate", "drain", "undrain"} {
 		code, out, stderr := call(append(strings.Fields(line), "--data", data)...)
 		if code != exitFailure || out != "" || !strings.Contains(stderr, "no server runs on the data folder "+data) || strings.Count(stderr, "\n") != 1 {
 			t.Errorf("%s: %d %q %q", line, code, out, stderr)
