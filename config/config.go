@@ -75,6 +75,8 @@ type Cluster struct {
 	Token     string        `key:"token" secret:"true" doc:"What lets this node join for the first time; \"jackdaw cluster token\" makes it."`
 	Weight    int           `key:"weight" doc:"Share of the users in relation to other nodes' weights."`
 	Grace     time.Duration `key:"grace" doc:"How long a node that can't be reached keeps its share before others take it over."`
+	Forget    time.Duration `key:"forget" doc:"How long gossip still talks to a node that can't be reached. After a longer cut the halves of a cluster find each other by rejoin."`
+	Rejoin    time.Duration `key:"rejoin" doc:"How often nodes to join, and those of the past, are tried again while they are missing."`
 	Authority string        `key:"authority" doc:"PEM file with the authorities of the nodes' certificates, if they are made by hand: \"jackdaw cert\". Empty: nodes make their certificates themselves."`
 	NodeCert  string        `key:"certificate" doc:"PEM file with this node's certificate, if authority is given."`
 	NodeKey   string        `key:"key" doc:"PEM file with that certificate's key."`
@@ -106,7 +108,7 @@ func Default() *Config {
 		Mailbox: Mailbox{Messages: 10_000, Bytes: 64 << 20, Stranger: 100, Share: 20, TTL: 30 * 24 * time.Hour},
 		Session: Session{ResumeTime: 15 * time.Minute, IdlePing: 5 * time.Minute, PingTimeout: time.Minute},
 		Store:   Store{StopBelow: 512 << 20, ResumeAbove: 1 << 30, Cache: 128 << 20, Lanes: 4, Linger: 2 * time.Millisecond},
-		Cluster: Cluster{Weight: 100, Grace: 2 * time.Second},
+		Cluster: Cluster{Weight: 100, Grace: 2 * time.Second, Forget: 30 * time.Second, Rejoin: 30 * time.Second},
 		Dump:    Dump{Keep: 10, Memory: 90},
 	}
 }

@@ -120,6 +120,8 @@ func (c *Config) checkLimits() (errs []error) {
 	for _, b := range []bound[time.Duration]{
 		{"mailbox.ttl", c.Mailbox.TTL, time.Minute, 0},
 		{"cluster.grace", c.Cluster.Grace, 100 * time.Millisecond, 10 * time.Minute},
+		{"cluster.forget", c.Cluster.Forget, time.Second, time.Hour},
+		{"cluster.rejoin", c.Cluster.Rejoin, time.Second, time.Hour},
 		{"session.resume_time", c.Session.ResumeTime, 0, 24 * time.Hour},
 		{"session.idle_ping", c.Session.IdlePing, 10 * time.Second, 0},
 		{"session.ping_timeout", c.Session.PingTimeout, time.Second, time.Hour},

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -296,8 +297,16 @@ func (p *peers) join() (*member.Membership, error) {
 			Release: p.n.version.Version, State: member.Joining, Weight: uint32(cfg.Weight), Trust: packStamp(b.Stamp()),
 		},
 		Transport: p.port.Transport(), Keys: b.GossipKeys(), Label: b.Cluster, Seeds: seeds(p.n.cfg), Remembered: p.remembered, Remember: p.remember,
-		Digest: p.digest(b), DigestOf: p.digest(b), Grace: cfg.Grace, OnView: p.view, OnConflict: p.conflict, Logger: p.n.log, Timing: p.n.timing,
+		Digest: p.digest(b), DigestOf: p.digest(b), Grace: cfg.Grace, OnView: p.view, OnConflict: p.conflict, Logger: p.n.log, Timing: p.timing(),
 	})
+}
+
+// timing is that of the configuration, unless a test wants another.
+func (p *peers) timing() member.Timing {
+	t := p.n.timing
+	t.GossipToTheDead = cmp.Or(t.GossipToTheDead, p.n.cfg.Cluster.Forget)
+	t.Rejoin = cmp.Or(t.Rejoin, p.n.cfg.Cluster.Rejoin)
+	return t
 }
 
 // digest is what all nodes must have alike.

@@ -1,0 +1,26 @@
+// Cluster shows what clusters promise: it puts real ones under load, each three or four node processes over PostgreSQL with standbys,
+// lets one fault after the other befall them, and compares what arrived with what was acknowledged by XEP-0198. Run it with
+//
+//	go run ./benchmarks/cluster                    # everything, five times with different seeds
+//	go run ./benchmarks/cluster --only kill,flap   # some of it
+//	go run ./benchmarks/cluster --demo             # a cluster to try things with
+//
+// As root on Linux, the nodes have network namespaces in a private network, so that it can be cut; without that, the faults of the network
+// are left out, and said to be.
+//
+// Users are spread over all nodes. Each sends to others at a fixed pace, every message with an origin-id. Users who lose their connection,
+// or wait too long for an acknowledgement, go to another node: there they resume their stream, or if that fails, send again
+// what may be lost. What is refused as "outcome unknown" is sent again, with the same id. Some users log in only at the end.
+//
+// In each round nothing that was acknowledged may be lost, arrive with another origin-id, or be refused later; nothing may remain without
+// acknowledgement; and unless the fault parts the cluster, what a user sends to another arrives in order. The time in the table
+// is that which a message took at most, from when its user wanted it sent until it was acknowledged, or until it arrived with a
+// recipient who is online: so long was somebody without service.
+//
+//	talk.go     what a message looks like
+//	world.go    all users, and what they tell the judge
+//	user.go     one user's client
+//	faults.go   what befalls the cluster
+//	round.go    a cluster, load, a fault, and the end
+//	result.go   the table
+package main

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+const (
+	// lookPause is how often the end of a run is looked for.
+	lookPause = 50 * time.Millisecond
+	// settleTime is how long the last messages may take to be acknowledged, and drainTime to arrive. Both end a run against a
+	// cluster that is stuck; neither decides how long a good run takes.
+	settleTime = 2 * time.Minute
+	drainTime  = 3 * time.Minute
+)
+
+// settle lets the users send nothing new, and waits until all is acknowledged.
+func (w *world) settle(ctx context.Context) error {
+	w.mu.Lock()
+	w.mu.sending = false
+	w.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, settleTime)
+	defer cancel()
+	for {
+		w.mu.Lock()
+		left := w.mu.outstanding
+		w.mu.Unlock()
+		if left == 0 {
+			return nil
+		}
+		if err := rest(ctx, lookPause); err != nil {
+			return fmt.Errorf("cluster: %d messages were never acknowledged: %s", left, w.unacked())
+		}
+	}
+}
+
+// unacked describes one of the messages that aren't acknowledged.
+func (w *world) unacked() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for key, m := range w.mu.messages {
+		if m.acked {
+			continue
+		}
+		sent := "never sent"
+		if m.last != nil {
+			sent = fmt.Sprintf("last sent %v ago, refused: %v", time.Since(m.last.at).Round(time.Millisecond), m.last.refused)
+		}
+		return fmt.Sprintf("one from user %d to user %d, number %d, due %v ago, %s, arrived: %v", key.Sender, key.Recipient, key.Seq,
+			time.Since(m.due).Round(time.Millisecond), sent, m.arrived)
+	}
+	return "none now"
+}
+
+// drain brings the sleepers online, and waits until all that was acknowledged has arrived. Where nothing has arrived for a while, that
+// doesn't come any more: the report says what is lost.
+func (w *world) drain(ctx context.Context) error {
+	for _, u := range w.users[w.cfg.users:] {
+		u.start()
+	}
+	begin := time.Now()
+	for {
+		w.mu.Lock()
+		missing, quiet := 0, time.Since(later(w.mu.arrived, begin))
+		for i := range w.users {
+			missing += w.mu.check.Missing(i)
+		}
+		w.mu.Unlock()
+		switch {
+		case missing == 0, quiet > w.cfg.grace:
+			return nil
+		case time.Since(begin) > drainTime:
+			return errors.New("cluster: what was acknowledged goes on arriving, and arriving")
+		}
+		if err := rest(ctx, lookPause); err != nil {
+			return err
+		}
+	}
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// rest waits, unless ctx ends first.
+func rest(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

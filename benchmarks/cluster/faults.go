@@ -1,0 +1,88 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackdaw-im/jackdaw/internal/testcluster"
+)
+
+// fault is something that befalls a cluster.
+type fault struct {
+	name, what      string
+	nodes, standbys int
+	cuts            bool // it needs a network that can be cut
+	parts           bool // it parts the cluster, so that order isn't promised
+	env             []string
+	settings        func(*settings)
+	do              func(context.Context, *round) error
+}
+
+// faults are all there are, in the order in which they are shown.
+func faults() []fault {
+	return []fault{
+		{name: "kill", what: "kill -9 of a node, which comes back", nodes: 3, do: kill},
+		{name: "pause", what: "a node stands still for half a minute", nodes: 3, parts: true, do: pauseNode},
+	}
+}
+
+// faultCalled finds one by its name.
+func faultCalled(name string) (fault, bool) {
+	for _, f := range faults() {
+		if f.name == name {
+			return f, true
+		}
+	}
+	return fault{}, false
+}
+
+func names() (list []string) {
+	for _, f := range faults() {
+		list = append(list, f.name)
+	}
+	return list
+}
+
+// victim is a node drawn at random.
+func (r *round) victim() *testcluster.Node { return r.c.Nodes[r.random.IntN(len(r.c.Nodes))] }
+
+// during chooses the length of a fault.
+func (r *round) during(full, short time.Duration) time.Duration {
+	if r.cfg.short {
+		return short
+	}
+	return full
+}
+
+func kill(ctx context.Context, r *round) error {
+	n := r.victim()
+	if err := rest(ctx, time.Duration(r.random.Int64N(int64(time.Second)))); err != nil {
+		return err
+	}
+	n.Kill()
+	if err := rest(ctx, r.during(8*time.Second, 4*time.Second)); err != nil {
+		return err
+	}
+	return r.restart(ctx, n)
+}
+
+// restart starts a node that has ended, and notes how long it takes until it has its share of the users.
+func (r *round) restart(ctx context.Context, n *testcluster.Node) error {
+	begin := time.Now()
+	if err := n.Start(ctx); err != nil {
+		return err
+	}
+	r.result.note("%s ready after %.1f s", n.Name, time.Since(begin).Seconds())
+	return nil
+}
+
+func pauseNode(ctx context.Context, r *round) error {
+	n := r.victim()
+	n.Pause()
+	err := rest(ctx, r.during(30*time.Second, 8*time.Second))
+	n.Resume()
+	if err != nil {
+		return err
+	}
+	return n.WaitReady(ctx)
+}

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/jackdaw-im/jackdaw/benchmarks/load"
+	"github.com/jackdaw-im/jackdaw/internal/testcluster"
+	"github.com/jackdaw-im/jackdaw/internal/testnode"
+)
+
+// calm is how long the load runs before a fault, and after it.
+const calm = 2 * time.Second
+
+// round is one fault, shown once: a cluster with its load.
+type round struct {
+	cfg    settings
+	fault  fault
+	seed   uint64
+	c      *testcluster.Cluster
+	w      *world
+	random *rand.Rand
+	result result
+}
+
+// show shows one fault. An error means that the round could not be finished; what was found wrong is in the result.
+func show(ctx context.Context, cfg settings, f fault, seed uint64) (result, error) {
+	r := &round{cfg: cfg, fault: f, seed: seed, random: rand.New(rand.NewPCG(seed, 0)), result: result{Fault: f.name, Seed: seed}}
+	if f.settings != nil {
+		f.settings(&r.cfg)
+	}
+	r.cfg.seed = seed
+	data, err := os.MkdirTemp("", "jackdaw-cluster-")
+	if err != nil {
+		return r.result, fmt.Errorf("cluster: %w", err)
+	}
+	defer func() { _ = os.RemoveAll(data) }() // temporary
+	r.c, err = testcluster.Start(ctx, testcluster.Config{Nodes: f.nodes, Standbys: f.standbys, Data: data, Binary: cfg.binary, Env: f.env})
+	if err != nil {
+		return r.result, err
+	}
+	err = r.run(ctx)
+	if cfg.keep != "" {
+		err = errors.Join(err, r.c.WriteOutputs(cfg.keep))
+	}
+	return r.result, errors.Join(err, r.c.Close())
+}
+
+// run puts the cluster under load, does what the fault does, and judges.
+func (r *round) run(ctx context.Context) error {
+	accounts := load.Accounts{Domain: "localhost", Prefix: "u", Password: "benchmark"}
+	if err := r.c.WaitReady(ctx); err != nil {
+		return err
+	}
+	if err := r.c.Nodes[0].Import(ctx, testnode.Users(accounts.Prefix, accounts.Domain, r.cfg.users+r.cfg.sleepers, accounts.Password)); err != nil {
+		return err
+	}
+	r.w = newWorld(ctx, r.cfg, accounts, r.addrs)
+	defer r.w.close()
+	begin := time.Now()
+	r.w.start()
+	if err := r.online(ctx); err != nil {
+		return err
+	}
+	if err := rest(ctx, calm); err != nil {
+		return err
+	}
+	if err := r.fault.do(ctx, r); err != nil {
+		return fmt.Errorf("cluster: %s: %w", r.fault.name, err)
+	}
+	if err := r.c.WaitReady(ctx); err != nil {
+		return fmt.Errorf("cluster: after %s: %w", r.fault.name, err)
+	}
+	if err := rest(ctx, calm); err != nil {
+		return err
+	}
+	r.result.Seconds = time.Since(begin).Seconds()
+	err := r.w.settle(ctx)
+	if err == nil {
+		err = r.w.drain(ctx)
+	}
+	r.result.judge(r.w, r.fault)
+	return err
+}
+
+// addrs is where clients find the nodes: all there ever were, in the order of their age.
+func (r *round) addrs() []string {
+	list := make([]string, 0, len(r.c.Nodes))
+	for _, n := range slices.Clone(r.c.Nodes) {
+		list = append(list, n.C2STLS)
+	}
+	return list
+}
+
+// onlineTime is how long the logins at the beginning may take.
+const onlineTime = time.Minute
+
+// online waits until every user has been acknowledged something: then all are served.
+func (r *round) online(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, onlineTime)
+	defer cancel()
+	for {
+		if r.w.served() == r.cfg.users {
+			r.w.forgetWaits()
+			return nil
+		}
+		if err := rest(ctx, lookPause); err != nil {
+			return fmt.Errorf("cluster: %d of %d users are online: %w; %v", r.w.served(), r.cfg.users, err, r.w.troubled())
+		}
+	}
+}

@@ -1,0 +1,220 @@
+package main
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/jackdaw-im/jackdaw/benchmarks/load"
+	"github.com/jackdaw-im/jackdaw/client"
+	"github.com/jackdaw-im/jackdaw/xmpp"
+)
+
+// message is one that a user sends, as often as it takes.
+type message struct {
+	key            load.Key
+	stanza         []byte
+	due            time.Time // when the user wanted it sent
+	last           *attempt  // nil: it has not been sent
+	acked, arrived bool
+}
+
+// attempt is one time that a message was sent.
+type attempt struct {
+	m       *message
+	at      time.Time
+	refused bool // answered with an error
+}
+
+// world is all users of a run and what they know. Users 0 .. users-1 send and receive all the time; after them come sleepers, who
+// log in when the load is over.
+type world struct {
+	cfg      settings
+	accounts load.Accounts
+	talk     talk
+	addrs    func() []string // where the nodes take clients
+	users    []*user
+	ctx      context.Context
+	end      context.CancelFunc
+	lives    sync.WaitGroup
+
+	mu struct {
+		sync.Mutex
+		check       *load.Checker
+		messages    map[load.Key]*message
+		numbers     map[load.Pair]int
+		outstanding int // sent, or due to be, and not acknowledged
+		arrived     time.Time
+		sending     bool // users make new messages
+		patience    time.Duration
+		wait        []time.Duration // of each user: the longest that something of it took
+		refused     map[string]int  // conditions of errors that messages were answered with
+		withdrawn   int             // refused after they had been acknowledged: a fault
+		troubles    map[string]int  // why connections ended or failed
+		acks        []time.Time     // of every acknowledgement, for gaps of everybody
+	}
+}
+
+// newWorld makes the users of a run, none of whom is online.
+func newWorld(ctx context.Context, cfg settings, accounts load.Accounts, addrs func() []string) *world {
+	accounts.Open()
+	w := &world{cfg: cfg, accounts: accounts, talk: talk{run: client.NewID()[:8]}, addrs: addrs}
+	w.ctx, w.end = context.WithCancel(ctx)
+	w.mu.check = load.NewChecker()
+	w.mu.numbers = map[load.Pair]int{}
+	w.mu.messages, w.mu.refused, w.mu.troubles = map[load.Key]*message{}, map[string]int{}, map[string]int{}
+	w.mu.wait = make([]time.Duration, cfg.users+cfg.sleepers)
+	w.mu.patience = cfg.patience
+	for i := range cfg.users + cfg.sleepers {
+		w.users = append(w.users, newUser(w, i))
+	}
+	return w
+}
+
+// start brings the users online and lets them talk.
+func (w *world) start() {
+	w.mu.sending = true
+	for _, u := range w.users[:w.cfg.users] {
+		u.start()
+	}
+}
+
+// close ends all connections, and waits for that.
+func (w *world) close() {
+	w.end()
+	w.lives.Wait()
+}
+
+// compose makes a new message that is due now.
+func (w *world) compose(from, to int) *message {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.mu.sending {
+		return nil
+	}
+	pair := load.Pair{Sender: from, Recipient: to}
+	w.mu.numbers[pair]++
+	id := w.talk.id(load.Key{Pair: pair, Seq: w.mu.numbers[pair]})
+	key := w.mu.check.Send(from, to, id)
+	m := &message{key: key, stanza: w.talk.stanza(key, w.accounts.JID(to)), due: time.Now()}
+	w.mu.messages[key] = m
+	w.mu.outstanding++
+	return m
+}
+
+// sent notes that a message goes out.
+func (w *world) sent(m *message) *attempt {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if m.last != nil {
+		w.mu.check.Resend(m.key)
+	}
+	m.last = &attempt{m: m, at: time.Now()}
+	return m.last
+}
+
+// acked notes what a server acknowledged.
+func (w *world) acked(sent []client.Sent) {
+	now := time.Now()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, s := range sent {
+		a, ok := s.Tag.(*attempt)
+		if !ok || a.refused || a.m.acked {
+			continue
+		}
+		a.m.acked = true
+		w.mu.check.Ack(a.m.key)
+		w.mu.outstanding--
+		w.mu.acks = append(w.mu.acks, now)
+		w.waited(a.m.key.Sender, now.Sub(a.m.due))
+	}
+}
+
+// waited notes how long something took that concerns a user. The caller holds the lock.
+func (w *world) waited(user int, d time.Duration) { w.mu.wait[user] = max(w.mu.wait[user], d) }
+
+// received notes a message that has arrived at a user.
+func (w *world) received(at int, e *xmpp.Element) {
+	now := time.Now()
+	key, id, ok := w.talk.read(e)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.mu.arrived = now
+	if !ok || key.Recipient != at {
+		w.mu.check.ReceiveUnknown()
+		return
+	}
+	w.mu.check.Receive(key, id)
+	if m := w.mu.messages[key]; m != nil && !m.arrived {
+		m.arrived = true
+		if at < w.cfg.users {
+			w.waited(at, now.Sub(m.due))
+		}
+	}
+}
+
+// refused notes an error that answers a message, and returns the message if it is to be sent again.
+func (w *world) refused(e *xmpp.Element) *message {
+	key, ok := w.talk.parse(e.Attr("id"))
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	m := w.mu.messages[key]
+	if !ok || m == nil {
+		w.mu.check.ReceiveUnknown()
+		return nil
+	}
+	w.mu.refused[condition(e)]++
+	if m.acked {
+		w.mu.withdrawn++
+		return nil
+	}
+	w.mu.check.Excuse(key)
+	if m.last != nil {
+		m.last.refused = true
+	}
+	return m
+}
+
+// condition is why a message was refused.
+func condition(e *xmpp.Element) string {
+	if err := e.Child(xmpp.NSClient, "error"); err != nil {
+		if first := err.First(); first != nil {
+			return err.Attr("type") + " " + first.Name
+		}
+	}
+	return "without a reason"
+}
+
+// trouble notes why a connection ended or failed.
+func (w *world) trouble(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.mu.troubles[reason(err)]++
+}
+
+func (w *world) patience() time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.mu.patience
+}
+
+// setPatience is how long users wait for an acknowledgement before they try another node.
+func (w *world) setPatience(d time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.mu.patience = d
+}
+
+// ackedSince counts what was acknowledged after a moment.
+func (w *world) ackedSince(t time.Time) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.mu.acks) - firstAfter(w.mu.acks, t)
+}
+
+func firstAfter(times []time.Time, t time.Time) int {
+	i, _ := slices.BinarySearchFunc(times, t, func(a, t time.Time) int { return a.Compare(t) })
+	return i
+}
