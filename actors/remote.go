@@ -247,9 +247,12 @@ func (s *System) CastAll(to []Ref, msg any) []Refused { return s.sendAll(to, msg
 func (s *System) sendAll(to []Ref, msg any, from *process) (refused []Refused) {
 	fan, ok := s.router.(FanOuter)
 	var away []Ref
-	for _, ref := range to {
-		if to := s.named(ref); ok && msg != nil && s.away(to) {
-			away = append(away, to)
+	for i, ref := range to {
+		if ref := s.named(ref); ok && msg != nil && s.away(ref) {
+			if away == nil {
+				away = make([]Ref, 0, len(to)-i)
+			}
+			away = append(away, ref)
 			continue
 		}
 		if err := s.send(ref, msg, false, from); err != nil {

@@ -29,6 +29,8 @@ type envelope struct {
 	more      []actors.Ref
 	origin    ident.NodeID
 	via       ident.NodeID // who sent it here last; isn't sent
+	// shared is the message of one that came for several actors, who all get the same; isn't sent, either.
+	shared proto.Message
 }
 
 // The numbers of nodepb.Envelope's fields.

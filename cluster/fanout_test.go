@@ -325,6 +325,42 @@ func TestFanOutMoves(t *testing.T) {
 	})
 }
 
+// TestFanOutHeld: a node that waits for partitions holds what comes for their actors, and gives each its own in order.
+func TestFanOutHeld(t *testing.T) {
+	run(t, func(r *rig) {
+		a, b, c := r.start("a@1"), r.start("b@1"), r.start("c@1")
+		r.view([]*node{a, b, c}, a, b)
+		r.settle(50 * time.Millisecond)
+		r.mu.Lock()
+		r.cut[[2]ident.NodeID{a.id, c.id}], r.cut[[2]ident.NodeID{b.id, c.id}] = true, true // no release gets there
+		r.mu.Unlock()
+		r.view([]*node{a, b, c}, a, b, c)
+		r.settle(50 * time.Millisecond)
+		list := boxesOf(100, c, a, b, c)
+		p := a.peer("p")
+		for i := range uint64(3) {
+			if refused := p.all(list, number(i)); refused != nil {
+				t.Errorf("refused %q", refused)
+			}
+		}
+		r.mu.Lock()
+		r.cut[[2]ident.NodeID{a.id, c.id}] = false
+		r.mu.Unlock()
+		r.settle(time.Second)
+		if n := c.c.Status().Held; n == 0 {
+			t.Error("nothing is held")
+		}
+		r.mu.Lock()
+		r.cut[[2]ident.NodeID{b.id, c.id}] = false
+		r.mu.Unlock()
+		r.settle(5 * time.Second)
+		p.wants()
+		for _, ref := range list {
+			r.wantsBox(ref, "c@1 0", "c@1 1", "c@1 2")
+		}
+	})
+}
+
 // TestFanOutMessage: all get what was sent.
 func TestFanOutMessage(t *testing.T) {
 	run(t, func(r *rig) {

@@ -40,6 +40,9 @@ func (c *Cluster) Receive(from ident.NodeID, _ nodepb.LinkClass, b []byte) {
 	case nodepb.Envelope_CAST, nodepb.Envelope_ANSWER, nodepb.Envelope_CALL, nodepb.Envelope_MONITOR, nodepb.Envelope_DEMONITOR, nodepb.Envelope_EXIT:
 		more := e.more
 		e.more = nil
+		if len(more) > 0 {
+			e.shared = c.read(&e)
+		}
 		c.route(e)
 		for _, to := range more {
 			e.to = to
@@ -50,12 +53,27 @@ func (c *Cluster) Receive(from ident.NodeID, _ nodepb.LinkClass, b []byte) {
 	}
 }
 
+// read makes the message of an envelope; nil if it can't be read, which is for handle to say.
+func (c *Cluster) read(e *envelope) proto.Message {
+	m := c.bodies.make(e.typ)
+	if m == nil || proto.Unmarshal(e.body, m) != nil {
+		return nil
+	}
+	return m
+}
+
 // route brings what another node sent to its actor, or on its way there.
 func (c *Cluster) route(e envelope) {
 	if c.Local(e.to) {
-		c.handle(held{env: &e})
+		c.handleTheirs(&e)
 		return
 	}
+	c.detour(e)
+}
+
+// detour keeps what another node sent for an actor that isn't here, or sends it on. It isn't route itself, where the envelope needs no
+// memory of its own.
+func (c *Cluster) detour(e envelope) {
 	switch owner := c.routes.Load().owner(e.to); {
 	case owner == "":
 		c.refuse(&e, actors.ErrNoConnection)
@@ -81,9 +99,13 @@ func (c *Cluster) handle(h held) {
 		c.handleOwn(h)
 		return
 	}
-	e := h.env
-	var msg proto.Message
-	if e.typ != 0 {
+	c.handleTheirs(h.env)
+}
+
+// handleTheirs gives a signal of another node's to an actor of this one. It doesn't keep e.
+func (c *Cluster) handleTheirs(e *envelope) {
+	msg := e.shared
+	if e.typ != 0 && msg == nil {
 		if msg = c.bodies.make(e.typ); msg == nil {
 			c.counters.Unreadable.Add(1)
 			c.refuse(e, fmt.Errorf("cluster: %s doesn't know the message that %s sent", c.self, e.origin))

@@ -27,6 +27,9 @@ type rig struct {
 	nodes map[ident.NodeID]*node
 	cut   map[[2]ident.NodeID]bool
 	views uint64
+	// newBox makes a placed actor; nil: a box. carrier takes a node's frames; nil: they come a moment later.
+	newBox  func(n *node) actors.Behaviour
+	carrier func(from *node, to link.Peer, f *nodepb.Frame) error
 }
 
 // node is one of them.
@@ -169,7 +172,7 @@ func (r *rig) start(id ident.NodeID, change ...func(*cluster.Options)) *node {
 		r.t.Fatal(err)
 	}
 	boxes := supervision.NewDynamic(n.sys, supervision.DynamicSpec{ID: "boxes", Entities: true, Restart: supervision.Permanent,
-		Child: actors.Spec{Kind: "box", New: func() actors.Behaviour { return &box{n: n} }}})
+		Child: actors.Spec{Kind: "box", New: func() actors.Behaviour { return r.boxed(n) }}})
 	if n.root, err = supervision.StartRoot(n.sys, supervision.SupervisorSpec{ID: "root", Children: []supervision.ChildSpec{boxes.Child()}}); err != nil {
 		r.t.Fatal(err)
 	}
@@ -183,8 +186,18 @@ func (r *rig) start(id ident.NodeID, change ...func(*cluster.Options)) *node {
 	return n
 }
 
+func (r *rig) boxed(n *node) actors.Behaviour {
+	if r.newBox != nil {
+		return r.newBox(n)
+	}
+	return &box{n: n}
+}
+
 // carry brings a frame to another node after a moment, unless the way is cut.
 func (n *node) carry(to link.Peer, f *nodepb.Frame) error {
+	if n.r.carrier != nil {
+		return n.r.carrier(n, to, f)
+	}
 	c := proto.Clone(f).(*nodepb.Frame)
 	time.AfterFunc(time.Millisecond, func() {
 		n.r.mu.Lock()

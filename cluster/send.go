@@ -136,34 +136,46 @@ func (c *Cluster) SendAll(from actors.Ref, to []actors.Ref, msg any) (refused []
 		return refused
 	}
 	r := c.routes.Load()
-	nodes := map[ident.NodeID][]actors.Ref{}
+	waiting := map[ident.NodeID][]actors.Ref{}
 	for _, ref := range to {
-		switch owner := r.owner(ref); owner {
-		case "", c.self:
+		owner := r.owner(ref)
+		if owner == "" || owner == c.self {
 			if err := c.Send(ref, actors.Signal{How: actors.HowCast, From: from, Msg: msg}); err != nil {
 				refused = append(refused, actors.Refused{To: ref, Err: err})
 			}
-		default:
-			nodes[owner] = append(nodes[owner], ref)
+			continue
+		}
+		some := waiting[owner]
+		if some == nil {
+			some = make([]actors.Ref, 0, min(len(to), maxMore))
+		}
+		if some = append(some, ref); len(some) == maxMore {
+			refused = append(refused, c.sendSome(owner, from, some, m)...)
+			some = some[:0]
+		}
+		waiting[owner] = some
+	}
+	for owner, some := range waiting {
+		if len(some) > 0 {
+			refused = append(refused, c.sendSome(owner, from, some, m)...)
 		}
 	}
-	for node, all := range nodes {
-		for len(all) > 0 {
-			some := all[:min(len(all), maxMore)]
-			all = all[len(some):]
-			e := envelope{how: nodepb.Envelope_CAST, to: some[0], from: from, more: some[1:], msg: m, typ: c.bodies.number(m)}
-			b, err := e.encode()
-			if err == nil {
-				err = c.give(node, classOf(&e), b, false)
-			}
-			if err == nil {
-				c.counters.Sent.Add(1)
-				continue
-			}
-			for _, ref := range some {
-				refused = append(refused, actors.Refused{To: ref, Err: err})
-			}
-		}
+	return refused
+}
+
+// sendSome casts m to actors of one node, at most maxMore, and returns them if it wasn't taken.
+func (c *Cluster) sendSome(node ident.NodeID, from actors.Ref, to []actors.Ref, m proto.Message) (refused []actors.Refused) {
+	e := envelope{how: nodepb.Envelope_CAST, to: to[0], from: from, more: to[1:], msg: m, typ: c.bodies.number(m)}
+	b, err := e.encode()
+	if err == nil {
+		err = c.give(node, classOf(&e), b, false)
+	}
+	if err == nil {
+		c.counters.Sent.Add(1)
+		return nil
+	}
+	for _, ref := range to {
+		refused = append(refused, actors.Refused{To: ref, Err: err})
 	}
 	return refused
 }
