@@ -34,6 +34,14 @@
 // doesn't own the partition leaves a notice in the same transaction, by which the owner learns to load the mailbox again. Claims take
 // a shard's advisory lock, batches share it, so no batch sees half a claim.
 //
+// # What it needs
+//
+// Databases that the user of the URL owns, and for that user pg_monitor, to see their replication. Each node opens up to Options.Conns
+// connections to each database, and two more: max_connections must leave room for all nodes. Connections are to the server itself, not
+// through a pooler that shares them between transactions, because statements are prepared and settings made for a session.
+// synchronous_standby_names should name two standbys, of which any one suffices: ANY 1 (a, b). A URL lists all their hosts, so that
+// whichever was promoted is found; which one is promoted is the operator's choice, and must be the one that is furthest.
+//
 // # Goroutines
 //
 //	what           | started by | stopped by | does

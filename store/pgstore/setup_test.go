@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -322,5 +323,47 @@ func TestDeadline(t *testing.T) {
 	}
 	if got := numbers(t, r.Engine); len(got) != 1 {
 		t.Errorf("messages %v", got)
+	}
+}
+
+// TestOrdinaryUser: the engine needs a user who owns its databases, and pg_monitor to see their replication; no more.
+func TestOrdinaryUser(t *testing.T) {
+	u := urls(t, 1)[0]
+	sql(t, u, `DROP ROLE IF EXISTS plain`, `CREATE ROLE plain LOGIN`, `ALTER DATABASE `+name(u)+` OWNER TO plain`)
+	t.Cleanup(func() { sql(t, u, `REASSIGN OWNED BY plain TO CURRENT_USER`, `DROP OWNED BY plain`, `DROP ROLE plain`) })
+	plain := strings.Replace(u, "jackdaw@", "plain@", 1)
+	e, err := pgstore.Open(plain, pgstore.Options{AllowUnreplicated: true})
+	must(t, err)
+	_, err = e.Mail().Commit(batchOf(1, 2))
+	must(t, err)
+	must(t, e.Claims().Claim([]ident.Partition{1}))
+	must(t, e.Directory().Accounts().Create(&store.Account{User: "a@x"}))
+	if got := numbers(t, e); len(got) != 2 {
+		t.Errorf("messages %v", got)
+	}
+	must(t, e.Close())
+}
+
+func TestBatchForSeveralShards(t *testing.T) {
+	r := newRig(t, nil)
+	shards := map[int]bool{}
+	for n := range 7 {
+		shards[r.ShardOf(store.MailPartition(message(n).Mailbox))] = true
+	}
+	if len(shards) != 2 {
+		t.Fatalf("the test's mailboxes are in shards %v", shards)
+	}
+	must(t, r.second(t).Claims().Claim([]ident.Partition{store.MailPartition(message(0).Mailbox), store.MailPartition(message(1).Mailbox)}))
+	res, err := r.Mail().Commit(batchOf(0, 1, 2, 3, 4, 5, 6, 3))
+	must(t, err)
+	if !slices.Equal(res.Duplicates, []int{7}) || len(res.Stale) != 2 || !slices.IsSorted(res.Stale) {
+		t.Errorf("%+v", res)
+	}
+	shard := strings.Split(r.list, ",")[r.ShardOf(store.MailPartition(message(0).Mailbox))]
+	sql(t, shard, `CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'could not extend file' USING ERRCODE = '53100'; END $$`,
+		`CREATE TRIGGER full_disk BEFORE INSERT ON mail FOR EACH ROW EXECUTE FUNCTION full_disk()`)
+	defer sql(t, shard, `DROP FUNCTION full_disk CASCADE`)
+	if _, err := r.Mail().Commit(batchOf(10, 11, 12, 13, 14, 15, 16)); err == nil || errors.Is(err, store.ErrFull) {
+		t.Errorf("%v: one shard has stored its part, so it is not true that nothing was stored", err)
 	}
 }
