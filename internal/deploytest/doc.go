@@ -1,0 +1,3 @@
+// Package deploytest holds what is in the folder deploy to the program as it is: the systemd unit, the kernel's settings, the image and the
+// compose file use flags, variables, files and rights that there are. No Docker engine is needed: what needs one is read, not run.
+package deploytest
