@@ -17,8 +17,9 @@ const (
 	returnWait = 10 * time.Second
 	// openPause is the time between two attempts to do so.
 	openPause = time.Second
-	// DefaultDrainOver and DefaultDrainTime are for who doesn't say how long a drain may take.
+	// DefaultDrainOver is the time over which clients are sent away, for who doesn't say.
 	DefaultDrainOver = 30 * time.Second
+	// DefaultDrainTime is how long all of a drain may take.
 	DefaultDrainTime = 5 * time.Minute
 )
 
