@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -318,9 +319,18 @@ func (p *peers) digest(b *trust.Bundle) string {
 func (p *peers) view(v *member.View) {
 	p.viewing.Lock()
 	defer p.viewing.Unlock()
-	to := cluster.View{ID: v.ID, Placed: v.Placed(), Peers: map[ident.NodeID]string{}}
+	if p.up.Load() {
+		v = p.member.View() // which may have changed since
+	}
+	b := p.live.Bundle()
+	to := cluster.View{ID: v.ID, Peers: map[ident.NodeID]string{}}
+	for _, n := range v.Placed() {
+		if !b.IsRevoked(n.ID.Name()) { // gossip finds out later that it is gone
+			to.Placed = append(to.Placed, n)
+		}
+	}
 	for _, m := range v.Members {
-		if m.ID != p.n.sys.Node() && m.Rejected == "" {
+		if m.ID != p.n.sys.Node() && m.Rejected == "" && !b.IsRevoked(m.Name) {
 			to.Peers[m.ID] = m.Carriage
 		}
 	}
@@ -357,6 +367,9 @@ func (p *peers) follow(from, to *trust.Bundle) {
 	p.member.SetDigest(p.digest(to), p.digest(to))
 	p.n.cluster.SetPins(pins(to))
 	p.carrier.Recheck()
+	if !slices.Equal(from.Revoked, to.Revoked) {
+		p.view(p.member.View())
+	}
 	if err := p.readdress(from, to); err != nil {
 		p.n.log.Error("the stores' new addresses can't be used", zap.Error(err))
 	}

@@ -236,6 +236,9 @@ func (n *Node) ReloadCertificate() error { return n.cert.Reload() }
 // Fingerprint is the certificate's, as tools print it.
 func (n *Node) Fingerprint() string { return n.cert.Fingerprint() }
 
+// Domain is what the node serves: its cluster's, where it was told none.
+func (n *Node) Domain() string { return n.cfg.Domain }
+
 // Tree asks the live supervisors what runs; only between Start and Stop.
 func (n *Node) Tree(ctx context.Context) (supervision.Node, error) { return n.root.Tree(ctx) }
 

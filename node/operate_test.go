@@ -3,12 +3,14 @@
 package node
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -18,6 +20,7 @@ import (
 	"github.com/jackdaw-im/jackdaw/client"
 	"github.com/jackdaw-im/jackdaw/ident"
 	"github.com/jackdaw-im/jackdaw/proto/adminpb"
+	"github.com/jackdaw-im/jackdaw/store"
 	"github.com/jackdaw-im/jackdaw/xmpp"
 )
 
@@ -220,6 +223,62 @@ func TestChangesOfTheCluster(t *testing.T) {
 	}
 	if _, err := ops.ClusterToken(t.Context(), 365*24*time.Hour); !errors.Is(err, admin.ErrInvalid) {
 		t.Errorf("a token for a year: %v", err)
+	}
+}
+
+// movable is a store that can be reached by other addresses.
+type movable struct {
+	store.Engine
+	mu    sync.Mutex
+	moves []string
+}
+
+func (m *movable) Readdress(_ context.Context, list, directory string, check bool) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if strings.Contains(list, "wrong") {
+		return errors.New("password authentication failed")
+	}
+	m.moves = append(m.moves, fmt.Sprintf("%s %s %v", list, directory, check))
+	return nil
+}
+
+func (m *movable) last() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.moves) == 0 {
+		return ""
+	}
+	return m.moves[len(m.moves)-1]
+}
+
+// TestOtherAddressesOfTheStores: they are tried where they come, and used everywhere.
+func TestOtherAddressesOfTheStores(t *testing.T) {
+	r := newClusterRig(t, 2)
+	var engines []*movable
+	for _, n := range r.nodes {
+		m := &movable{Engine: n.engine}
+		n.engine = m
+		engines = append(engines, m)
+	}
+	set := func(list ...string) error {
+		_, err := r.ops(0).ChangeCluster(t.Context(), &adminpb.ChangeCluster{Kind: &adminpb.ChangeCluster_Stores{Stores: &adminpb.SetStores{Stores: list, Directory: "postgres://u:new@h/dir"}}})
+		return err
+	}
+	before := r.bundle(0).Version
+	if err := set("postgres://u:wrong@h/mail"); !errors.Is(err, admin.ErrInvalid) || !strings.Contains(err.Error(), "nothing is changed: password authentication failed") || r.bundle(0).Version != before {
+		t.Errorf("a wrong password: %v", err)
+	}
+	if err := set("postgres://u:new@h/mail", "postgres://u:new@h2/mail"); err != nil {
+		t.Fatal(err)
+	}
+	const want = "postgres://u:new@h/mail,postgres://u:new@h2/mail postgres://u:new@h/dir "
+	if tried := engines[0].moves[0]; tried != want+"true" {
+		t.Errorf("tried %q", tried)
+	}
+	r.until("both nodes use them", func() bool { return engines[0].last() == want+"false" && engines[1].last() == want+"false" })
+	if r.share() != ident.Partitions {
+		t.Errorf("%d partitions", r.share())
 	}
 }
 

@@ -76,7 +76,7 @@ func (f *fakeCluster) ChangeCluster(_ context.Context, req *adminpb.ChangeCluste
 
 func status() *adminpb.ClusterStatus {
 	link := func(peer, class string, queue int64) *adminpb.LinkStatus {
-		return &adminpb.LinkStatus{Peer: peer + "@7", Class: class, Queue: queue, Bytes: 200 * queue, OldestUs: 1000 * queue, Sent: 100}
+		return &adminpb.LinkStatus{Peer: peer + "@7", Class: class, Queue: queue, Bytes: 200 * queue, OldestUs: 100_000 * queue, Sent: 100}
 	}
 	own := &adminpb.NodeStatus{
 		Node: "n1@7", Mine: 2100, Held: 3, Sessions: 1200, Store: "held", StoreReason: "shard 0 is not replicated: no standby", NotReady: "store held",
@@ -201,15 +201,15 @@ func TestChangeCommands(t *testing.T) {
 		t.Errorf("from standard input: %d %q %v", code, stderr, l.did)
 	}
 	for line, want := range map[string]string{
-		"cluster rotate everything":    "can't be rotated",
-		"cluster revoke":               "one node's name",
-		"cluster readmit a b":          "one node's name",
-		"cluster pin mailbox/a":        "an actor and a node are needed",
-		"cluster pin mailbox n1":       "names no actor",
-		"cluster unpin /a":             "names no actor",
-		"cluster store":                "the list of databases",
-		"cluster store mysql://u:p@h/": "postgres://USER:PASSWORD@HOST/NAME",
-		"cluster store -":              "no address came on standard input",
+		"cluster rotate everything":                         "can't be rotated",
+		"cluster revoke":                                    "one node's name",
+		"cluster readmit a b":                               "one node's name",
+		"cluster pin mailbox/a":                             "an actor and a node are needed",
+		"cluster pin mailbox n1":                            "names no actor",
+		"cluster unpin /a":                                  "names no actor",
+		"cluster store":                                     "the list of databases",
+		"cluster store mysql://u:p@h/":                      "postgres://USER:PASSWORD@HOST/NAME",
+		"cluster store -":                                   "no address came on standard input",
 		"cluster store postgres://h/d --directory pebble:x": "postgres://USER",
 	} {
 		if code, out, stderr := l.run("", line); code != exitUsage || out != "" || !strings.Contains(stderr, want) || len(l.did) != 0 {

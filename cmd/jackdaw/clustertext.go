@@ -162,9 +162,13 @@ type noted struct {
 	*adminpb.LinkStatus
 }
 
+// longWaits is how long something on a link may wait without anybody being told: an acknowledgement takes some milliseconds.
+const longWaits = 50 * time.Millisecond
+
 // remarkable reports whether somebody should look at a link.
 func (l noted) remarkable() bool {
-	return l.GetQueue() > 0 || l.GetUnacked() > 0 || l.GetRefused() > 0 || l.GetTries() > 0 || l.GetPeerRefuses() != ""
+	waits := l.GetQueue()+l.GetUnacked() > 0 && l.GetOldestUs() >= longWaits.Microseconds()
+	return waits || l.GetRefused() > 0 || l.GetTries() > 0 || l.GetPeerRefuses() != ""
 }
 
 func linksTable(b *strings.Builder, st *adminpb.ClusterStatus, all bool) {
@@ -180,11 +184,11 @@ func linksTable(b *strings.Builder, st *adminpb.ClusterStatus, all bool) {
 		}
 	}
 	if len(links) == 0 {
-		fmt.Fprintf(b, "\nLINKS  %d, nothing waits\n", quiet)
+		fmt.Fprintf(b, "\nLINKS  %d, nothing waits for long\n", quiet)
 		return
 	}
 	slices.SortStableFunc(links, func(x, y noted) int { return cmp.Compare(y.GetOldestUs(), x.GetOldestUs()) })
-	fmt.Fprintf(b, "\nLINKS  (%d more on which nothing waits)\n", quiet)
+	fmt.Fprintf(b, "\nLINKS  (%d more on which nothing waits for long)\n", quiet)
 	row, end := table(b, "FROM TO CLASS QUEUE UNACKED BYTES OLDEST SENT RESENT REFUSED TRIES")
 	for _, l := range links {
 		row(l.from, nameOf(l.GetPeer()), l.GetClass(), l.GetQueue(), l.GetUnacked(), top.Bytes(l.GetBytes()), top.Took(l.GetOldestUs()), l.GetSent(), l.GetResent(), l.GetRefused(), l.GetTries())

@@ -83,8 +83,9 @@ func serve(c *console, cfg *config.Config, log *zap.Logger) error {
 		return err
 	}
 	defer dumpOnQuit(n.Dumps())()
-	at := n.Listening()
-	if _, err := fmt.Fprint(c.out, greeting(c.name, cfg, at, n.Fingerprint())); err != nil {
+	at, shown := n.Listening(), *cfg
+	shown.Domain = n.Domain()
+	if _, err := fmt.Fprint(c.out, greeting(c.name, &shown, at, n.Fingerprint())); err != nil {
 		log.Warn("can't tell where the server listens", zap.Error(err)) // it serves all the same
 	}
 	if !private(at.Admin) {
