@@ -18,11 +18,24 @@ type fault struct {
 	do              func(context.Context, *round) error
 }
 
+// swift makes gossip forget and rejoin within seconds, so that a cut of less than a minute shows what a long one does.
+var swift = []string{"JACKDAW_CLUSTER_FORGET=3s", "JACKDAW_CLUSTER_REJOIN=4s"}
+
 // faults are all there are, in the order in which they are shown.
 func faults() []fault {
 	return []fault{
 		{name: "kill", what: "kill -9 of a node, which comes back", nodes: 3, do: kill},
 		{name: "pause", what: "a node stands still for half a minute", nodes: 3, parts: true, do: pauseNode},
+		{name: "part", what: "one node is parted from two, all reach the store", nodes: 3, cuts: true, parts: true, env: swift, do: part},
+		{name: "halves", what: "two nodes are parted from two, all reach the store", nodes: 4, cuts: true, parts: true, env: swift, do: part},
+		{name: "island", what: "two nodes are parted from two and from the store", nodes: 4, cuts: true, parts: true, env: swift,
+			settings: func(s *settings) { s.patience = time.Hour }, do: island},
+		{name: "oneway", what: "nothing of one node reaches another one", nodes: 3, cuts: true, parts: true, do: oneWay},
+		{name: "flap", what: "all links between nodes fail at once, for a moment, again and again", nodes: 4, cuts: true, parts: true, do: flap},
+		{name: "join", what: "a node joins, and another one leaves", nodes: 3, do: joinAndLeave},
+		{name: "rolling", what: "each node is stopped and started, one after the other", nodes: 3, do: rolling},
+		{name: "primary", what: "the database's primary is lost, a lagging standby promoted, then the other; the old primary returns", nodes: 3, standbys: 2, do: primary},
+		{name: "rotate", what: "all keys of the cluster are rotated", nodes: 3, do: rotate},
 	}
 }
 
@@ -74,15 +87,4 @@ func (r *round) restart(ctx context.Context, n *testcluster.Node) error {
 	}
 	r.result.note("%s ready after %.1f s", n.Name, time.Since(begin).Seconds())
 	return nil
-}
-
-func pauseNode(ctx context.Context, r *round) error {
-	n := r.victim()
-	n.Pause()
-	err := rest(ctx, r.during(30*time.Second, 8*time.Second))
-	n.Resume()
-	if err != nil {
-		return err
-	}
-	return n.WaitReady(ctx)
 }

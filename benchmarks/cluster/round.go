@@ -25,6 +25,7 @@ type round struct {
 	c      *testcluster.Cluster
 	w      *world
 	random *rand.Rand
+	order  []*testcluster.Node // drawn by shuffle
 	result result
 }
 
@@ -73,8 +74,8 @@ func (r *round) run(ctx context.Context) error {
 	if err := r.fault.do(ctx, r); err != nil {
 		return fmt.Errorf("cluster: %s: %w", r.fault.name, err)
 	}
-	if err := r.c.WaitReady(ctx); err != nil {
-		return fmt.Errorf("cluster: after %s: %w", r.fault.name, err)
+	if why := r.apart(ctx); why != "" {
+		r.result.broken("after all of it, %s", why)
 	}
 	if err := rest(ctx, calm); err != nil {
 		return err
@@ -85,6 +86,9 @@ func (r *round) run(ctx context.Context) error {
 		err = r.w.drain(ctx)
 	}
 	r.result.judge(r.w, r.fault)
+	if err == nil {
+		err = r.quiet(ctx)
+	}
 	return err
 }
 

@@ -31,7 +31,8 @@ type user struct {
 		conn   *client.Conn // nil: offline
 		outbox []*message   // to be sent, oldest first
 		resume *client.Resumption
-		at     int // which node is tried next
+		addr   string // of the node that the connection is to
+		at     int    // which node is tried next
 	}
 }
 
@@ -63,8 +64,8 @@ func (u *user) live() {
 		if err == nil || u.w.ctx.Err() != nil {
 			continue // closed by us: the world ends
 		}
-		u.w.trouble(err)
 		u.mu.Lock()
+		u.w.trouble(u.mu.addr, err)
 		u.mu.at++
 		u.mu.Unlock()
 		u.rest(pause + time.Duration(rand.Int64N(int64(3*pause))))
@@ -89,7 +90,8 @@ func (u *user) dial() (*client.Conn, error) {
 	cfg.OnStanza = u.stanza
 	addrs := u.w.addrs()
 	u.mu.Lock()
-	cfg.Addr, cfg.Resume = addrs[u.mu.at%len(addrs)], u.mu.resume
+	u.mu.addr = addrs[u.mu.at%len(addrs)]
+	cfg.Addr, cfg.Resume = u.mu.addr, u.mu.resume
 	u.mu.Unlock()
 	ctx, cancel := context.WithTimeout(u.w.ctx, dialTime)
 	defer cancel()
@@ -140,7 +142,7 @@ func (u *user) flush() {
 	_ = u.mu.conn.Batch(func() {
 		for len(u.mu.outbox) > 0 {
 			m := u.mu.outbox[0]
-			if errors.Is(u.mu.conn.Send(m.stanza, u.w.sent(m)), client.ErrClosed) {
+			if errors.Is(u.mu.conn.Send(m.stanza, u.w.sent(m, u.mu.addr)), client.ErrClosed) {
 				return // it waits for the next connection
 			}
 			u.mu.outbox = u.mu.outbox[1:]
@@ -179,7 +181,7 @@ func (u *user) watch() {
 	}
 	for _, s := range u.mu.conn.Unacked() {
 		if a, ok := s.Tag.(*attempt); ok {
-			if time.Since(a.at) > u.w.patience() {
+			if time.Since(a.at) > u.w.cfg.patience {
 				u.mu.conn.Cut()
 			}
 			return // the others are younger

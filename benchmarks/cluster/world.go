@@ -24,7 +24,8 @@ type message struct {
 type attempt struct {
 	m       *message
 	at      time.Time
-	refused bool // answered with an error
+	addr    string // where
+	refused bool   // answered with an error
 }
 
 // world is all users of a run and what they know. Users 0 .. users-1 send and receive all the time; after them come sleepers, who
@@ -46,13 +47,14 @@ type world struct {
 		numbers     map[load.Pair]int
 		outstanding int // sent, or due to be, and not acknowledged
 		arrived     time.Time
-		sending     bool // users make new messages
-		patience    time.Duration
+		sending     bool            // users make new messages
 		wait        []time.Duration // of each user: the longest that something of it took
 		refused     map[string]int  // conditions of errors that messages were answered with
 		withdrawn   int             // refused after they had been acknowledged: a fault
 		troubles    map[string]int  // why connections ended or failed
-		acks        []time.Time     // of every acknowledgement, for gaps of everybody
+		dark        map[string]bool // addresses of nodes that may acknowledge nothing
+		inDark      darkness
+		acks        []time.Time // of every acknowledgement, for gaps of everybody
 	}
 }
 
@@ -65,7 +67,6 @@ func newWorld(ctx context.Context, cfg settings, accounts load.Accounts, addrs f
 	w.mu.numbers = map[load.Pair]int{}
 	w.mu.messages, w.mu.refused, w.mu.troubles = map[load.Key]*message{}, map[string]int{}, map[string]int{}
 	w.mu.wait = make([]time.Duration, cfg.users+cfg.sleepers)
-	w.mu.patience = cfg.patience
 	for i := range cfg.users + cfg.sleepers {
 		w.users = append(w.users, newUser(w, i))
 	}
@@ -104,13 +105,13 @@ func (w *world) compose(from, to int) *message {
 }
 
 // sent notes that a message goes out.
-func (w *world) sent(m *message) *attempt {
+func (w *world) sent(m *message, addr string) *attempt {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if m.last != nil {
 		w.mu.check.Resend(m.key)
 	}
-	m.last = &attempt{m: m, at: time.Now()}
+	m.last = &attempt{m: m, at: time.Now(), addr: addr}
 	return m.last
 }
 
@@ -123,6 +124,9 @@ func (w *world) acked(sent []client.Sent) {
 		a, ok := s.Tag.(*attempt)
 		if !ok || a.refused || a.m.acked {
 			continue
+		}
+		if w.mu.dark[a.addr] {
+			w.mu.inDark.acked++
 		}
 		a.m.acked = true
 		w.mu.check.Ack(a.m.key)
@@ -165,7 +169,11 @@ func (w *world) refused(e *xmpp.Element) *message {
 		w.mu.check.ReceiveUnknown()
 		return nil
 	}
-	w.mu.refused[condition(e)]++
+	why := condition(e)
+	w.mu.refused[why]++
+	if m.last != nil && w.mu.dark[m.last.addr] && why == unknownOutcome {
+		w.mu.inDark.unknown++
+	}
 	if m.acked {
 		w.mu.withdrawn++
 		return nil
@@ -175,6 +183,20 @@ func (w *world) refused(e *xmpp.Element) *message {
 		m.last.refused = true
 	}
 	return m
+}
+
+// unknownOutcome is how a server says that a message may or may not have been taken.
+const unknownOutcome = "wait remote-server-timeout"
+
+// darkness is what happened on nodes that may acknowledge nothing.
+type darkness struct{ acked, ended, unknown int }
+
+// darken says which nodes may acknowledge nothing from now on, by their addresses, and returns what happened so far.
+func (w *world) darken(addrs map[string]bool) darkness {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.mu.dark = addrs
+	return w.mu.inDark
 }
 
 // condition is why a message was refused.
@@ -188,23 +210,20 @@ func condition(e *xmpp.Element) string {
 }
 
 // trouble notes why a connection ended or failed.
-func (w *world) trouble(err error) {
+func (w *world) trouble(addr string, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.mu.dark[addr] {
+		w.mu.inDark.ended++
+	}
 	w.mu.troubles[reason(err)]++
 }
 
-func (w *world) patience() time.Duration {
+// ackedSoFar counts what has been acknowledged.
+func (w *world) ackedSoFar() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.mu.patience
-}
-
-// setPatience is how long users wait for an acknowledgement before they try another node.
-func (w *world) setPatience(d time.Duration) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.mu.patience = d
+	return len(w.mu.acks)
 }
 
 // ackedSince counts what was acknowledged after a moment.

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackdaw-im/jackdaw/internal/testcluster"
+)
+
+// heal ends all cuts, and waits until the cluster is one again, by itself.
+func (r *round) heal(ctx context.Context) error {
+	if err := r.c.Heal(ctx); err != nil {
+		return err
+	}
+	return r.whole(ctx)
+}
+
+// wholeTime is how long a cluster may take to be one again.
+const wholeTime = 90 * time.Second
+
+// whole waits until all nodes that run see each other as active, act upon one view, and have all partitions among them, and notes
+// how long it took.
+func (r *round) whole(ctx context.Context) error {
+	begin := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, wholeTime)
+	defer cancel()
+	for {
+		why := r.apart(ctx)
+		if why == "" {
+			r.result.note("one again after %.1f s", time.Since(begin).Seconds())
+			return nil
+		}
+		if err := rest(ctx, 5*lookPause); err != nil {
+			return fmt.Errorf("the cluster isn't one again: %s", why)
+		}
+	}
+}
+
+// apart says why the nodes that run are not one cluster in good order; "" if they are.
+func (r *round) apart(ctx context.Context) string {
+	running := 0
+	for _, n := range r.c.Nodes {
+		if n.PID() != 0 {
+			running++
+		}
+	}
+	mine := 0.0
+	for _, n := range r.c.Nodes {
+		if n.PID() == 0 {
+			continue
+		}
+		m, err := n.Metrics(ctx)
+		if err != nil {
+			return err.Error()
+		}
+		mine += m[`jackdaw_cluster_partitions{phase="mine"}`]
+		switch {
+		case m[`jackdaw_cluster_members{state="active"}`] != float64(running):
+			return fmt.Sprintf("%s knows %v active nodes of %d", n.Name, m[`jackdaw_cluster_members{state="active"}`], running)
+		case m["jackdaw_cluster_agreed"] != 1:
+			return n.Name + " doesn't act upon the others' view"
+		case m[`jackdaw_cluster_partitions{phase="waiting"}`] > 0:
+			return n.Name + " waits for partitions"
+		}
+	}
+	if mine != partitions {
+		return fmt.Sprintf("the nodes have %v partitions", mine)
+	}
+	return ""
+}
+
+// partitions is how many there are.
+const partitions = 4096
+
+// part parts a part of the cluster from the rest, both ways, long enough that each half forgets the other.
+func part(ctx context.Context, r *round) error {
+	r.shuffle()
+	if err := r.c.Part(ctx, r.order[:len(r.order)/2], r.order[len(r.order)/2:]); err != nil {
+		return err
+	}
+	if err := rest(ctx, r.during(60*time.Second, 12*time.Second)); err != nil {
+		return err
+	}
+	return r.heal(ctx)
+}
+
+// islandTime is how long the island is cut off: each stanza has had its outcome by then, unknown after half a minute.
+const islandTime = 38 * time.Second
+
+// island parts half of the cluster from the other and from the store: it may acknowledge nothing, and must say so.
+func island(ctx context.Context, r *round) error {
+	r.shuffle()
+	half := r.order[:len(r.order)/2]
+	if err := r.c.Part(ctx, half, r.order[len(half):]); err != nil {
+		return err
+	}
+	dark := map[string]bool{}
+	for _, n := range half {
+		if err := r.c.CutStore(ctx, n); err != nil {
+			return err
+		}
+		dark[n.C2STLS] = true
+	}
+	if err := rest(ctx, calm); err != nil { // what was under way is there
+		return err
+	}
+	before := r.w.darken(dark)
+	begin := time.Now()
+	said := map[string]string{}
+	for time.Since(begin) < islandTime {
+		if err := rest(ctx, time.Second); err != nil {
+			return err
+		}
+		for _, n := range half {
+			if err := n.Ready(ctx); err == nil {
+				said[n.Name] = ""
+			} else if time.Since(begin) > islandTime/2 {
+				said[n.Name] = err.Error()
+			}
+		}
+	}
+	for _, n := range half {
+		if said[n.Name] == "" {
+			r.result.broken("%s was ready without a store", n.Name)
+		}
+		r.result.note("%s said %q", n.Name, said[n.Name])
+	}
+	after := r.w.darken(nil)
+	if n := after.acked - before.acked; n > 0 {
+		r.result.broken("%d were acknowledged by nodes without a store", n)
+	}
+	if n := after.ended - before.ended; n > 0 {
+		r.result.broken("%d connections to nodes without a store ended", n)
+	}
+	if after.unknown == before.unknown {
+		r.result.broken("nobody was told that an outcome is unknown")
+	}
+	r.result.note("%d outcomes unknown", after.unknown-before.unknown)
+	return r.heal(ctx)
+}
+
+// oneWay cuts what one node sends to another.
+func oneWay(ctx context.Context, r *round) error {
+	r.shuffle()
+	if err := r.c.Cut(ctx, r.order[0], r.order[1]); err != nil {
+		return err
+	}
+	if err := rest(ctx, r.during(30*time.Second, 8*time.Second)); err != nil {
+		return err
+	}
+	return r.heal(ctx)
+}
+
+// shuffle draws an order of the nodes.
+func (r *round) shuffle() {
+	r.order = append([]*testcluster.Node(nil), r.c.Nodes...)
+	r.random.Shuffle(len(r.order), func(i, j int) { r.order[i], r.order[j] = r.order[j], r.order[i] })
+}

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackdaw-im/jackdaw/internal/testpg"
+)
+
+// primary loses the database's primary. A standby that had been away is promoted first, by mistake: nobody may acknowledge anything on it.
+// Then the other one is, and gets a standby. At last the old primary returns: nobody may write to it.
+func primary(ctx context.Context, r *round) error {
+	p := r.c.Store
+	furthest, laggard := p.Standbys[0], p.Standbys[1]
+	if r.random.IntN(2) == 0 {
+		furthest, laggard = laggard, furthest
+	}
+	laggard.Kill()
+	if err := rest(ctx, calm); err != nil {
+		return err
+	}
+	p.Kill()
+	begin := time.Now()
+	if err := r.promoteLaggard(ctx, laggard); err != nil {
+		return err
+	}
+	if err := furthest.Promote(ctx); err != nil {
+		return err
+	}
+	successor, err := furthest.AddStandby(ctx)
+	if err != nil {
+		return err
+	}
+	if err := furthest.Synchronous(ctx, successor); err != nil {
+		return err
+	}
+	r.result.note("a replicated primary was there after %.1f s", time.Since(begin).Seconds())
+	back := time.Now()
+	if err := r.c.WaitReady(ctx); err != nil {
+		return err
+	}
+	if err := r.waitAcked(ctx, back); err != nil {
+		return err
+	}
+	r.result.note("served %.1f s later", time.Since(back).Seconds())
+	return r.oldPrimary(ctx, p)
+}
+
+// promoteLaggard makes a primary of a standby that lacks messages which were acknowledged.
+func (r *round) promoteLaggard(ctx context.Context, laggard *testpg.Server) error {
+	if err := laggard.Start(ctx); err != nil {
+		return err
+	}
+	if err := laggard.Promote(ctx); err != nil {
+		return err
+	}
+	// It has no standbys of its own, which is another reason to refuse it. This one is to be seen.
+	if err := laggard.Exec(ctx, "ALTER SYSTEM SET synchronous_standby_names = ''"); err != nil {
+		return err
+	}
+	if err := rest(ctx, calm); err != nil {
+		return err
+	}
+	begin := time.Now()
+	if err := rest(ctx, r.during(6*time.Second, 3*time.Second)); err != nil {
+		return err
+	}
+	if n := r.w.ackedSince(begin); n > 0 {
+		r.result.broken("%d were acknowledged on a standby that lacks what was acknowledged before", n)
+	}
+	for _, n := range r.c.Nodes {
+		if err := n.Ready(ctx); err == nil {
+			r.result.broken("%s is ready on a standby that lacks what was acknowledged", n.Name)
+		} else if n == r.c.Nodes[0] {
+			r.result.note("%s said %q", n.Name, err)
+		}
+	}
+	laggard.Kill()
+	return nil
+}
+
+// oldPrimary lets the old primary return, looks whether anything is written to it, and deletes its disk.
+func (r *round) oldPrimary(ctx context.Context, p *testpg.Server) error {
+	if err := p.Start(ctx); err != nil {
+		return err
+	}
+	if err := rest(ctx, r.during(8*time.Second, 4*time.Second)); err != nil {
+		return err
+	}
+	written, err := p.Text(ctx, "SELECT coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0) FROM pg_stat_user_tables")
+	if err != nil {
+		return err
+	}
+	if written != "0" {
+		r.result.broken("%s rows were written to the old primary", written)
+	}
+	return p.Destroy()
+}
+
+// waitAcked waits until something is acknowledged again.
+func (r *round) waitAcked(ctx context.Context, since time.Time) error {
+	ctx, cancel := context.WithTimeout(ctx, wholeTime)
+	defer cancel()
+	for r.w.ackedSince(since) == 0 {
+		if rest(ctx, lookPause) != nil {
+			return fmt.Errorf("nothing is acknowledged again")
+		}
+	}
+	return nil
+}
