@@ -34,6 +34,7 @@ type resumption struct {
 	size   int    // of its stanza
 	req    *nodepb.Takeover
 	old    actors.Ref // whom req was sent to
+	gone   actors.Ref // who of these can't be reached, or can't be resumed any more
 	until  time.Time
 	sought bool // the account was asked
 }
@@ -78,6 +79,9 @@ func (st *state) fetch(fx *effects, r *resumption, old actors.Ref) {
 		if err == nil {
 			given, _ = v.(*nodepb.Handover)
 		}
+		if err != nil || given.GetVerdict() == nodepb.Handover_OVER {
+			r.gone = old
+		}
 		switch given.GetVerdict() {
 		case nodepb.Handover_GRANTED:
 			st.rebind(fx, r, given)
@@ -113,9 +117,13 @@ func (st *state) seek(fx *effects, r *resumption) {
 // handledBy is how much of the client's stream was handled, for the client.
 func handledBy(given *nodepb.Handover) string { return number(uint64(uint32(given.GetReceived()))) }
 
-// notResumed lets the client bind a fresh resource. h, if it is known, saves the client from sending again what was handled.
+// notResumed lets the client bind a fresh resource. h, if it is known, saves the client from sending again what was handled. The mailbox
+// may not know yet that the old session is gone, and what that one held goes before what is new.
 func (st *state) notResumed(fx *effects, r *resumption, h string) {
 	st.resuming, st.early = false, nil
+	if !r.gone.IsZero() {
+		st.replaces = r.gone.Proto()
+	}
 	if st.phase == binding {
 		st.smFailed(fx, "item-not-found", h)
 		fx.credit(r.size)

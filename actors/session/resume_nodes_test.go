@@ -183,6 +183,15 @@ func TestResumptionOfTheUnreachable(t *testing.T) {
 			}
 			p.new.give(`<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>`)
 			p.new.want(p.new.answer(&nodepb.Bound{Code: nodepb.Code_OK, Resource: "x"}, nil), "<jid>alice@example.org/x</jid>")
+			// The mailbox hears that the old one, if it is gone, is not to be waited for: what that one held comes first.
+			a := castsOf[*nodepb.Attach](p.new)
+			if len(a) != 1 || (a[0].Replaces != nil) != (test.err != nil) || test.err != nil && actors.RefOf(a[0].Replaces) != p.old.st.self {
+				t.Fatalf("attached %v", a)
+			}
+			p.new.give("<presence/>")
+			if a := castsOf[*nodepb.Attach](p.new); len(a) != 1 || a[0].Replaces != nil {
+				t.Fatalf("attached %v", a)
+			}
 		})
 	}
 }

@@ -190,6 +190,10 @@ func TestResumptionRefused(t *testing.T) {
 			}
 			p.new.give(`<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>`)
 			p.new.want(p.new.answer(&nodepb.Bound{Code: nodepb.Code_OK, Resource: "x"}, nil), "<jid>alice@example.org/x</jid>")
+			a := castsOf[*nodepb.Attach](p.new)
+			if len(a) != 1 || (a[0].Replaces != nil) != (want == over) {
+				t.Fatalf("attached %v", a) // in the place of who lives on, or is another's: never
+			}
 		})
 	}
 }
