@@ -58,7 +58,6 @@ type peers struct {
 	changed func() // ends what follows the bundle
 
 	up      atomic.Bool // all of the above is there
-	ready   chan struct{}
 	viewing sync.Mutex
 	views   atomic.Int64  // how many there were
 	last    atomic.Uint64 // the id of the latest

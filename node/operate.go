@@ -12,6 +12,7 @@ import (
 	"github.com/jackdaw-im/jackdaw/admin"
 	"github.com/jackdaw-im/jackdaw/cluster/link"
 	"github.com/jackdaw-im/jackdaw/cluster/member"
+	"github.com/jackdaw-im/jackdaw/cluster/placement"
 	"github.com/jackdaw-im/jackdaw/cluster/trust"
 	"github.com/jackdaw-im/jackdaw/ident"
 	"github.com/jackdaw-im/jackdaw/proto/adminpb"
@@ -120,9 +121,13 @@ func (o operations) ClusterStatus(ctx context.Context) (*adminpb.ClusterStatus, 
 	for _, x := range p.member.Agreement() {
 		opinions[x.ID] = x
 	}
-	lost := losses(v.Placed())
+	revoked := func(n placement.Node) bool { return b.IsRevoked(n.ID.Name()) }
+	lost := losses(slices.DeleteFunc(v.Placed(), revoked))
 	for i := range v.Members {
 		m := memberStatus(&v.Members[i], opinions[v.Members[i].ID])
+		if m.GetRejected() == "" && b.IsRevoked(m.GetName()) { // gossip misses it later
+			m.Rejected = "it is revoked"
+		}
 		m.Owned, m.Lost = int64(c.Owned[v.Members[i].ID]), lost[v.Members[i].ID]
 		st.Members = append(st.Members, m)
 	}
