@@ -45,7 +45,7 @@
 // # Goroutines
 //
 //	what           | started by | stopped by | does
-//	watch          | Open       | Close      | per database: asks it who and how it is, follows the claims; the first also writes the memory file
+//	watch          | Open       | Close      | per database: asks it who and how it is, follows the claims; the directory's also writes the memory file
 //	sweep          | Open       | Close      | forgets done entries of groups' logs, once a minute
 //	a shard's part | Commit     | itself     | one per shard, of a batch that is for several
 //	pgxpool's own  | Open       | Close      | opens and closes connections
