@@ -19,6 +19,8 @@ type result struct {
 	// Acked is how many messages were acknowledged, Lost how many of them didn't arrive.
 	Acked int `json:"acked"`
 	Lost  int `json:"lost"`
+	// Stuck did arrive, but only when their recipient, who had been online, logged in anew.
+	Stuck int `json:"stuck"`
 	// Duplicates came again with their own id, which the promise allows; Altered came with another, so that a client can't tell.
 	Duplicates int `json:"duplicates"`
 	Altered    int `json:"altered"`
@@ -56,6 +58,9 @@ func (r *result) judge(w *world, f fault) {
 	if w.mu.withdrawn > 0 {
 		r.Broken = append(r.Broken, fmt.Sprintf("%d refused after they had been acknowledged", w.mu.withdrawn))
 	}
+	if r.Stuck > 0 {
+		r.broken("%d arrived only when their recipients had logged in anew", r.Stuck)
+	}
 	var waits load.Latencies
 	for _, d := range w.mu.wait[:w.cfg.users] {
 		waits.Add(d)
@@ -78,7 +83,7 @@ func (r *result) broken(format string, args ...any) {
 
 // head prints the table's first line.
 func head(out io.Writer) {
-	fmt.Fprintln(out, "fault                         seed seconds   acked   lost  dupl.  altered  reordered  unknown  resent  refused  longest     p99")
+	fmt.Fprintln(out, "fault                         seed seconds   acked   lost  stuck  dupl.  altered  reordered  unknown  resent  refused  longest     p99")
 }
 
 // print prints a line of the table, and what there is to say.
@@ -91,7 +96,7 @@ func (r *result) print(out io.Writer) {
 	for _, n := range r.Refused {
 		refused += n
 	}
-	fmt.Fprintf(out, "%-13s %20d %6.0fs %7d %6d %6d %8d %10s %8d %7d %8d %7.1fs %6.1fs", r.Fault, r.Seed, r.Seconds, r.Acked, r.Lost, r.Duplicates, r.Altered, reordered,
+	fmt.Fprintf(out, "%-13s %20d %6.0fs %7d %6d %6d %6d %8d %10s %8d %7d %8d %7.1fs %6.1fs", r.Fault, r.Seed, r.Seconds, r.Acked, r.Lost, r.Stuck, r.Duplicates, r.Altered, reordered,
 		r.Unknown, r.Resent, refused, r.Longest, r.Longest99)
 	if len(r.Notes) > 0 {
 		fmt.Fprintf(out, "  %s", strings.Join(r.Notes, "; "))

@@ -83,7 +83,7 @@ func (r *round) run(ctx context.Context) error {
 	r.result.Seconds = time.Since(begin).Seconds()
 	err := r.w.settle(ctx)
 	if err == nil {
-		err = r.w.drain(ctx)
+		r.result.Stuck, err = r.w.drain(ctx)
 	}
 	r.result.judge(r.w, r.fault)
 	if err == nil {

@@ -32,6 +32,7 @@ type user struct {
 		outbox []*message   // to be sent, oldest first
 		resume *client.Resumption
 		addr   string // of the node that the connection is to
+		fresh  bool   // the stream isn't to be resumed
 		at     int    // which node is tried next
 	}
 }
@@ -117,11 +118,21 @@ func (u *user) over(conn *client.Conn) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.mu.conn = nil
-	if r, ok := conn.Resumption(); ok {
+	if r, ok := conn.Resumption(); ok && !u.mu.fresh {
 		u.mu.resume = &r
 		return
 	}
 	u.mu.outbox = append(messages(conn.Unacked()), u.mu.outbox...)
+}
+
+// anew makes the user log in again, as if its client had been started anew.
+func (u *user) anew() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.mu.fresh = true
+	if u.mu.conn != nil {
+		u.mu.conn.Cut()
+	}
 }
 
 // messages are those among stanzas.
