@@ -104,11 +104,11 @@ func (s *System) Exit(to Ref, reason Reason) error {
 	if to = s.named(to); s.away(to) {
 		return s.router.Send(to, Signal{How: HowExit, Reason: reason})
 	}
-	return s.exitLocal(to, reason)
+	return s.exitLocal(to, Ref{}, reason)
 }
 
-func (s *System) exitLocal(to Ref, reason Reason) error {
-	if q := s.registry.find(to); q == nil || !q.control(exitSignal{reason: reason}, nil) {
+func (s *System) exitLocal(to, from Ref, reason Reason) error {
+	if q := s.registry.find(to); q == nil || !q.control(exitSignal{from: from, reason: reason}, nil) {
 		return ErrNoProc
 	}
 	return nil

@@ -66,7 +66,12 @@ func (s *System) watchLocal(m *monitor) {
 	sh.m[m.target] = append(sh.m[m.target], m)
 	sh.Unlock()
 	// Looked up after the registration: an actor that ends in between is told to everybody who is registered.
-	if s.registry.find(m.target) == nil && s.activator(m.target) == nil && s.unwatch(m) {
+	switch {
+	case s.away(m.target): // it has just moved, and who watched it has been told
+		if s.unwatch(m) {
+			m.watcher.down(Down{m.ref, m.target, NoConnection})
+		}
+	case s.registry.find(m.target) == nil && s.activator(m.target) == nil && s.unwatch(m):
 		m.watcher.down(Down{m.ref, m.target, NoProc})
 	}
 }

@@ -82,7 +82,7 @@ type UndeliveredHandler interface {
 
 // Retirer is the ability to make an end in order where an actor has to leave its node. Retire is called on the actor's turn, again every
 // 20 ms, until it reports that nothing is under way any more. Meanwhile no user message is handled, but answers are: what waits
-// in the queue is given to the node that has the actor next.
+// in the queue is given to the node that has the actor next; if it isn't taken there, that is counted, and its sender isn't told.
 type Retirer interface {
 	Retire(ctx *Context) (done bool)
 }
@@ -101,15 +101,32 @@ func (s *System) Retire(ref Ref, within time.Duration) bool {
 		return false
 	}
 	p.q.mu.Lock()
-	p.retiring = true
+	if p.q.phase != ended {
+		p.retiring = true
+	} // which is read without the lock once it has ended
 	p.q.mu.Unlock()
 	return p.control(retireMsg{now() + within}, nil)
 }
 
+// Enqueue puts a cast into the queue of an actor that is on this node, whatever the Router says, and starts none. ErrNoProc: it isn't there.
+func (s *System) Enqueue(to Ref, msg any) error {
+	if msg == nil {
+		return errNoMessage
+	}
+	p := s.registry.find(to)
+	if p == nil {
+		return ErrNoProc
+	}
+	return p.cast(msg, nil)
+}
+
 func (p *process) retire(m retireMsg) {
-	if r, ok := p.beh.(Retirer); ok && p.up && !p.q.paused && now() < m.by && !r.Retire(p.context()) {
-		p.sys().wheel.add(retireEvery, p, m)
-		return
+	if r, ok := p.beh.(Retirer); ok && p.up && !p.q.paused && now() < m.by {
+		again := p.sys().wheel.add(retireEvery, p, m) // first: also after a crash
+		if !r.Retire(p.context()) {
+			return
+		}
+		p.sys().wheel.cancel(again)
 	}
 	p.exit(Shutdown)
 }
@@ -122,7 +139,7 @@ func (s *System) Alive(ref Ref) bool { return s.registry.find(ref) != nil }
 func (s *System) Receive(to Ref, sig Signal) error {
 	switch {
 	case sig.How == HowExit:
-		return s.exitLocal(to, sig.Reason)
+		return s.exitLocal(to, sig.From, sig.Reason)
 	case sig.Msg == nil:
 		return errNoMessage
 	}

@@ -1,7 +1,10 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -85,8 +88,9 @@ type Cluster struct {
 		list []func()
 		wake chan struct{}
 	}
-	stop chan struct{}
-	wg   sync.WaitGroup
+	reclaimed map[ident.Partition]time.Time // of the goroutine that follows
+	stop      chan struct{}
+	wg        sync.WaitGroup
 }
 
 var _ actors.Router = (*Cluster)(nil)
@@ -111,7 +115,7 @@ func New(opts Options) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Cluster{opts: opts, sys: opts.System, self: opts.System.Node(), log: opts.System.Log(), bodies: b, stop: make(chan struct{})}
+	c := &Cluster{opts: opts, sys: opts.System, self: opts.System.Node(), log: opts.System.Log(), bodies: b, stop: make(chan struct{}), reclaimed: map[ident.Partition]time.Time{}}
 	c.mu.state = newState(c.self, opts.Hold)
 	c.mu.held = map[ident.Partition][]held{}
 	c.events.wake = make(chan struct{}, 1)
@@ -127,6 +131,12 @@ func (c *Cluster) SetLinks(l Links) { c.links = l }
 
 // Start launches what follows views.
 func (c *Cluster) Start() error {
+	c.stop = make(chan struct{})
+	c.mu.Lock()
+	c.mu.state = newState(c.self, c.opts.Hold) // as it is started again, its links know nobody
+	c.mu.held, c.mu.parked, c.mu.n, c.mu.bytes = map[ident.Partition][]held{}, nil, 0, 0
+	c.publish()
+	c.mu.Unlock()
 	c.wg.Go(c.follow)
 	c.wg.Go(c.sweep)
 	return nil
@@ -162,6 +172,9 @@ func (c *Cluster) SetView(v View) {
 			c.sendOn(h)
 		}
 		c.recheck()
+		if !c.routes.Load().pins.Empty() {
+			c.retireStrays()
+		}
 	})
 }
 
@@ -231,7 +244,8 @@ func (c *Cluster) change(f func(*state) effects) {
 
 // run does what an event leads to.
 func (c *Cluster) run(fx effects) {
-	for id, addr := range fx.up {
+	for _, id := range slices.SortedFunc(maps.Keys(fx.up), func(a, b ident.NodeID) int { return cmp.Compare(a.Incarnation(), b.Incarnation()) }) {
+		addr := fx.up[id]
 		if c.links != nil {
 			c.links.PeerUp(link.Peer{ID: id, Addr: addr})
 		}
@@ -249,9 +263,9 @@ func (c *Cluster) run(fx effects) {
 	c.giveBack(fx.unreleased)
 	if len(fx.claim) > 0 {
 		if c.opts.Claim == nil {
-			c.open(fx.claim)
+			c.open(fx.claim, fx.number)
 		} else {
-			c.opts.Claim(fx.claim, func(claimed []ident.Partition) { c.post(func() { c.open(claimed) }) })
+			c.opts.Claim(fx.claim, func(claimed []ident.Partition) { c.post(func() { c.open(claimed, fx.number) }) })
 		}
 	}
 	for id, list := range fx.released {
@@ -271,20 +285,57 @@ func (c *Cluster) lost(id ident.NodeID) {
 func (c *Cluster) Anew(from ident.NodeID) {
 	c.log.Info("another node has given this one up and is back", zap.String(telemetry.KeyPeer, string(from)))
 	c.lost(from)
-	c.groups.up(from)
+	c.post(func() {
+		c.mu.Lock()
+		known := c.mu.state.known[from]
+		c.mu.Unlock()
+		if known {
+			c.groups.up(from)
+		}
+	})
+}
+
+// reclaimEvery is how often at most a partition that another node has claimed is claimed again.
+const reclaimEvery = 5 * time.Second
+
+// Stale takes that a partition of this node is another's by the store: a claim of earlier came late. It is claimed again, if that node is
+// one that this one sees, which knows better by now; two halves of a split cluster would take it from each other for ever.
+func (c *Cluster) Stale(p ident.Partition, claimer ident.NodeID) {
+	if c.opts.Claim == nil || claimer == c.self {
+		return
+	}
+	c.post(func() {
+		now := time.Now()
+		c.mu.Lock()
+		st := c.mu.state
+		again := st.parts[p].phase == mine && st.known[claimer] && now.Sub(c.reclaimed[p]) >= reclaimEvery
+		c.mu.Unlock()
+		if again {
+			c.reclaimed[p] = now
+			c.opts.Claim([]ident.Partition{p}, func([]ident.Partition) {})
+		}
+	})
 }
 
 // open lets the actors of partitions run here, with what was held for them.
-func (c *Cluster) open(list []ident.Partition) {
+func (c *Cluster) open(list []ident.Partition, claim uint64) {
 	c.mu.Lock()
-	fx := c.mu.state.claimed(list)
+	fx := c.mu.state.claimed(list, claim)
+	var on []held
 	for _, p := range fx.opened { // before anybody is told that it is open: nothing overtakes what was held
-		for _, h := range c.unhold(p) {
+		for _, h := range inOrder(c.unhold(p), c.mu.state.parts[p].from) {
+			if c.elsewhere(h.to) {
+				on = append(on, h)
+				continue
+			}
 			c.handle(h)
 		}
 	}
 	c.publish()
 	c.mu.Unlock()
+	for _, h := range on {
+		c.sendOn(h)
+	}
 	if c.opts.Moved != nil && len(fx.opened) > 0 {
 		c.opts.Moved(fx.opened, nil)
 	}

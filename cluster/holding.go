@@ -1,6 +1,8 @@
 package cluster
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"github.com/jackdaw-im/jackdaw/actors"
@@ -75,7 +77,7 @@ func (c *Cluster) park(h held) bool {
 func (c *Cluster) unpark() (on []held) {
 	for _, x := range c.mu.parked {
 		p := ident.PartitionOf(x.to.Kind, x.to.ID)
-		if part := &c.mu.state.parts[p]; part.owner == c.self && part.phase != mine {
+		if part := &c.mu.state.parts[p]; part.owner == c.self && part.phase != mine && !c.elsewhere(x.to) {
 			c.mu.held[p] = append(c.mu.held[p], x.held)
 			continue
 		}
@@ -85,6 +87,12 @@ func (c *Cluster) unpark() (on []held) {
 	}
 	c.mu.parked = nil
 	return on
+}
+
+// elsewhere reports whether the override table puts an actor on another node.
+func (c *Cluster) elsewhere(to actors.Ref) bool {
+	node := c.routes.Load().pinned(to)
+	return node != "" && node != c.self
 }
 
 // expire gives back what was parked for too long: the views don't agree.
@@ -114,6 +122,19 @@ func (c *Cluster) unhold(p ident.Partition) []held {
 		c.mu.bytes -= list[i].size()
 	}
 	return list
+}
+
+// inOrder puts first what the owner before has sent: what waited in its actors' queues is older than what came here directly.
+func inOrder(list []held, before ident.NodeID) []held {
+	slices.SortStableFunc(list, func(a, b held) int { return cmp.Compare(rank(a, before), rank(b, before)) })
+	return list
+}
+
+func rank(h held, before ident.NodeID) int {
+	if h.env != nil && h.env.via == before {
+		return 0
+	}
+	return 1
 }
 
 // giveBack returns what was sent on by an owner that has not released its partitions: what came before may be lost with it.

@@ -64,6 +64,9 @@ func (c *Cluster) read(e *envelope) proto.Message {
 
 // route brings what another node sent to its actor, or on its way there.
 func (c *Cluster) route(e envelope) {
+	if e.how == nodepb.Envelope_DEMONITOR && c.watchers.unwatch(e.origin, e.ref) {
+		return
+	}
 	if c.Local(e.to) {
 		c.handleTheirs(&e)
 		return
@@ -82,6 +85,7 @@ func (c *Cluster) detour(e envelope) {
 		if err := c.hold(h); err != nil {
 			c.refuse(&e, err)
 		}
+	case e.how == nodepb.Envelope_CAST && c.queuedFrom(&e):
 	case e.to.Node != "": // of an earlier incarnation
 		c.refuse(&e, actors.ErrNoProc)
 	case owner == e.via: // of whom one knows what the other will know soon
@@ -91,6 +95,25 @@ func (c *Cluster) detour(e envelope) {
 	default:
 		c.sendOn(held{env: &e})
 	}
+}
+
+// queuedFrom puts another node's cast into the queue of an actor that is leaving.
+func (c *Cluster) queuedFrom(e *envelope) bool {
+	r := c.routes.Load()
+	if !r.stays(c, e.to) {
+		return false
+	}
+	m := e.shared
+	if m == nil {
+		if m = c.read(e); m == nil {
+			return false
+		}
+	}
+	ok, err := c.queued(r, e.to, m)
+	if ok && err != nil {
+		c.refuse(e, err)
+	}
+	return ok
 }
 
 // handle gives a signal to an actor of this node.
@@ -248,6 +271,10 @@ func (c *Cluster) sendOn(h held) {
 		return
 	}
 	e := h.env
+	if e.how == nodepb.Envelope_MONITOR { // its watcher has to know which node it depends on
+		c.refuse(e, actors.ErrNoConnection)
+		return
+	}
 	if e.hops >= c.opts.Hops {
 		c.refuse(e, actors.ErrOverloaded) // it was certainly not taken, and views will agree soon
 		return

@@ -84,6 +84,7 @@ func (c *Cluster) retire(list []ident.Partition, left map[ident.Partition]bool) 
 
 // retireStrays lets those go that the override table puts elsewhere.
 func (c *Cluster) retireStrays() {
+	c.sys.Disconnect(func(ref actors.Ref) bool { return c.placed(ref) && !c.Local(ref) })
 	c.sys.Each(func(ref actors.Ref) bool {
 		if c.placed(ref) && !c.Local(ref) {
 			c.sys.Retire(ref, c.opts.RetireTime)

@@ -298,3 +298,18 @@ func boxOfID(owner *node, ref actors.Ref, placed ...*node) bool {
 	}
 	return placement.Make(nodes).Owner(ident.PartitionOf(ref.Kind, ref.ID)) == owner.id
 }
+
+// seeView tells one node who is there, and who owns partitions.
+func (r *rig) seeView(n *node, all []*node, placed []*node) {
+	r.views++
+	v := cluster.View{ID: r.views, Peers: map[ident.NodeID]string{}}
+	for _, p := range placed {
+		v.Placed = append(v.Placed, placement.Node{ID: p.id, Weight: placement.UsualWeight})
+	}
+	for _, p := range all {
+		if p != n {
+			v.Peers[p.id] = "there"
+		}
+	}
+	n.c.SetView(v)
+}

@@ -1,6 +1,8 @@
 package cluster
 
 import (
+	"errors"
+
 	"github.com/jackdaw-im/jackdaw/actors"
 	"github.com/jackdaw-im/jackdaw/cluster/placement"
 	"github.com/jackdaw-im/jackdaw/ident"
@@ -11,8 +13,11 @@ type routes struct {
 	// alone: everything that is placed is here.
 	alone bool
 	mine  [ident.Partitions]bool
-	table *placement.Table
-	pins  placement.Pins
+	// leaving says that actors of a partition that is another node's are still here; anyLeaving that there are such.
+	leaving    [ident.Partitions]bool
+	anyLeaving bool
+	table      *placement.Table
+	pins       placement.Pins
 }
 
 // publish makes routes of the state. It is called with the lock held, or before anybody else knows the cluster.
@@ -25,6 +30,8 @@ func (c *Cluster) publish() {
 	for i := range st.parts {
 		next.mine[i] = st.parts[i].phase == mine
 		next.alone = next.alone && next.mine[i]
+		next.leaving[i] = st.parts[i].leaving && st.parts[i].phase == away
+		next.anyLeaving = next.anyLeaving || next.leaving[i]
 	}
 	c.routes.Store(next)
 }
@@ -71,4 +78,19 @@ func (r *routes) owner(to actors.Ref) ident.NodeID {
 		return id
 	}
 	return r.table.Owner(ident.PartitionOf(to.Kind, to.ID))
+}
+
+// queued puts a cast into the queue of an actor that is leaving this node, behind what waits there and goes with it: so that it isn't
+// overtaken. It reports false if the actor isn't here any more.
+func (c *Cluster) queued(r *routes, to actors.Ref, msg any) (ok bool, err error) {
+	if !r.stays(c, to) {
+		return false, nil
+	}
+	err = c.sys.Enqueue(to, msg)
+	return !errors.Is(err, actors.ErrNoProc), err
+}
+
+// stays reports whether an actor of another node may still be here.
+func (r *routes) stays(c *Cluster, to actors.Ref) bool {
+	return r.anyLeaving && c.placed(to) && r.leaving[ident.PartitionOf(to.Kind, to.ID)]
 }

@@ -19,11 +19,17 @@ func (c *Cluster) Send(to actors.Ref, sig actors.Signal) error {
 		c.demonitor(to, sig.Watch)
 		return nil
 	}
-	owner := c.routes.Load().owner(to)
+	r := c.routes.Load()
+	owner := r.owner(to)
 	switch {
 	case owner == "":
 		return actors.ErrNoConnection
 	case owner != c.self:
+		if sig.How == actors.HowCast {
+			if ok, err := c.queued(r, to, sig.Msg); ok {
+				return err
+			}
+		}
 		return c.export(owner, to, sig)
 	}
 	return c.hold(held{to: to, sig: sig})

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"slices"
 	"time"
 
 	"github.com/jackdaw-im/jackdaw/cluster/placement"
@@ -41,6 +42,12 @@ type part struct {
 	from     ident.NodeID
 	until    time.Time
 	released bool
+	// before is who had it before its owner, or before from while waiting: its release counts too, should it have skipped one.
+	before ident.NodeID
+	// owed is who hasn't released it to this node, whose it isn't any more: that release is passed on.
+	owed ident.NodeID
+	// claim is the number of the claim that is under way.
+	claim uint64
 }
 
 // state is the ownership of all partitions as one node sees it. It is pure: events and the time in, effects out.
@@ -52,6 +59,7 @@ type state struct {
 	known map[ident.NodeID]bool // who is reachable, self included
 	parts [ident.Partitions]part
 	next  time.Time // when something is due; zero: nothing is
+	last  uint64    // claim
 	// early are releases of partitions that aren't this node's yet, by its view.
 	early map[ident.Partition]release
 }
@@ -69,6 +77,8 @@ type effects struct {
 	claim, unreleased []ident.Partition
 	// opened are partitions whose actors may run here from now on.
 	opened []ident.Partition
+	// claimed is the number of this claim.
+	number uint64
 	// released are partitions to be released to their owners.
 	released map[ident.NodeID][]ident.Partition
 	up       map[ident.NodeID]string
@@ -97,8 +107,12 @@ func (st *state) look(now time.Time, v View) (fx effects) {
 		}
 	}
 	st.view, st.table = v, placement.Make(v.Placed)
+	var before *placement.Table
+	if st.parts[0].owner == "" { // this node comes in, and whoever has its share hears so only now
+		before = placement.Make(slices.DeleteFunc(slices.Clone(v.Placed), func(n placement.Node) bool { return n.ID == st.self }))
+	}
 	for i := range st.parts {
-		st.place(now, &fx, ident.Partition(i))
+		st.place(now, &fx, ident.Partition(i), before)
 	}
 	for p, r := range st.early {
 		if now.Sub(r.at) > st.hold {
@@ -110,7 +124,7 @@ func (st *state) look(now time.Time, v View) (fx effects) {
 }
 
 // place gives a partition the owner that the view says.
-func (st *state) place(now time.Time, fx *effects, i ident.Partition) {
+func (st *state) place(now time.Time, fx *effects, i ident.Partition, before *placement.Table) {
 	p := &st.parts[i]
 	owner := st.table.Owner(i)
 	was := p.owner
@@ -118,14 +132,23 @@ func (st *state) place(now time.Time, fx *effects, i ident.Partition) {
 		return
 	}
 	p.owner = owner
+	older := p.before
+	p.before = was
 	switch {
 	case owner == st.self:
+		if was == "" {
+			was = before.Owner(i)
+		}
+		p.before, p.owed = older, ""
 		p.phase, p.from, p.until, p.released = waiting, was, now.Add(st.hold), false
 		if r, ok := st.early[i]; ok {
 			delete(st.early, i)
-			p.released = r.from == was
+			p.released = r.from == was && now.Sub(r.at) <= st.hold
 		}
 	case was == st.self:
+		if p.owed = ""; p.phase == waiting && !p.released {
+			p.owed = p.from
+		}
 		if p.phase == mine || p.leaving {
 			p.leaving = true
 		}
@@ -133,6 +156,9 @@ func (st *state) place(now time.Time, fx *effects, i ident.Partition) {
 		p.phase, p.from = away, ""
 	default:
 		p.phase = away
+		if was == "" && owner != "" && !p.leaving { // there is nothing of it here: the owner needn't wait
+			fx.pass(owner, i)
+		}
 	}
 }
 
@@ -148,7 +174,11 @@ func (st *state) due(now time.Time, fx *effects) {
 			continue
 		}
 		if p.released || p.from == "" || p.from == st.self || !st.known[p.from] || !p.until.After(now) {
-			p.phase = claiming
+			if fx.number == 0 {
+				st.last++
+				fx.number = st.last
+			}
+			p.phase, p.claim = claiming, fx.number
 			fx.claim = append(fx.claim, ident.Partition(i))
 			if !p.released && p.from != "" {
 				fx.unreleased = append(fx.unreleased, ident.Partition(i))
@@ -172,13 +202,15 @@ func (st *state) tick(now time.Time) (fx effects) {
 func (st *state) let(now time.Time, from ident.NodeID, list []ident.Partition) (fx effects) {
 	for _, i := range list {
 		switch p := &st.parts[i]; {
-		case p.phase == waiting && p.from == from:
+		case p.phase == waiting && (p.from == from || p.before == from):
 			p.released = true
 		case p.owner == st.self: // waited for in vain
 		case p.owner == from || p.owner == "":
 			st.early[i] = release{from, now} // this node's view is behind
-		default:
-			fx.pass(p.owner, i)
+		case p.owed == from:
+			if p.owed = ""; !p.leaving {
+				fx.pass(p.owner, i)
+			}
 		}
 	}
 	st.due(now, &fx)
@@ -197,7 +229,7 @@ func (st *state) gone(now time.Time, list []ident.Partition) (fx effects) {
 	for _, i := range list {
 		p := &st.parts[i]
 		p.leaving = false
-		if p.owner != st.self && p.owner != "" {
+		if p.owner != st.self && p.owner != "" && (p.owed == "" || !st.known[p.owed]) {
 			fx.pass(p.owner, i)
 		}
 	}
@@ -206,9 +238,9 @@ func (st *state) gone(now time.Time, list []ident.Partition) (fx effects) {
 }
 
 // claimed takes that the store knows of partitions.
-func (st *state) claimed(list []ident.Partition) (fx effects) {
+func (st *state) claimed(list []ident.Partition, number uint64) (fx effects) {
 	for _, i := range list {
-		if p := &st.parts[i]; p.phase == claiming {
+		if p := &st.parts[i]; p.phase == claiming && p.claim == number {
 			p.phase = mine
 			fx.opened = append(fx.opened, i)
 		}

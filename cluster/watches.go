@@ -153,12 +153,14 @@ func (w *watchers) end(key watcher, x *watched) bool {
 	return true
 }
 
-func (w *watchers) unwatch(node ident.NodeID, id uint64) {
+// unwatch reports whether there was such a monitor.
+func (w *watchers) unwatch(node ident.NodeID, id uint64) bool {
 	key := watcher{node, id}
 	w.mu.Lock()
 	x := w.m[key]
 	w.mu.Unlock()
 	w.withdraw(key, x)
+	return x != nil
 }
 
 func (w *watchers) withdraw(key watcher, x *watched) {

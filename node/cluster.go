@@ -58,6 +58,7 @@ type peers struct {
 	changed func() // ends what follows the bundle
 
 	up      atomic.Bool // all of the above is there
+	began   bool
 	viewing sync.Mutex
 	views   atomic.Int64  // how many there were
 	last    atomic.Uint64 // the id of the latest
@@ -230,6 +231,12 @@ func (p *peers) Start() (err error) {
 			p.end()
 		}
 	}()
+	if p.began { // by this time the others take it for one that has left
+		err = errors.New("node: what connects this node with its cluster has failed, and can't begin again in this process")
+		p.conflict(err)
+		return err
+	}
+	p.began = true
 	cfg, n := p.n.cfg.Cluster, p.n
 	listen := cfg.Listen
 	if listen == "" {
@@ -243,6 +250,8 @@ func (p *peers) Start() (err error) {
 		at := p.port.Addr()
 		carriage = net.JoinHostPort(hostOf(listen), strconv.Itoa(int(at.Port())+1))
 	}
+	p.links = link.New(link.Options{Self: n.sys.Node(), Carrier: link.CarrierFunc(func(to link.Peer, f *nodepb.Frame) error { return p.carrier.Send(to, f) }),
+		Logger: n.log, Deliver: n.cluster.Receive, Return: n.cluster.Returned, Anew: n.cluster.Anew})
 	p.carrier, err = carrier.New(carrier.Options{
 		Self: n.sys.Node(), Bind: carriage, Logger: n.log,
 		ServerTLS: func() *tls.Config { return p.live.ServerTLS("h2") },
@@ -259,7 +268,6 @@ func (p *peers) Start() (err error) {
 	if err != nil {
 		return err
 	}
-	p.links = link.New(link.Options{Self: n.sys.Node(), Carrier: p.carrier, Logger: n.log, Deliver: n.cluster.Receive, Return: n.cluster.Returned, Anew: n.cluster.Anew})
 	n.cluster.SetLinks(p.links)
 	if p.member, err = p.join(); err != nil {
 		return err
@@ -500,6 +508,20 @@ func (n *Node) claim(list []ident.Partition, done func([]ident.Partition)) {
 			}
 			done(part)
 		})
+	}
+}
+
+// stale looks who has claimed partitions that this node writes to.
+func (n *Node) stale(list []ident.Partition) {
+	claims, ok := n.engine.(interface{ Owners() []ident.NodeID })
+	if !ok || n.cluster == nil {
+		return
+	}
+	owners := claims.Owners()
+	for _, p := range list {
+		if int(p) < len(owners) {
+			n.cluster.Stale(p, owners[p])
+		}
 	}
 }
 

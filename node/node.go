@@ -185,7 +185,7 @@ func open(cfg *config.Config, log *zap.Logger, engine store.Engine, id ident.Nod
 		items:   telemetry.NewHistogram(telemetry.CommitItemsBounds),
 	}
 	n.sys = actors.NewSystem(actors.Config{Node: id, Logger: log})
-	n.lanes = lane.New(engine, lane.Options{Mail: cfg.Store.Lanes, Linger: cfg.Store.Linger, Owned: n.owned, Observe: func(seconds float64, items int) {
+	n.lanes = lane.New(engine, lane.Options{Mail: cfg.Store.Lanes, Linger: cfg.Store.Linger, Owned: n.owned, Stale: n.stale, Observe: func(seconds float64, items int) {
 		n.seconds.Observe(seconds)
 		n.items.Observe(float64(items))
 	}})

@@ -39,6 +39,9 @@ func (p Pins) Find(kind, id string) (name string, ok bool) {
 	return name, ok
 }
 
+// Empty reports whether there are none.
+func (p Pins) Empty() bool { return len(p.nodes) == 0 }
+
 // With returns the table with one more pin; a pin without a node takes an actor's pin away.
 func (p Pins) With(pin Pin) Pins {
 	next := Pins{nodes: maps.Clone(p.nodes)}

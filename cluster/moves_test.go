@@ -1,0 +1,245 @@
+package cluster_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/jackdaw-im/jackdaw/actors"
+	"github.com/jackdaw-im/jackdaw/cluster"
+	"github.com/jackdaw-im/jackdaw/cluster/placement"
+	"github.com/jackdaw-im/jackdaw/ident"
+	"github.com/jackdaw-im/jackdaw/proto/nodepb"
+)
+
+// TestForwardedThenLost: who watches by a node that sends on hears of it, whatever becomes of the third.
+func TestForwardedThenLost(t *testing.T) {
+	run(t, func(r *rig) {
+		a, b, c := r.start("a@1"), r.start("b@1"), r.start("c@1")
+		all := []*node{a, b, c}
+		r.view(all, a, b)
+		r.settle(3 * time.Second)
+		var ref actors.Ref
+		for i := 0; ; i++ {
+			ref = actors.Ref{Kind: "box", ID: fmt.Sprint("box", i)}
+			if boxIn(ref, a, b) == b.id && boxIn(ref, a, b, c) == c.id {
+				break
+			}
+		}
+		// c joins; b and c know, a not yet.
+		r.seeView(c, all, all)
+		r.seeView(b, all, all)
+		r.settle(time.Second)
+		p := a.peer("p")
+		p.do(func(ctx *actors.Context) { ctx.Monitor(ref); _ = ctx.Cast(ref, number(1)) })
+		r.settle(time.Second)
+		c.die()
+		two := []*node{a, b}
+		r.seeView(b, two, two)
+		r.seeView(a, two, two)
+		r.settle(20 * time.Second)
+		p.wants("down " + ref.ID + " noconnection")
+	})
+}
+
+// TestStartAgain: what was stopped can be started, as a supervisor does, and acts upon views.
+func TestStartAgain(t *testing.T) {
+	run(t, func(r *rig) {
+		a, b := r.start("a@1"), r.start("b@1")
+		both := []*node{a, b}
+		r.view(both, a)
+		r.settle(3 * time.Second)
+		if err := a.c.Stop(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		if err := a.c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		r.settle(time.Second)
+		r.view(both, a, b)
+		r.settle(10 * time.Second)
+		if got := a.c.Status(); got.Mine == ident.Partitions {
+			t.Errorf("started again, it acts upon no view: %+v", got)
+		}
+		func() {
+			defer func() {
+				if v := recover(); v != nil {
+					t.Errorf("the second Stop: %v", v)
+				}
+			}()
+			_ = a.c.Stop(context.Background())
+		}()
+		a.c, _ = cluster.New(cluster.Options{System: a.sys})
+	})
+}
+
+// TestPinsAreToldOf: who watches an actor that a pin moves hears so.
+func TestPinsAreToldOf(t *testing.T) {
+	run(t, func(r *rig) {
+		a, b := r.start("a@1"), r.start("b@1")
+		both := []*node{a, b}
+		r.view(both, a, b)
+		r.settle(3 * time.Second)
+		ref := boxOf(a, a, b)
+		p, q := a.peer("p"), b.peer("q")
+		p.do(func(ctx *actors.Context) { ctx.Monitor(ref) })
+		q.do(func(ctx *actors.Context) { ctx.Monitor(ref) })
+		pins := placement.MakePins([]placement.Pin{{Kind: ref.Kind, ID: ref.ID, Node: "b"}})
+		a.c.SetPins(pins)
+		b.c.SetPins(pins)
+		r.settle(3 * time.Second)
+		p.wants("down " + ref.ID + " noconnection")
+		q.wants("down " + ref.ID + " noconnection")
+	})
+}
+
+// TestTwoIncarnations: of two that come up at once the later one can be reached.
+func TestTwoIncarnations(t *testing.T) {
+	for range 20 {
+		run(t, func(r *rig) {
+			a, b := r.start("a@1"), r.start("b@2")
+			v := cluster.View{ID: 1, Peers: map[ident.NodeID]string{"b@1": "old", "b@2": "there"}}
+			v.Placed = []placement.Node{{ID: "a@1", Weight: 100}, {ID: "b@2", Weight: 100}}
+			a.c.SetView(v)
+			r.seeView(b, []*node{a, b}, []*node{a, b})
+			r.settle(5 * time.Second)
+			q := b.peer("q")
+			p := a.peer("p")
+			p.do(func(ctx *actors.Context) {
+				if err := ctx.Cast(q.ref, number(1)); err != nil {
+					t.Errorf("%v: %v", q.ref, err)
+				}
+			})
+		})
+		if t.Failed() {
+			break
+		}
+	}
+}
+
+// TestPinnedNodeJoins: a pin becomes effective as its node joins, and the actor doesn't stay where it was.
+func TestPinnedNodeJoins(t *testing.T) {
+	run(t, func(r *rig) {
+		a, b := r.start("a@1"), r.start("b@1")
+		both := []*node{a, b}
+		ref := boxOf(a, a, b) // its partition stays a's
+		pins := placement.MakePins([]placement.Pin{{Kind: ref.Kind, ID: ref.ID, Node: "b"}})
+		a.c.SetPins(pins)
+		b.c.SetPins(pins)
+		r.view(both, a)
+		r.settle(3 * time.Second)
+		p := a.peer("p")
+		p.do(func(ctx *actors.Context) { ctx.Monitor(ref); _ = ctx.Cast(ref, number(1)) })
+		r.settle(time.Second)
+		if !a.sys.Alive(ref) {
+			t.Fatal("not there")
+		}
+		r.view(both, a, b)
+		r.settle(20 * time.Second)
+		p.do(func(ctx *actors.Context) { _ = ctx.Cast(ref, number(2)) })
+		r.settle(time.Second)
+		if a.sys.Alive(ref) && b.sys.Alive(ref) {
+			t.Errorf("%v is alive on both nodes 20 s later; who watches it heard %q", ref, p.heard())
+		}
+	})
+}
+
+// TestPinnedNodeDrains: a node that drains doesn't keep what is pinned to it.
+func TestPinnedNodeDrains(t *testing.T) {
+	run(t, func(r *rig) {
+		a, b := r.start("a@1"), r.start("b@1")
+		both := []*node{a, b}
+		ref := boxOf(a, a, b)
+		pins := placement.MakePins([]placement.Pin{{Kind: ref.Kind, ID: ref.ID, Node: "b"}})
+		a.c.SetPins(pins)
+		b.c.SetPins(pins)
+		r.view(both, a, b)
+		r.settle(3 * time.Second)
+		q := b.peer("q")
+		q.do(func(ctx *actors.Context) { ctx.Monitor(ref); _ = ctx.Cast(ref, number(1)) })
+		r.settle(time.Second)
+		r.view(both, a) // b drains
+		r.settle(20 * time.Second)
+		if b.sys.Alive(ref) {
+			t.Errorf("%v is still alive on the drained node, whose status is %+v; who watches it heard %q", ref, b.c.Status(), q.heard())
+		}
+	})
+}
+
+// TestParkedThenPinned: what was parked goes where its actor is pinned to by then.
+func TestParkedThenPinned(t *testing.T) {
+	run(t, func(r *rig) {
+		a, b := r.start("a@1"), r.start("b@1")
+		both := []*node{a, b}
+		ref := boxOf(a, a, b)
+		r.seeView(a, both, []*node{b})
+		r.seeView(b, both, both)
+		r.settle(3 * time.Second)
+		q := b.peer("q")
+		q.do(func(ctx *actors.Context) { _ = ctx.Cast(ref, number(1)) }) // parked at a
+		r.settle(100 * time.Millisecond)
+		pins := placement.MakePins([]placement.Pin{{Kind: ref.Kind, ID: ref.ID, Node: "b"}})
+		a.c.SetPins(pins)
+		b.c.SetPins(pins)
+		r.settle(10 * time.Millisecond)
+		r.seeView(a, both, both)
+		r.settle(20 * time.Second)
+		if a.sys.Alive(ref) {
+			t.Errorf("%v runs on a, and is pinned to b", ref)
+		}
+	})
+}
+
+// TestQueueIsNotOvertaken: what waits in the queue of an actor that moves comes before what its sender sends later.
+func TestQueueIsNotOvertaken(t *testing.T) {
+	run(t, func(r *rig) {
+		a, b := r.start("a@1"), r.start("b@1")
+		both := []*node{a, b}
+		r.view(both, a)
+		r.settle(3 * time.Second)
+		ref := boxOf(b, a, b)
+		p := a.peer("p")
+		p.do(func(ctx *actors.Context) { _ = ctx.Cast(ref, number(1)) })
+		a.sys.Retire(ref, 2*time.Second)
+		p.do(func(ctx *actors.Context) {
+			for i := 2; i <= 5; i++ {
+				_ = ctx.Cast(ref, number(uint64(i)))
+			}
+		})
+		r.seeView(a, both, both)
+		r.seeView(b, both, both)
+		r.settle(time.Millisecond)
+		p.do(func(ctx *actors.Context) {
+			for i := 6; i <= 8; i++ {
+				_ = ctx.Cast(ref, number(uint64(i)))
+			}
+		})
+		r.settle(10 * time.Second)
+		p.do(func(ctx *actors.Context) { ctx.Call(ref, &nodepb.Relay{}, time.Second) })
+		r.settle(time.Second)
+		p.wants("reply b@1 [2 3 4 5 6 7 8] <nil>")
+	})
+}
+
+// TestJoinerWaits: a node whose first view has it active waits for those who had its share until then.
+func TestJoinerWaits(t *testing.T) {
+	run(t, func(r *rig) {
+		a, b := r.start("a@1"), r.start("b@1")
+		both := []*node{a, b}
+		r.seeView(a, both, []*node{a})
+		r.settle(3 * time.Second)
+		ref := boxOf(b, a, b)
+		p, q := a.peer("p"), b.peer("q")
+		p.do(func(ctx *actors.Context) { _ = ctx.Cast(ref, number(1)) })
+		r.seeView(b, both, both) // its first view; a's comes 300 ms later, by gossip
+		r.settle(50 * time.Millisecond)
+		q.do(func(ctx *actors.Context) { _ = ctx.Cast(ref, number(2)) })
+		r.settle(50 * time.Millisecond)
+		if a.sys.Alive(ref) && b.sys.Alive(ref) {
+			t.Errorf("%v runs on both nodes: the one that joins has waited for nobody", ref)
+		}
+		r.seeView(a, both, both)
+		r.settle(3 * time.Second)
+	})
+}
