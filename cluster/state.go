@@ -204,6 +204,10 @@ func (st *state) let(now time.Time, from ident.NodeID, list []ident.Partition) (
 		switch p := &st.parts[i]; {
 		case p.phase == waiting && (p.from == from || p.before == from):
 			p.released = true
+		case p.owner == st.self && p.phase == mine:
+			// Both have had it, while each didn't know of the other: the store may know the other's claim, and the actors here not know what
+			// that one has stored.
+			fx.claim = append(fx.claim, i)
 		case p.owner == st.self: // waited for in vain
 		case p.owner == from || p.owner == "":
 			st.early[i] = release{from, now} // this node's view is behind
