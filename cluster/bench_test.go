@@ -28,8 +28,8 @@ func BenchmarkLocal(b *testing.B) {
 				v.Peers = map[ident.NodeID]string{"b@1": "there"}
 			}
 			c.SetView(v)
-			for c.Status().Mine == 0 {
-				time.Sleep(time.Millisecond)
+			for tick := time.NewTicker(time.Millisecond); c.Status().Mine == 0; {
+				<-tick.C
 			}
 			ref := actors.Ref{Kind: "mailbox", ID: "juliet.capulet@example.org"}
 			for b.Loop() {

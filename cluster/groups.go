@@ -15,7 +15,6 @@ import (
 type groups struct {
 	mu     sync.Mutex
 	scopes map[string]*pg.Scope
-	peers  map[ident.NodeID]bool
 }
 
 // Share has the scopes of one name on all nodes see each other's members; before they run.

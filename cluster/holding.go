@@ -23,8 +23,6 @@ func (h *held) size() int {
 	return len(h.env.body)
 }
 
-func nowTime() time.Time { return time.Now() }
-
 // hold keeps a signal for a partition that is this node's and not open yet, or handles it if it has been opened just now.
 func (c *Cluster) hold(h held) error {
 	p := ident.PartitionOf(h.to.Kind, h.to.ID)

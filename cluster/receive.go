@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"fmt"
+	"time"
 
 	"go.uber.org/zap"
 	"google.golang.org/protobuf/proto"
@@ -350,5 +351,5 @@ func (c *Cluster) let(from ident.NodeID, e *envelope) {
 		}
 	}
 	c.log.Debug("partitions released", zap.String(telemetry.KeyPeer, string(from)), zap.Int(telemetry.KeyPartitions, len(list)))
-	c.post(func() { c.change(func(st *state) effects { return st.let(nowTime(), from, list) }) })
+	c.post(func() { c.change(func(st *state) effects { return st.let(time.Now(), from, list) }) })
 }

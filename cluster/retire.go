@@ -34,7 +34,7 @@ func (c *Cluster) retire(list []ident.Partition, left map[ident.Partition]bool) 
 	}
 	gone := func(list []ident.Partition) {
 		if len(list) > 0 {
-			c.post(func() { c.change(func(st *state) effects { return st.gone(nowTime(), list) }) })
+			c.post(func() { c.change(func(st *state) effects { return st.gone(time.Now(), list) }) })
 		}
 	}
 	seek()

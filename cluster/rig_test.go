@@ -81,11 +81,10 @@ func (b *box) Retire(*actors.Context) bool { b.retires++; return b.retires > 2 }
 
 // peer is an actor of one node that notes what it hears and does what it is told.
 type peer struct {
-	n    *node
-	ref  actors.Ref
-	mu   sync.Mutex
-	got  []string
-	seen int
+	n   *node
+	ref actors.Ref
+	mu  sync.Mutex
+	got []string
 }
 
 func (p *peer) Init(*actors.Context, any) error { return nil }

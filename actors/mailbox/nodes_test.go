@@ -190,11 +190,6 @@ func (c *cluster) move() {
 
 func (c *cluster) alive(i int) bool { return c.sides[i].sys.Alive(Ref(romeo)) }
 
-// resend lets a peer's outbox hear that the mailbox has moved.
-func (c *cluster) resend(name string) {
-	c.sides[0].as(name, func(ctx *actors.Context, p *peer) { p.follow(ctx, p.box.Moved(ctx.Now(), Ref(romeo))) })
-}
-
 // TestMove: a mailbox leaves one node with its append stored and its session's rows free, and goes on on the other, with two
 // reads of the store.
 func TestMove(t *testing.T) {

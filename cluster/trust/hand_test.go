@@ -16,12 +16,12 @@ import (
 
 func TestHandFolder(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "new", "folder")
-	h, err := MakeHandFolder(dir, epoch)
-	if err != nil {
+	if _, err := MakeHandFolder(dir, epoch); err != nil {
 		t.Fatal(err)
 	}
 	for i, want := range []HandStep{HandAdded, HandSwitched, HandDropped, HandAdded} {
-		if h, err = OpenHandFolder(dir); err != nil {
+		h, err := OpenHandFolder(dir)
+		if err != nil {
 			t.Fatal(err)
 		}
 		step, err := h.Rotate(epoch)
@@ -29,7 +29,8 @@ func TestHandFolder(t *testing.T) {
 			t.Errorf("step %d: %v, %v", i, step, err)
 		}
 	}
-	if h, err = OpenHandFolder(dir); err != nil || len(h.Authorities) != 2 || h.Authorities[0].Number != 2 || h.Authorities[1].Number != 3 {
+	h, err := OpenHandFolder(dir)
+	if err != nil || len(h.Authorities) != 2 || h.Authorities[0].Number != 2 || h.Authorities[1].Number != 3 {
 		t.Fatalf("%v, %v", h, err)
 	}
 	// Between the two files of a step there may be a key too many, in any order.

@@ -10,9 +10,7 @@ import (
 // thousand rows is nine of them; made this way they cost no reflection.
 type array struct{ buf []byte }
 
-// header is dimensions (1), nulls (0), the type of an element, the length, the lowest index (1).
-const arrayHeader = 5 * 4
-
+// begin writes the header: dimensions (1), nulls (0), the type of an element, the length, the lowest index (1).
 func (a *array) begin(oid uint32, n int) {
 	a.buf = binary.BigEndian.AppendUint32(a.buf[:0], 1)
 	a.buf = binary.BigEndian.AppendUint32(a.buf, 0)

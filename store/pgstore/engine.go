@@ -2,7 +2,6 @@ package pgstore
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -172,6 +171,3 @@ func (e *Engine) watch(ctx context.Context, d *database, s *shard) {
 		}
 	}
 }
-
-// isUnknown reports whether an error of a write leaves open what became of it.
-func isUnknown(err error) bool { return err != nil && !isOurs(err) && !errors.Is(err, ErrUnreplicated) }
