@@ -237,9 +237,9 @@ func (m *Membership) Leave(ctx context.Context) error {
 	if deadline, ok := ctx.Deadline(); ok {
 		patience = max(time.Until(deadline)/2, time.Millisecond)
 	}
-	m.errands.update.Lock()
+	m.errands.update <- struct{}{}
 	err := m.list.UpdateNode(patience)
-	m.errands.update.Unlock()
+	<-m.errands.update
 	if err = errors.Join(err, m.list.Leave(patience)); err != nil {
 		return fmt.Errorf("member: leave: %w", err)
 	}

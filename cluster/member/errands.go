@@ -27,7 +27,7 @@ const (
 // errands are what takes time: joining, pinging, keeping addresses. One goroutine does them, so that run never waits.
 type errands struct {
 	joins, failed atomic.Uint64
-	update        sync.Mutex // one UpdateNode at a time
+	update        chan struct{} // one UpdateNode at a time; it waits, which in fake time nobody may who holds a lock
 	wake          chan struct{}
 
 	mu struct {
@@ -45,7 +45,7 @@ type errands struct {
 }
 
 func (e *errands) init(self string, seeds, remembered []string) {
-	e.wake = make(chan struct{}, 1)
+	e.wake, e.update = make(chan struct{}, 1), make(chan struct{}, 1)
 	own := func(addr string) bool { return addr == self }
 	e.mu.seeds = slices.DeleteFunc(slices.Clone(seeds), own)
 	e.mu.remembered = slices.DeleteFunc(slices.Clone(remembered), own)
@@ -64,10 +64,15 @@ func (e *errands) nudge() {
 
 // tell lets memberlist tell the others what has changed of this node. It doesn't wait until that has happened.
 func (e *errands) tell(list *memberlist.Memberlist) {
-	if list == nil || !e.update.TryLock() {
+	if list == nil {
+		return
+	}
+	select {
+	case e.update <- struct{}{}:
+	default:
 		return // somebody is about to tell, or Leave does
 	}
-	defer e.update.Unlock()
+	defer func() { <-e.update }()
 	_ = list.UpdateNode(time.Nanosecond) // that it isn't out yet is no error
 }
 
