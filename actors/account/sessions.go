@@ -66,6 +66,7 @@ func (st *state) bind(req *nodepb.Bind, fresh string) (*nodepb.Bound, []cast) {
 		resource = fresh
 	}
 	var casts []cast
+	var replaced *nodepb.Ref
 	if old := st.byRef(ref); old != nil && old.resource != resource {
 		casts = append(casts, st.leave(old, nil)...)
 	}
@@ -79,6 +80,7 @@ func (st *state) bind(req *nodepb.Bind, fresh string) (*nodepb.Bound, []cast) {
 		}
 		casts = append(casts, cast{old.ref, &nodepb.EndSession{Condition: "conflict", Text: "another client has taken this resource"}})
 		casts = append(casts, st.leave(old, nil)...)
+		replaced = old.ref.Proto()
 	}
 	if len(st.sessions) >= maxSessions {
 		return &nodepb.Bound{Code: nodepb.Code_QUOTA}, casts
@@ -86,7 +88,9 @@ func (st *state) bind(req *nodepb.Bind, fresh string) (*nodepb.Bound, []cast) {
 	s := &session{resource: resource}
 	s.bound(ref, req)
 	st.sessions = append(st.sessions, s)
-	return st.boundTo(resource), casts
+	b := st.boundTo(resource)
+	b.Replaced = replaced
+	return b, casts
 }
 
 // bound takes what a Bind says of the session that has the resource now.

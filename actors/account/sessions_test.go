@@ -57,8 +57,11 @@ func TestTheLaterClaimHasTheResource(t *testing.T) {
 	// A client that binds now has the latest claim of all.
 	st := romeo()
 	st.bind(again("old", "orchard", 1<<60), "")
-	_, casts := st.bind(&nodepb.Bind{Session: ref("new").Proto(), Resource: "orchard", Since: 1}, "")
+	got, casts := st.bind(&nodepb.Bind{Session: ref("new").Proto(), Resource: "orchard", Since: 1}, "")
 	expect(t, "a new one", casts, "session/old end conflict")
+	if actors.RefOf(got.Replaced) != ref("old") {
+		t.Errorf("it is told that it replaces %v", got.Replaced)
+	}
 }
 
 // TestTakeoverNeedsTheOneItReplaces: who has bound meanwhile isn't replaced behind its back.

@@ -42,7 +42,11 @@ func (st *state) bindIQ(fx *effects, r request) {
 		if code := codeOf(v, err); code != nodepb.Code_OK {
 			st.refuse(fx, r.e, errorWith(code, "too many resources of this account are connected"))
 		} else {
-			st.become(fx, v.(*nodepb.Bound).GetResource())
+			b := v.(*nodepb.Bound)
+			if old := b.GetReplaced(); old != nil && st.replaces == nil { // of whose end the mailbox may hear later
+				st.replaces = old
+			}
+			st.become(fx, b.GetResource())
 			st.attach(fx)
 			st.result(fx, r, func(dst []byte) []byte {
 				dst = append(dst, "<bind xmlns='"+nsBind+"'><jid>"...)

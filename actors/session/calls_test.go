@@ -110,3 +110,15 @@ func TestNobodyCallsForTheGone(t *testing.T) {
 		t.Fatalf("%d calls, stopped %v", len(r.calls), r.stop)
 	}
 }
+
+// TestBoundInAnothersPlace: the mailbox hears from the session that took a resource whose place it has: what that one held goes first.
+func TestBoundInAnothersPlace(t *testing.T) {
+	r := newRig(t)
+	old := actors.Ref{Kind: Kind, ID: "old", Node: "n@1"}
+	r.authenticated()
+	r.give("<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>phone</resource></bind></iq>")
+	r.answer(&nodepb.Bound{Code: nodepb.Code_OK, Resource: "phone", Replaced: old.Proto()}, nil)
+	if a := castsOf[*nodepb.Attach](r); len(a) != 1 || actors.RefOf(a[0].Replaces) != old {
+		t.Fatalf("attached by %v", a)
+	}
+}

@@ -413,7 +413,9 @@ type Bound struct {
 	Code     Code                   `protobuf:"varint,1,opt,name=code,proto3,enum=jackdaw.node.v1.Code" json:"code,omitempty"`
 	Resource string                 `protobuf:"bytes,2,opt,name=resource,proto3" json:"resource,omitempty"`
 	// digest is the roster's.
-	Digest        uint64 `protobuf:"fixed64,3,opt,name=digest,proto3" json:"digest,omitempty"`
+	Digest uint64 `protobuf:"fixed64,3,opt,name=digest,proto3" json:"digest,omitempty"`
+	// replaced is the session that had the resource until now and was ended.
+	Replaced      *Ref `protobuf:"bytes,4,opt,name=replaced,proto3" json:"replaced,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -467,6 +469,13 @@ func (x *Bound) GetDigest() uint64 {
 		return x.Digest
 	}
 	return 0
+}
+
+func (x *Bound) GetReplaced() *Ref {
+	if x != nil {
+		return x.Replaced
+	}
+	return nil
 }
 
 // Unbind (a cast) ends a session's registration; unavailable presence goes out if it was available.
@@ -1485,11 +1494,12 @@ const file_nodepb_account_proto_rawDesc = "" +
 	"\x05since\x18\x06 \x01(\x03R\x05since\x12\x1e\n" +
 	"\n" +
 	"interested\x18\a \x01(\bR\n" +
-	"interested\"f\n" +
+	"interested\"\x98\x01\n" +
 	"\x05Bound\x12)\n" +
 	"\x04code\x18\x01 \x01(\x0e2\x15.jackdaw.node.v1.CodeR\x04code\x12\x1a\n" +
 	"\bresource\x18\x02 \x01(\tR\bresource\x12\x16\n" +
-	"\x06digest\x18\x03 \x01(\x06R\x06digest\"8\n" +
+	"\x06digest\x18\x03 \x01(\x06R\x06digest\x120\n" +
+	"\breplaced\x18\x04 \x01(\v2\x14.jackdaw.node.v1.RefR\breplaced\"8\n" +
 	"\x06Unbind\x12.\n" +
 	"\asession\x18\x01 \x01(\v2\x14.jackdaw.node.v1.RefR\asession\"\xe7\x01\n" +
 	"\vSetPresence\x12.\n" +
@@ -1614,30 +1624,31 @@ var file_nodepb_account_proto_depIdxs = []int32{
 	23, // 2: jackdaw.node.v1.Bind.session:type_name -> jackdaw.node.v1.Ref
 	23, // 3: jackdaw.node.v1.Bind.replaces:type_name -> jackdaw.node.v1.Ref
 	24, // 4: jackdaw.node.v1.Bound.code:type_name -> jackdaw.node.v1.Code
-	23, // 5: jackdaw.node.v1.Unbind.session:type_name -> jackdaw.node.v1.Ref
-	23, // 6: jackdaw.node.v1.SetPresence.session:type_name -> jackdaw.node.v1.Ref
-	0,  // 7: jackdaw.node.v1.Presence.type:type_name -> jackdaw.node.v1.PresenceType
-	23, // 8: jackdaw.node.v1.GetRoster.session:type_name -> jackdaw.node.v1.Ref
-	24, // 9: jackdaw.node.v1.Roster.code:type_name -> jackdaw.node.v1.Code
-	10, // 10: jackdaw.node.v1.Roster.items:type_name -> jackdaw.node.v1.RosterItem
-	23, // 11: jackdaw.node.v1.SetRoster.session:type_name -> jackdaw.node.v1.Ref
-	10, // 12: jackdaw.node.v1.SetRoster.item:type_name -> jackdaw.node.v1.RosterItem
-	24, // 13: jackdaw.node.v1.RosterChanged.code:type_name -> jackdaw.node.v1.Code
-	0,  // 14: jackdaw.node.v1.RosterChanged.forward:type_name -> jackdaw.node.v1.PresenceType
-	10, // 15: jackdaw.node.v1.RosterPush.item:type_name -> jackdaw.node.v1.RosterItem
-	0,  // 16: jackdaw.node.v1.Subscription.type:type_name -> jackdaw.node.v1.PresenceType
-	24, // 17: jackdaw.node.v1.SubscriptionDone.code:type_name -> jackdaw.node.v1.Code
-	0,  // 18: jackdaw.node.v1.SubscriptionDone.reply:type_name -> jackdaw.node.v1.PresenceType
-	3,  // 19: jackdaw.node.v1.CreateAccount.sha1:type_name -> jackdaw.node.v1.Scram
-	3,  // 20: jackdaw.node.v1.CreateAccount.sha256:type_name -> jackdaw.node.v1.Scram
-	3,  // 21: jackdaw.node.v1.SetPassword.sha1:type_name -> jackdaw.node.v1.Scram
-	3,  // 22: jackdaw.node.v1.SetPassword.sha256:type_name -> jackdaw.node.v1.Scram
-	24, // 23: jackdaw.node.v1.AccountChanged.code:type_name -> jackdaw.node.v1.Code
-	24, // [24:24] is the sub-list for method output_type
-	24, // [24:24] is the sub-list for method input_type
-	24, // [24:24] is the sub-list for extension type_name
-	24, // [24:24] is the sub-list for extension extendee
-	0,  // [0:24] is the sub-list for field type_name
+	23, // 5: jackdaw.node.v1.Bound.replaced:type_name -> jackdaw.node.v1.Ref
+	23, // 6: jackdaw.node.v1.Unbind.session:type_name -> jackdaw.node.v1.Ref
+	23, // 7: jackdaw.node.v1.SetPresence.session:type_name -> jackdaw.node.v1.Ref
+	0,  // 8: jackdaw.node.v1.Presence.type:type_name -> jackdaw.node.v1.PresenceType
+	23, // 9: jackdaw.node.v1.GetRoster.session:type_name -> jackdaw.node.v1.Ref
+	24, // 10: jackdaw.node.v1.Roster.code:type_name -> jackdaw.node.v1.Code
+	10, // 11: jackdaw.node.v1.Roster.items:type_name -> jackdaw.node.v1.RosterItem
+	23, // 12: jackdaw.node.v1.SetRoster.session:type_name -> jackdaw.node.v1.Ref
+	10, // 13: jackdaw.node.v1.SetRoster.item:type_name -> jackdaw.node.v1.RosterItem
+	24, // 14: jackdaw.node.v1.RosterChanged.code:type_name -> jackdaw.node.v1.Code
+	0,  // 15: jackdaw.node.v1.RosterChanged.forward:type_name -> jackdaw.node.v1.PresenceType
+	10, // 16: jackdaw.node.v1.RosterPush.item:type_name -> jackdaw.node.v1.RosterItem
+	0,  // 17: jackdaw.node.v1.Subscription.type:type_name -> jackdaw.node.v1.PresenceType
+	24, // 18: jackdaw.node.v1.SubscriptionDone.code:type_name -> jackdaw.node.v1.Code
+	0,  // 19: jackdaw.node.v1.SubscriptionDone.reply:type_name -> jackdaw.node.v1.PresenceType
+	3,  // 20: jackdaw.node.v1.CreateAccount.sha1:type_name -> jackdaw.node.v1.Scram
+	3,  // 21: jackdaw.node.v1.CreateAccount.sha256:type_name -> jackdaw.node.v1.Scram
+	3,  // 22: jackdaw.node.v1.SetPassword.sha1:type_name -> jackdaw.node.v1.Scram
+	3,  // 23: jackdaw.node.v1.SetPassword.sha256:type_name -> jackdaw.node.v1.Scram
+	24, // 24: jackdaw.node.v1.AccountChanged.code:type_name -> jackdaw.node.v1.Code
+	25, // [25:25] is the sub-list for method output_type
+	25, // [25:25] is the sub-list for method input_type
+	25, // [25:25] is the sub-list for extension type_name
+	25, // [25:25] is the sub-list for extension extendee
+	0,  // [0:25] is the sub-list for field type_name
 }
 
 func init() { file_nodepb_account_proto_init() }
