@@ -63,8 +63,9 @@ func (st *state) visit(fx *effects, m any) {
 func (st *state) attach(fx *effects, m *nodepb.Attach) {
 	ref := actors.RefOf(m.GetSession())
 	s := st.session(ref)
+	comes := s == nil
 	switch {
-	case s == nil:
+	case comes:
 		s = &attachment{ref: ref, epoch: m.GetEpoch(), credit: int64(m.GetCredit())}
 		st.sessions = append(st.sessions, s)
 		fx.watch = append(fx.watch, ref)
@@ -91,11 +92,35 @@ func (st *state) attach(fx *effects, m *nodepb.Attach) {
 	case received && !s.receives():
 		st.withdraw(s)
 	}
+	if comes || s.receives() && !received {
+		st.inherit(s)
+	}
 	if old := m.GetReplaces(); old != nil {
 		st.detach(fx, actors.RefOf(old)) // what that one held goes before what is new
 	}
 	st.dispatch(fx)
 	st.pump(fx, s)
+}
+
+// inherit gives a session what others of its resource have and have not acknowledged. Only one of them is a client's: the others have
+// ended, or are about to, and nobody has told yet. If what they have came only then, it would come after what is sent meanwhile; so
+// a row may come twice, but not late.
+func (st *state) inherit(s *attachment) {
+	for _, other := range st.sessions {
+		if other == s || other.resource != s.resource || other.holds == 0 || !s.connected {
+			continue
+		}
+		var found []*row
+		for _, r := range st.rows.order {
+			if !r.gone && (s.receives() || r.resource == s.resource) && slices.Contains(r.holders, other) && !slices.Contains(r.holders, s) {
+				found = append(found, r)
+				st.rows.hold(r, s)
+				r.queued++
+				r.delayed = true
+			}
+		}
+		s.todo = merge(s.todo, found)
+	}
 }
 
 // detach forgets a session.
