@@ -41,6 +41,17 @@ func (n *Node) Close() error {
 	return nil
 }
 
+// Owners returns who has claimed each partition; "" is nobody.
+func (n *Node) Owners() []ident.NodeID {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	all := make([]ident.NodeID, ident.Partitions)
+	for p := range all {
+		all[p] = n.mu.owners[ident.Partition(p)]
+	}
+	return all
+}
+
 func (n *Node) enter() error {
 	if n.closed.Load() {
 		return store.ErrClosed

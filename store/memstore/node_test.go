@@ -49,8 +49,14 @@ func put(t *testing.T, n *memstore.Node, id byte) store.Result {
 
 func claim(t *testing.T, n *memstore.Node) {
 	t.Helper()
-	if err := n.Claims().Claim([]ident.Partition{store.MailPartition(alice)}); err != nil {
+	before := n.Owners()
+	p := store.MailPartition(alice)
+	if err := n.Claims().Claim([]ident.Partition{p}); err != nil {
 		t.Fatal(err)
+	}
+	after := n.Owners()
+	if before[p] == after[p] || after[p] == "" || before[0] != after[0] {
+		t.Errorf("%s has claimed from %s", after[p], before[p])
 	}
 }
 
