@@ -114,6 +114,17 @@ func (c *Cluster) Add(ctx context.Context) (*Node, error) {
 	return n, n.Start(ctx)
 }
 
+// SetBinary says which binary the nodes have that are added from now on. Those that are there keep theirs: [testnode.Node.SetBinary].
+func (c *Cluster) SetBinary(path string) { c.cfg.Binary = path }
+
+// Addrs are where the nodes take clients by direct TLS, also those that don't run.
+func (c *Cluster) Addrs() (list []string) {
+	for _, n := range c.Nodes {
+		list = append(list, n.C2STLS)
+	}
+	return list
+}
+
 // running is some node that runs, or nil.
 func (c *Cluster) running() *Node {
 	for _, n := range c.Nodes {

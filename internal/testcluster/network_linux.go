@@ -64,7 +64,8 @@ func Private(env ...string) (code int, ran bool) {
 // open makes the bridge.
 func (n *network) open() error {
 	return run(context.Background(), "ip", "-batch", "-")(
-		"link set lo up", "link add "+bridge+" type bridge", "address add "+hubHost+"/24 dev "+bridge,
+		// Without an address of its own the bridge takes the lowest of its ports', and the nodes would look for it in vain when it changes.
+		"link set lo up", "link add "+bridge+" address 02:00:00:00:00:01 type bridge", "address add "+hubHost+"/24 dev "+bridge,
 		"address add "+storeHost+"/24 dev "+bridge, "link set "+bridge+" up")
 }
 
