@@ -24,6 +24,7 @@ var swift = []string{"JACKDAW_CLUSTER_FORGET=3s", "JACKDAW_CLUSTER_REJOIN=4s"}
 // faults are all there are, in the order in which they are shown.
 func faults() []fault {
 	return []fault{
+		{name: "none", what: "nothing", nodes: 3, do: func(context.Context, *round) error { return nil }},
 		{name: "kill", what: "kill -9 of a node, which comes back", nodes: 3, do: kill},
 		{name: "pause", what: "a node stands still for half a minute", nodes: 3, parts: true, do: pauseNode},
 		{name: "part", what: "one node is parted from two, all reach the store", nodes: 3, cuts: true, parts: true, env: swift, do: part},
@@ -76,7 +77,10 @@ func kill(ctx context.Context, r *round) error {
 	if err := rest(ctx, r.during(8*time.Second, 4*time.Second)); err != nil {
 		return err
 	}
-	return r.restart(ctx, n)
+	if err := r.restart(ctx, n); err != nil {
+		return err
+	}
+	return r.whole(ctx)
 }
 
 // restart starts a node that has ended, and notes how long it takes until it has its share of the users.

@@ -101,15 +101,22 @@ func (r *round) addrs() []string {
 	return list
 }
 
-// onlineTime is how long the logins at the beginning may take.
-const onlineTime = time.Minute
+// onlineTime is how long the logins at the beginning may take before the round is given up; more than slowOnline is a fault.
+const (
+	onlineTime = 90 * time.Second
+	slowOnline = 20 * time.Second
+)
 
 // online waits until every user has been acknowledged something: then all are served.
 func (r *round) online(ctx context.Context) error {
+	begin := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, onlineTime)
 	defer cancel()
 	for {
 		if r.w.served() == r.cfg.users {
+			if d := time.Since(begin); d > slowOnline {
+				r.result.broken("it took %.0f s until all users were served: %s", d.Seconds(), r.w.troubled())
+			}
 			r.w.forgetWaits()
 			return nil
 		}
