@@ -72,7 +72,7 @@ bench: ## Run the Go benchmarks; the drivers that need a server are named at the
 bench-actors: erlang ## Install Erlang (apt-get) and measure actors beside it and others (ARGS='--only fanin' for a part)
 	$(GO) run ./benchmarks/actors --require $(ARGS)
 
-interop: ## Install ordinary XMPP clients (apt-get, npm) and run them against the server; prints what each can do
+interop: postgres ## Install ordinary XMPP clients (apt-get, npm) and run them against servers; prints what each can do
 	@internal/interop/install.sh
 	@table=$$(mktemp); trap 'rm -f $$table' EXIT; \
 	{ status=0; JACKDAW_INTEROP=1 INTEROP_TABLE=$$table $(GO) test -count=1 -timeout 20m -json ./internal/interop || status=1; \

@@ -2,10 +2,12 @@
 // libstrophe and profanity, and the Go client of this module beside them. It holds tests only.
 //
 // Each client logs in with a verified certificate, sends and receives, gets what came while it was offline, confirms with receipts
-// (XEP-0184) and resumes its stream after its socket was cut (XEP-0198), as far as it can. The table of what each can do, and why not
-// where it can't, is in table_test.go; the tests print it with their results.
+// (XEP-0184) and resumes its stream after its socket was cut (XEP-0198), as far as it can: on the same node, and on the others of a
+// cluster of three. Two of them are also sent away by a node that is emptied, and lose their node to kill -9. The table of what each can
+// do, and why not where it can't, is in table_test.go; the tests print it with their results.
 //
-// The clients come from Debian 12 and from npm; install.sh installs them. The tests are skipped unless JACKDAW_INTEROP is set:
+// The clients come from Debian 12 and from npm; install.sh installs them. The cluster needs PostgreSQL (make postgres). The tests are
+// skipped unless JACKDAW_INTEROP is set:
 //
 //	internal/interop/install.sh && JACKDAW_INTEROP=1 go test -count=1 -v ./internal/interop
 //

@@ -85,6 +85,9 @@ func (g *goClient) run(ctx context.Context) {
 			return
 		}
 		cfg.Resume = &resumption
+		if end := (*xmpp.StreamError)(nil); errors.As(err, &end) && end.Condition == xmpp.SeeOtherHost {
+			cfg.Addr, cfg.Security = end.Host, client.StartTLS
+		}
 	}
 }
 
@@ -99,6 +102,9 @@ func (g *goClient) dial(ctx context.Context, cfg *client.Config) (*client.Conn, 
 	if !conn.Resumed() {
 		if err := conn.Presence(0); err != nil {
 			return nil, err
+		}
+		for _, s := range conn.Carried() { // of a stream that is gone
+			_ = conn.Send(s.Stanza, nil) // as below
 		}
 	}
 	g.mu.Lock()

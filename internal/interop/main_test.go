@@ -67,6 +67,7 @@ func run(m *testing.M) int {
 	}
 	code := m.Run()
 	shared.stop()
+	endCluster(code != 0)
 	fmt.Print(table())
 	if file := os.Getenv(tableEnv); file != "" {
 		if err := os.WriteFile(file, []byte(table()), 0o600); err != nil {

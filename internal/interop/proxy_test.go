@@ -15,12 +15,12 @@ import (
 // made later are whole again.
 type proxy struct {
 	listener net.Listener
-	target   string
 	closing  sync.WaitGroup
 
 	mu struct {
 		sync.Mutex
-		pairs []*pair
+		pairs  []*pair
+		target string
 	}
 }
 
@@ -44,7 +44,8 @@ func newProxy(tb testing.TB, target string) *proxy {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	p := &proxy{listener: listener, target: target}
+	p := &proxy{listener: listener}
+	p.lead(target)
 	p.closing.Go(p.accept)
 	tb.Cleanup(func() {
 		_ = listener.Close() // it was only listening
@@ -52,6 +53,13 @@ func newProxy(tb testing.TB, target string) *proxy {
 		p.closing.Wait()
 	})
 	return p
+}
+
+// lead makes later connections lead to another server.
+func (p *proxy) lead(target string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.mu.target = target
 }
 
 func (p *proxy) addr() string { return p.listener.Addr().String() }
@@ -62,7 +70,10 @@ func (p *proxy) accept() {
 		if err != nil {
 			return
 		}
-		server, err := net.Dial("tcp", p.target)
+		p.mu.Lock()
+		target := p.mu.target
+		p.mu.Unlock()
+		server, err := net.Dial("tcp", target)
 		if err != nil {
 			_ = client.Close() // the client sees that nobody is there
 			continue

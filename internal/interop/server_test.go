@@ -29,7 +29,7 @@ type server struct {
 	certificates
 	log   func() string
 	stop  func()
-	taken atomic.Int32 // accounts given to tests
+	taken *atomic.Int32 // accounts given to tests
 }
 
 // startServer starts the real binary with these certificates and accounts u0 and so on.
@@ -53,7 +53,7 @@ func startServer(dir string, c certificates) (*server, error) {
 		node.Kill()
 		return nil, err
 	}
-	return &server{c2s: node.C2S, c2sTLS: node.C2STLS, certificates: c, log: node.Output, stop: node.Kill}, nil
+	return &server{c2s: node.C2S, c2sTLS: node.C2STLS, certificates: c, log: node.Output, stop: node.Kill, taken: new(atomic.Int32)}, nil
 }
 
 // account returns an address that no other test uses.

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/jackdaw-im/jackdaw/client"
 	"github.com/jackdaw-im/jackdaw/internal/testcluster"
@@ -168,15 +167,7 @@ func conflict(t *testing.T, c *testcluster.Cluster) {
 		t.Fatalf("the second is %s", second.conn.JID())
 	}
 	// Its mailbox may hear of the second a moment after its client has: on another node.
-	for began := time.Now(); ; time.Sleep(again) {
-		err := other.ask(second.conn.JID(), pingXML)
-		if err == nil {
-			break
-		}
-		if time.Since(began) > patience {
-			t.Fatalf("a ping to the second: %v", err)
-		}
-	}
+	other.insist(func() error { return other.ask(second.conn.JID(), pingXML) })
 	other.say("u3@localhost/home", 3)
 	second.hears(other, false)
 	if got := first.bodies(false); got != nil {

@@ -19,7 +19,7 @@ const (
 	password = "secret"
 	// patience is how long anything that has to happen may take, the loss of a node included. Tests that pass never wait for it.
 	patience = 40 * time.Second
-	// again is the pause before a login that was refused is tried once more.
+	// again is the pause before what was refused is tried once more.
 	again = 100 * time.Millisecond
 )
 
@@ -111,18 +111,7 @@ func (g *guest) resume(addr string, security client.Security) bool {
 		g.t.Fatalf("%s: nothing to resume", g.conn.JID())
 	}
 	g.cfg.Resume, g.cfg.Security = &r, security
-	began := time.Now()
-	for {
-		err := g.dial(addr)
-		if err == nil {
-			break
-		}
-		if time.Since(began) > patience {
-			g.t.Fatalf("%s: %v", g.cfg.JID, err)
-		}
-		g.t.Logf("%s: not yet: %v", g.cfg.JID, err)
-		time.Sleep(again)
-	}
+	g.insist(func() error { return g.dial(addr) })
 	if g.conn.Resumed() {
 		return true
 	}
@@ -139,6 +128,22 @@ func (g *guest) write(stanza string) {
 	g.t.Helper()
 	if err := g.conn.Send([]byte(stanza), nil); err != nil {
 		g.t.Fatal(err)
+	}
+}
+
+// insist does something again until there is no error.
+func (g *guest) insist(f func() error) {
+	g.t.Helper()
+	over := time.NewTimer(patience)
+	defer over.Stop()
+	next := time.NewTicker(again)
+	defer next.Stop()
+	for err := f(); err != nil; err = f() {
+		select {
+		case <-next.C:
+		case <-over.C:
+			g.t.Fatalf("%s: %v", g.cfg.JID, err)
+		}
 	}
 }
 

@@ -22,12 +22,13 @@ class Driver(ClientXMPP):
         super().__init__(options.jid, options.password)
         self.options = options
         self.ca_certs = options.ca
+        self.usual_domain = self.default_domain
         self.ending = False
         self.up = False  # logged in or resumed
         self.kept = []  # what the server hadn't acknowledged when the connection was lost
         self.waiting = []  # what is to be sent once there is a connection again
         self.finished = asyncio.get_event_loop().create_future()
-        for plugin in ("xep_0030", "xep_0199", "xep_0203"):
+        for plugin in ("xep_0030", "xep_0199", "xep_0203", "xep_0359"):
             self.register_plugin(plugin)
         self.register_plugin("xep_0184", {"auto_ack": True, "auto_request": False})
         if options.management:
@@ -37,6 +38,8 @@ class Driver(ClientXMPP):
             self.add_filter("out_sync", self.restore_unacked)
         self.add_event_handler("session_start", self.started)
         self.add_event_handler("session_resumed", self.resumed)
+        self.add_event_handler("sm_failed", self.not_resumed)
+        self.add_event_handler("stream_error", self.sent_away)
         self.add_event_handler("message", self.received)
         self.add_event_handler("receipt_received", lambda m: tell("receipt", str(m["from"]), m["receipt"]))
         self.add_event_handler("disconnected", self.lost)
@@ -46,6 +49,7 @@ class Driver(ClientXMPP):
         self.add_event_handler("ssl_invalid_cert", lambda e: self.fail(str(e)))
 
     def open(self):
+        self.default_domain = self.usual_domain  # the library takes the host that it was sent to for a domain
         direct = self.options.tls == "direct"
         self.connect((self.options.host, self.options.port), use_ssl=direct, force_starttls=not direct, disable_starttls=direct)
 
@@ -68,6 +72,19 @@ class Driver(ClientXMPP):
     def resumed(self, _):
         tell("resumed")
         self.flush()
+
+    def not_resumed(self, _):
+        # What the server hadn't acknowledged, the library would forget.
+        self.waiting[:0] = [stanza for _, stanza in self.kept if isinstance(stanza, Message)]
+        self.kept = []
+
+    def sent_away(self, error):
+        if error["condition"] == "see-other-host":
+            host, port = error["see_other_host"].rsplit(":", 1)
+            self.options.host, self.options.port = host, int(port)
+
+    def reconnect(self, *_, **__):
+        self.disconnect()  # lost() connects again; the library would go where the domain's name leads, not where it was sent
 
     def flush(self):
         self.up = True
@@ -110,6 +127,7 @@ class Driver(ClientXMPP):
             to, identity, request, body = fields
             message = self.make_message(mto=to, mbody=body, mtype="chat")
             message["id"] = identity
+            message["origin_id"]["id"] = self.boundjid.full + identity
             message["request_receipt"] = request == "1"
             self.waiting.append(message)
             if self.up:
