@@ -19,6 +19,8 @@ type Config struct {
 	Nodes int
 	// Standbys is how many synchronous standbys the database has. Without any, the nodes are told to be content with that.
 	Standbys int
+	// Fsync makes the database flush before it commits, as one in use does.
+	Fsync bool
 	// Data is a folder for the nodes' data. It outlives the cluster.
 	Data string
 	// Binary is the server's binary; empty means what testnode.Build builds.
@@ -64,7 +66,7 @@ func Start(ctx context.Context, cfg Config) (_ *Cluster, err error) {
 	if c.net, err = newNetwork(); err != nil {
 		return nil, err
 	}
-	if c.Store, err = testpg.Start(ctx, testpg.Options{Standbys: cfg.Standbys, Host: c.net.store}); err != nil {
+	if c.Store, err = testpg.Start(ctx, testpg.Options{Fsync: cfg.Fsync, Standbys: cfg.Standbys, Host: c.net.store}); err != nil {
 		return nil, err
 	}
 	for range cfg.Nodes {
