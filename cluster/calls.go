@@ -85,6 +85,7 @@ func (c *Cluster) sweep() {
 		case <-t.C:
 			c.calls.forget()
 			c.expire()
+			c.post(func() { c.checkClaims(time.Now()) })
 		case <-c.stop:
 			return
 		}

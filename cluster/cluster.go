@@ -47,6 +47,8 @@ type Options struct {
 	// Claim makes this node the owner of partitions in the store, again and again until it has succeeded, and calls done, from any goroutine,
 	// with those that are claimed: with all at once, or in parts. nil: there is nothing to claim.
 	Claim func(list []ident.Partition, done func(claimed []ident.Partition))
+	// Owners says who has claimed each partition in the store, as far as is known without asking it; nil: there is nobody to be seen.
+	Owners func() []ident.NodeID
 	// Hold is how long a partition's actors wait for the release by the owner before. 0 is DefaultHold.
 	Hold time.Duration
 	// HoldLen and HoldBytes bound what is held meanwhile, of all partitions; bytes are those of other nodes' messages.
@@ -89,6 +91,7 @@ type Cluster struct {
 		wake chan struct{}
 	}
 	reclaimed map[ident.Partition]time.Time // of the goroutine that follows
+	viewed    time.Time                     // when the view became what it is; its, too
 	stop      chan struct{}
 	wg        sync.WaitGroup
 }
@@ -164,6 +167,9 @@ func (c *Cluster) SetView(v View) {
 		on := c.unpark()
 		c.publish()
 		c.mu.Unlock()
+		if was.ID != v.ID || len(fx.up)+len(fx.down) > 0 {
+			c.viewed = time.Now()
+		}
 		if was.ID != v.ID {
 			c.log.Debug("a view of the cluster is acted upon", zap.Uint64(telemetry.KeyView, v.ID), zap.Int(telemetry.KeyNodes, len(v.Placed)), zap.Int(telemetry.KeyLeft, len(fx.left)))
 		}

@@ -477,8 +477,11 @@ func alone(self ident.NodeID) cluster.View {
 
 // newCluster makes the router, and on a node of a cluster what connects it with the others.
 func (n *Node) newCluster(live *trust.Live) (err error) {
-	n.cluster, err = cluster.New(cluster.Options{System: n.sys, Placed: []string{mailbox.Kind, account.Kind}, Claim: n.claim})
-	if err != nil {
+	opts := cluster.Options{System: n.sys, Placed: []string{mailbox.Kind, account.Kind}, Claim: n.claim}
+	if claims, ok := n.engine.(interface{ Owners() []ident.NodeID }); ok {
+		opts.Owners = claims.Owners
+	}
+	if n.cluster, err = cluster.New(opts); err != nil {
 		return err
 	}
 	n.sys.SetRouter(n.cluster)
