@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/jackdaw-im/jackdaw/actors"
+	"github.com/jackdaw-im/jackdaw/ident"
 	"github.com/jackdaw-im/jackdaw/proto/nodepb"
 )
 
@@ -32,5 +33,39 @@ func TestGivenUpByOneSide(t *testing.T) {
 		r.settle(time.Second)
 		p.wants("down " + far.ID + " normal")
 		q.wants()
+	})
+}
+
+// TestWatchedByWhoHasNotHeardYet: a monitor that reaches a node after that had given the watcher's up, and before the watcher's knows
+// that, ends on both.
+func TestWatchedByWhoHasNotHeardYet(t *testing.T) {
+	run(t, func(r *rig) {
+		a, b := r.start("a@1"), r.start("b@1")
+		both := []*node{a, b}
+		r.view(both, a, b)
+		r.settle(time.Second)
+		p, far := a.peer("p"), boxOf(b, a, b)
+		p.do(func(ctx *actors.Context) { _ = ctx.Cast(far, number(1)) })
+		r.settle(time.Second)
+		cut := func(on bool) {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.cut[[2]ident.NodeID{b.id, a.id}] = on
+		}
+		cut(true)
+		r.view([]*node{b}, b)
+		r.view([]*node{b}, a, b)
+		r.settle(time.Second)
+		p.do(func(ctx *actors.Context) { ctx.Monitor(far) })
+		r.settle(100 * time.Millisecond)
+		if n := b.c.Status().Watchers; n != 1 {
+			t.Fatalf("%d monitors have come", n)
+		}
+		cut(false)
+		r.settle(time.Minute)
+		p.wants("down " + far.ID + " noconnection")
+		if x, y := a.c.Status(), b.c.Status(); x.Watches != 0 || y.Watchers != 0 {
+			t.Errorf("%d monitors are left, %d over there", x.Watches, y.Watchers)
+		}
 	})
 }

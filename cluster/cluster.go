@@ -290,6 +290,7 @@ func (c *Cluster) lost(id ident.NodeID) {
 // Anew takes that another node has given this one up, and has come back: the monitors and calls between the two are no more.
 func (c *Cluster) Anew(from ident.NodeID) {
 	c.log.Info("another node has given this one up and is back", zap.String(telemetry.KeyPeer, string(from)))
+	c.withdraw(from)
 	c.lost(from)
 	c.post(func() {
 		c.mu.Lock()
