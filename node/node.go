@@ -168,7 +168,7 @@ func open(cfg *config.Config, log *zap.Logger, engine store.Engine, id ident.Nod
 		return nil, err
 	}
 	now := time.Now()
-	cert, err := loadCertificate(cfg, now)
+	cert, err := loadCertificate(&served, now)
 	if err != nil {
 		return nil, err
 	}

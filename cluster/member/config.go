@@ -137,6 +137,9 @@ func (c *Config) check() error {
 // a change now and then.
 const retransmits = 6
 
+// suspicionMax is how many times longer than with all confirmations a node may be under suspicion.
+const suspicionMax = 2
+
 // memberlist returns the library's configuration, without its hooks.
 func (c *Config) memberlist() *memberlist.Config {
 	t := c.Timing
@@ -148,6 +151,9 @@ func (c *Config) memberlist() *memberlist.Config {
 	m.GossipInterval, m.PushPullInterval = t.Gossip, t.PushPull
 	m.TCPTimeout, m.GossipToTheDeadTime = t.Stream, t.GossipToTheDead
 	m.RetransmitMult = retransmits
+	// A node that few others can confirm to be lost, as in half of a small cluster, isn't waited for six times as long: the grace is there for
+	// what returns.
+	m.SuspicionMaxTimeoutMult = suspicionMax
 	m.EnableCompression = false // it would cost more than it saves with packets this small
 	m.DelegateProtocolMin, m.DelegateProtocolVersion, m.DelegateProtocolMax = 1, 1, 1
 	return m
