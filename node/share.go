@@ -45,7 +45,7 @@ func (s share) Stop(ctx context.Context) error {
 	defer cancel()
 	if !s.wait(until, leaveTime, func() bool {
 		st := n.cluster.Status()
-		return st.Mine == 0 && st.Waiting == 0 && st.Leaving == 0 && n.peers.flushed()
+		return st.Mine == 0 && st.Waiting == 0 && st.Leaving == 0 && st.Held == 0 && n.peers.flushed()
 	}) {
 		n.log.Warn("this node's share of the users was not given away in time: the others take it when they miss this node")
 	}
