@@ -39,8 +39,10 @@ type Cluster struct {
 	// Store is the first primary.
 	Store *testpg.Server
 
-	cfg Config
-	net *network
+	cfg      Config
+	net      *network
+	places   int
+	prepared []*Node
 }
 
 // Node is one node.
@@ -84,36 +86,57 @@ func (c *Cluster) StoreURL() string {
 
 // Add starts one more node and waits until it is ready.
 func (c *Cluster) Add(ctx context.Context) (*Node, error) {
-	i := len(c.Nodes) + 1
-	at, err := c.net.place(i)
-	if err != nil {
-		return nil, err
-	}
-	n := &Node{Name: fmt.Sprintf("n%d", i), Host: at.host, at: at}
-	n.Data = filepath.Join(c.cfg.Data, n.Name)
-	cluster := n.Host + ":5300"
-	args := []string{"--node", n.Name, "--cluster", cluster, "--advertise", cluster}
-	env := slices.Concat([]string{"JACKDAW_CLUSTER_CLIENT=" + n.Host + ":5222"}, c.cfg.Env)
-	if c.cfg.Standbys == 0 {
-		env = append(env, "JACKDAW_STORE_ALLOW_UNREPLICATED=true")
-	}
+	join := []string{"--store", c.StoreURL()}
 	if seed := c.running(); seed != nil {
-		token, err := seed.Command(ctx, "cluster", "token", "--data", seed.Data)
+		token, err := seed.Token(ctx)
 		if err != nil {
 			return nil, err
 		}
-		// The token is the output's last line; a hint for people goes before it.
-		lines := strings.Split(strings.TrimSpace(token), "\n")
-		args = append(args, "--join", seed.Host+":5300", "--token", lines[len(lines)-1])
-	} else {
-		args = append(args, "--store", c.StoreURL())
+		join = []string{"--join", seed.Cluster(), "--token", token}
 	}
-	n.Node, err = testnode.New(testnode.Config{Data: n.Data, Binary: c.cfg.Binary, Args: args, Host: n.Host, Env: env, Around: at.enter})
+	n, err := c.Prepare(fmt.Sprintf("n%d", len(c.Nodes)+1), func(n *Node) []string {
+		return append([]string{"--node", n.Name, "--cluster", n.Cluster(), "--advertise", n.Cluster()}, join...)
+	})
 	if err != nil {
 		return nil, err
 	}
 	c.Nodes = append(c.Nodes, n)
 	return n, n.Start(ctx)
+}
+
+// Prepare gives a node a place and a data folder, without starting it. Its arguments are the caller's, who knows name, data folder and
+// address by then. It isn't among Nodes, but Close ends it.
+func (c *Cluster) Prepare(name string, args func(*Node) []string) (*Node, error) {
+	c.places++
+	at, err := c.net.place(c.places)
+	if err != nil {
+		return nil, err
+	}
+	n := &Node{Name: name, Host: at.host, Data: filepath.Join(c.cfg.Data, name), at: at}
+	env := slices.Concat([]string{"JACKDAW_CLUSTER_CLIENT=" + n.Host + ":5222"}, c.cfg.Env)
+	if c.cfg.Standbys == 0 {
+		env = append(env, "JACKDAW_STORE_ALLOW_UNREPLICATED=true")
+	}
+	n.Node, err = testnode.New(testnode.Config{Data: n.Data, Binary: c.cfg.Binary, Args: args(n), Host: n.Host, Env: env, Around: at.enter})
+	if err != nil {
+		return nil, err
+	}
+	c.prepared = append(c.prepared, n)
+	return n, nil
+}
+
+// Cluster is the address where the others reach it.
+func (n *Node) Cluster() string { return n.Host + ":5300" }
+
+// Token makes a token by which nodes join.
+func (n *Node) Token(ctx context.Context) (string, error) {
+	out, err := n.Command(ctx, "cluster", "token", "--data", n.Data)
+	if err != nil {
+		return "", err
+	}
+	// The token is the output's last line; a hint for people goes before it.
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	return lines[len(lines)-1], nil
 }
 
 // SetBinary says which binary the nodes have that are added from now on. Those that are there keep theirs: [testnode.Node.SetBinary].
@@ -153,7 +176,7 @@ func (c *Cluster) WaitReady(ctx context.Context) error {
 // Outputs are the ends of what the nodes have said.
 func (c *Cluster) Outputs() string {
 	var b strings.Builder
-	for _, n := range c.Nodes {
+	for _, n := range c.prepared {
 		fmt.Fprintf(&b, "---- %s\n%s\n", n.Name, n.Output())
 	}
 	return b.String()
@@ -171,7 +194,7 @@ func (c *Cluster) WriteOutputs(dir string) error {
 
 // Close kills all nodes and the database, whose folder is deleted.
 func (c *Cluster) Close() error {
-	for _, n := range c.Nodes {
+	for _, n := range c.prepared {
 		n.Resume()
 		n.Kill()
 	}

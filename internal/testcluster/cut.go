@@ -3,10 +3,14 @@ package testcluster
 import (
 	"context"
 	"errors"
+	"os"
 )
 
 // ErrNoCuts is the error of cutting a network that isn't private.
 var ErrNoCuts = errors.New("testcluster: nothing can be cut here: it needs root on Linux, with iproute2 and nftables, and Private")
+
+// IsPrivate reports whether this process has a network of its own, in which clusters can be cut.
+func IsPrivate() bool { return os.Getenv(privateEnv) != "" }
 
 // CanCut reports whether the network can be cut.
 func (c *Cluster) CanCut() bool { return c.net.private }

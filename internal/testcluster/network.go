@@ -4,22 +4,26 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"sync/atomic"
 )
 
 // privateEnv marks the process that has a private network.
 const privateEnv = "TESTCLUSTER_PRIVATE"
 
-// The addresses of a private network are of those that RFC 2544 reserves for benchmarks.
+// The addresses of a private network are of those that RFC 2544 reserves for benchmarks: 198.18.K.N is node N of this process's cluster K.
 const (
-	subnet    = "198.18.0."
-	hubHost   = subnet + "254" // of this process
-	storeHost = subnet + "253"
+	hub       = "254" // this process
+	store     = "253"
 	mostNodes = 100
 )
+
+// networks counts those that this process has made.
+var networks atomic.Int32
 
 // network is where the nodes of one cluster are.
 type network struct {
 	private bool
+	bridge  string // joins the nodes' cables
 	prefix  string // of their addresses
 	store   string // the database's address; "": its own choice
 	places  []*place
@@ -34,10 +38,12 @@ type place struct {
 
 // newNetwork makes one without nodes.
 func newNetwork() (*network, error) {
-	if os.Getenv(privateEnv) == "" {
+	if !IsPrivate() {
 		return &network{prefix: fmt.Sprintf("127.%d.%d.", 1+rand.IntN(254), rand.IntN(256))}, nil
 	}
-	n := &network{private: true, prefix: subnet, store: storeHost}
+	i := int(networks.Add(1)) % 256
+	n := &network{private: true, prefix: fmt.Sprintf("198.18.%d.", i), bridge: fmt.Sprintf("jd%d", i)}
+	n.store = n.prefix + store
 	return n, n.open()
 }
 
@@ -48,9 +54,9 @@ func (n *network) place(i int) (*place, error) {
 	}
 	p := &place{host: fmt.Sprintf("%s%d", n.prefix, i)}
 	if n.private {
-		p.link = fmt.Sprintf("jd%d", i)
+		p.link = fmt.Sprintf("%s-%d", n.bridge, i)
 		n.places = append(n.places, p)
-		if err := p.open(); err != nil {
+		if err := p.open(n.bridge); err != nil {
 			return nil, err
 		}
 	}

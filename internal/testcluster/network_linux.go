@@ -14,9 +14,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// bridge joins the nodes' cables. It is in this process's private network.
-const bridge = "jd0"
-
 // Private makes sure that this program has a network of its own, if it may have one: it runs itself there a second time, with the same
 // arguments and further environment, and returns the exit code and true. The second run, and one that isn't root's, gets false and goes
 // on. It comes first in main or TestMain.
@@ -65,8 +62,8 @@ func Private(env ...string) (code int, ran bool) {
 func (n *network) open() error {
 	return run(context.Background(), "ip", "-batch", "-")(
 		// Without an address of its own the bridge takes the lowest of its ports', and the nodes would look for it in vain when it changes.
-		"link set lo up", "link add "+bridge+" address 02:00:00:00:00:01 type bridge", "address add "+hubHost+"/24 dev "+bridge,
-		"address add "+storeHost+"/24 dev "+bridge, "link set "+bridge+" up")
+		"link set lo up", "link add "+n.bridge+" address 02:00:00:00:00:01 type bridge", "address add "+n.prefix+hub+"/24 dev "+n.bridge,
+		"address add "+n.store+"/24 dev "+n.bridge, "link set "+n.bridge+" up")
 }
 
 // close removes the bridge and the nodes' networks, so that this process may make another one.
@@ -80,7 +77,7 @@ func (n *network) close() error {
 			errs = append(errs, run(context.Background(), "ip", "-batch", "-")("link delete "+p.link), p.ns.Close())
 		}
 	}
-	return errors.Join(append(errs, run(context.Background(), "ip", "-batch", "-")("link delete "+bridge))...)
+	return errors.Join(append(errs, run(context.Background(), "ip", "-batch", "-")("link delete "+n.bridge))...)
 }
 
 // filter drops what comes from the addresses of one set, and what goes to those of another.
@@ -92,7 +89,7 @@ const filter = `table inet jd {
 }`
 
 // open makes a namespace and its cable to the bridge.
-func (p *place) open() (err error) {
+func (p *place) open(bridge string) (err error) {
 	if p.ns, err = newNamespace(); err != nil {
 		return err
 	}

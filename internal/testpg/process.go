@@ -194,10 +194,7 @@ func (s *Server) Destroy() error {
 
 // Close kills the server and its standbys and deletes their folder.
 func (s *Server) Close() error {
-	for _, b := range s.Standbys {
-		b.Kill()
-	}
-	s.Kill()
+	s.killAll()
 	if s.primary != nil {
 		return s.Destroy()
 	}
@@ -205,6 +202,14 @@ func (s *Server) Close() error {
 		return fmt.Errorf("testpg: %w", err)
 	}
 	return nil
+}
+
+// killAll kills the server, its standbys, and theirs.
+func (s *Server) killAll() {
+	for _, b := range s.Standbys {
+		b.killAll()
+	}
+	s.Kill()
 }
 
 func (s *Server) log() string { return filepath.Join(s.root, s.Name+".log") }
