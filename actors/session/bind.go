@@ -79,10 +79,10 @@ func (st *state) attach(fx *effects) {
 	st.replaces = nil
 }
 
-// begins begins a new epoch.
+// begins begins a new epoch, whose credit is whole again.
 func (st *state) begins() {
 	st.epoch++
-	st.pushed = 0
+	st.pushed, st.acks.credit = 0, 0
 }
 
 // reattach begins a new epoch: what the mailbox had in flight to this session is void. Rows that were written and not
@@ -91,7 +91,6 @@ func (st *state) reattach(fx *effects) {
 	st.begins()
 	st.rewritten = st.out.sent
 	st.held, st.unreturned = nil, 0
-	st.acks.credit = 0
 	st.castAllAcks(fx) // before it reads what they are of
 	st.attach(fx)
 }

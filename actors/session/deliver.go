@@ -139,9 +139,14 @@ func (st *state) idle() bool {
 	return len(st.sending) == 0 && len(st.subs) == 0 && !st.resuming
 }
 
-// castAcks returns credit and acknowledges rows. An acknowledgement is no request: its room was reserved by the push.
+// creditShare is how much credit, in bytes, waits for an acknowledgement of rows that takes it along: the mailbox keeps the rest of the
+// window meanwhile.
+const creditShare = creditWindow / 4
+
+// castAcks returns credit and acknowledges rows. An acknowledgement is no request: its room was reserved by the push. While the client
+// still has rows to acknowledge, a little credit waits for that, so that a row costs one acknowledgement and not two.
 func (st *state) castAcks(fx *effects) {
-	if len(st.acks.ids) == 0 && st.acks.credit == 0 {
+	if len(st.acks.ids) == 0 && (st.acks.credit == 0 || st.acks.credit < creditShare && st.out.rows > 0) {
 		return
 	}
 	ids := st.acks.ids

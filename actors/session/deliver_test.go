@@ -43,9 +43,8 @@ func TestRowsWithStreamManagement(t *testing.T) {
 	if strings.Count(got, "<r ") != 1 {
 		t.Fatalf("asked more than once: %s", got)
 	}
-	ids, credit := r.acked()
-	if len(ids) != 0 || credit != 206 {
-		t.Fatalf("acknowledged %v with credit %d, want nothing and 206", ids, credit)
+	if ids, credit := r.acked(); len(ids) != 0 || credit != 0 {
+		t.Fatalf("acknowledged %v with credit %d, want nothing before the client has", ids, credit)
 	}
 	if got := r.push(row("r3", "three")); strings.Contains(got, "<r ") {
 		t.Fatalf("asked again while a question is open: %s", got)
@@ -54,7 +53,9 @@ func TestRowsWithStreamManagement(t *testing.T) {
 	if got := r.give(answerSM(1)); got != askSM {
 		t.Fatalf("after the answer: %q, want a question about the new row", got)
 	}
-	r.wantAcked("r1")
+	if ids, credit := r.acked(); !slices.Equal(ids, []string{"r1"}) || credit != 311 {
+		t.Fatalf("acknowledged %v with credit %d, want r1 and that of all three", ids, credit)
+	}
 	r.give(answerSM(3))
 	r.wantAcked("r2", "r3")
 	if got := r.pass(time.Minute); got != "" {
@@ -221,6 +222,31 @@ func TestCleanCloseAcknowledges(t *testing.T) {
 	}
 }
 
+// TestCreditWaitsForAcknowledgements: a little credit goes along with them, a quarter of the window doesn't wait, nor does any when none
+// is to come.
+func TestCreditWaitsForAcknowledgements(t *testing.T) {
+	r := boundRig(t)
+	r.give(enableSM)
+	big := row("r1", "one")
+	big.Cost = creditShare - 1
+	for i, want := range []uint32{0, creditShare + 102} {
+		r.push(big)
+		if ids, credit := r.acked(); len(ids) != 0 || credit != want {
+			t.Fatalf("after push %d: acknowledged %v with credit %d, want %d", i, ids, credit, want)
+		}
+		big = row("r2", "two")
+	}
+	r.give(answerSM(2))
+	if ids, credit := r.acked(); !slices.Equal(ids, []string{"r1", "r2"}) || credit != 0 {
+		t.Fatalf("acknowledged %v with credit %d", ids, credit)
+	}
+	fleeting := row("", "typing")
+	r.push(fleeting)
+	if _, credit := r.acked(); credit != fleeting.Cost {
+		t.Fatalf("credit %d of a message that nobody acknowledges, want %d", credit, fleeting.Cost)
+	}
+}
+
 func TestRowsWaitForRoom(t *testing.T) {
 	r := boundRig(t)
 	r.backlog = HighMark + 1
@@ -233,6 +259,7 @@ func TestRowsWaitForRoom(t *testing.T) {
 	}
 	r.backlog = 0
 	r.want(r.do(func(*effects) { r.st.writable() }), "<body>two</body>")
+	r.give("<iq type='result' id='ping-1'/>")
 	if _, credit := r.acked(); credit != 206 {
 		t.Fatalf("credit %d came back, want 206", credit)
 	}
@@ -278,11 +305,10 @@ func TestMailboxCrash(t *testing.T) {
 	if strings.Contains(got, "one") || !strings.Contains(got, "two") {
 		t.Fatalf("wrote %s", got)
 	}
-	if _, credit := r.acked(); credit != 206 {
-		t.Fatalf("credit %d came back", credit)
-	}
 	r.give("<iq type='result' id='ping-1'/>")
-	r.wantAcked("r1")
+	if ids, credit := r.acked(); !slices.Equal(ids, []string{"r1"}) || credit != 206 {
+		t.Fatalf("acknowledged %v with credit %d", ids, credit)
+	}
 }
 
 func TestAccountCrash(t *testing.T) {

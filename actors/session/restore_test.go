@@ -235,6 +235,7 @@ func TestPushesInOrder(t *testing.T) {
 	}
 	r.want(push(4, 1, "two"), "two")
 	r.want(push(5, 4, "three"), "three")
+	r.give("<iq type='result' id='ping-1'/>")
 	if a := castsOf[*nodepb.Ack](r); len(a) == 0 || a[len(a)-1].Pushed != 5 {
 		t.Fatalf("said %v", a)
 	}
