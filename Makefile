@@ -13,7 +13,7 @@ COUNT := $(GO) run ./internal/testcount
 PROTOS = $(shell cd proto && find . -name '*.proto' | sort | cut -c 3-)
 GOFILES = git ls-files --cached --others --exclude-standard '*.go'
 
-.PHONY: help run build test check race archtest cross fuzz bench bench-actors interop proto proto-check cc erlang postgres clean
+.PHONY: help run build test check race archtest cross cluster cluster-test fuzz bench bench-actors interop proto proto-check cc erlang postgres nftables clean
 
 help: ## What can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,7 +24,7 @@ run: build ## Build the server and start it on the embedded store (ARGS='--domai
 build: ## Build bin/jackdaw
 	$(GO) build -o bin/jackdaw ./cmd/jackdaw
 
-test: cc postgres check ## All checks, then all tests with the race detector; counts at the end. About 7 minutes on two cores with nothing built
+test: cc postgres nftables check ## All checks, then all tests with the race detector; counts at the end. About 10 minutes on two cores with nothing built
 	@# With the race detector, each test runs once; without it, those packages again that leave a test out under it.
 	@{ status=0; $(GO) test -race -timeout 9m -json ./... || status=1; \
 	   plain=$$(git grep -l --untracked '^//go:build !race' -- '*_test.go' | xargs -r -n1 dirname | sort -u | sed 's,^,./,'); \
@@ -45,13 +45,21 @@ vet:
 archtest: ## The rules of the code: import table, sizes, documentation, goroutines
 	$(GO) test -count=1 ./internal/archtest ./internal/testcount
 
-race: cc postgres ## The tests with the race detector alone (PKG=./store/... for a part)
+race: cc postgres nftables ## The tests with the race detector alone (PKG=./store/... for a part)
 	@$(GO) test -race -timeout 9m -json $(or $(PKG),./...) | $(COUNT)
 
 cross: ## Compile for linux/arm64, darwin/arm64 and freebsd/amd64
 	@# Unoptimised, which takes a third less time and finds the same errors.
 	@for p in $(PLATFORMS); do echo "compiling for $$p"; \
 	  GOOS=$${p%/*} GOARCH=$${p#*/} CGO_ENABLED=0 $(GO) build -gcflags='all=-N -l' ./...; done
+
+cluster: build postgres ## Start three nodes and PostgreSQL on loopback addresses, and say what to try; Ctrl-C ends them
+	@$(GO) build -o .tools/cluster ./benchmarks/cluster
+	@exec .tools/cluster --demo --binary bin/jackdaw $(ARGS)
+
+cluster-test: build postgres nftables ## Show every fault of a cluster five times (ARGS='--only kill --json' for less); with root all, else those of the network are left out
+	@$(GO) build -o .tools/cluster ./benchmarks/cluster
+	@exec .tools/cluster --binary bin/jackdaw $(ARGS)
 
 fuzz: ## Run every fuzz target for a minute (FUZZTIME=10s for less)
 	@# Without a failing input, "context deadline exceeded" is the go command's word for an input that ran when the time was over.
@@ -108,6 +116,11 @@ postgres: # What the tests of the shared store need. The server that Debian's pa
 	  $$root apt-get update -q && $$root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends postgresql-common && \
 	  $$root sed -i 's/^#*create_main_cluster.*/create_main_cluster = false/' /etc/postgresql-common/createcluster.conf && \
 	  $$root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends postgresql; }
+
+nftables: # What cuts networks in the tests of clusters, where they run as root: elsewhere those faults are left out.
+	@[ "$$(id -u)" != 0 ] || { command -v nft && command -v ip; } >/dev/null || { \
+	  echo 'installing nftables and iproute2 with apt-get'; \
+	  apt-get update -q && env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends nftables iproute2; }
 
 clean: ## Delete what was built; data folders stay
 	rm -rf bin .tools

@@ -39,10 +39,11 @@ func outer(cfg settings) (code int) {
 		cfg.binary = path
 		defer func() { _ = testnode.RemoveBuild() }() // temporary
 	}
-	if !cfg.demo {
-		if code, ran := testcluster.Private(testnode.BinaryEnv + "=" + cfg.binary); ran {
-			return code
-		}
+	if cfg.demo {
+		return demo(ctx, cfg, os.Stdout)
+	}
+	if code, ran := testcluster.Private(testnode.BinaryEnv + "=" + cfg.binary); ran {
+		return code
 	}
 	return run(ctx, cfg, os.Stdout)
 }
@@ -74,6 +75,10 @@ func run(ctx context.Context, cfg settings, out io.Writer) int {
 func showAll(ctx context.Context, cfg settings, out io.Writer) (results []result, err error) {
 	head(out)
 	for _, f := range cfg.chosen() {
+		if f.cuts && !testcluster.IsPrivate() {
+			fmt.Fprintf(out, "%-13s left out: %v\n", f.name, testcluster.ErrNoCuts)
+			continue
+		}
 		for i := range cfg.rounds {
 			r, roundErr := show(ctx, cfg, f, cfg.seed+uint64(i))
 			if roundErr != nil {

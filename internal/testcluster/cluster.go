@@ -25,6 +25,8 @@ type Config struct {
 	Data string
 	// Binary is the server's binary; empty means what testnode.Build builds.
 	Binary string
+	// Prefix is what the nodes' addresses begin with where the network isn't private, such as "127.0.1."; empty: chosen at random.
+	Prefix string
 	// Env is added to the environment of each node: NAME=VALUE.
 	Env []string
 }
@@ -65,7 +67,7 @@ func Start(ctx context.Context, cfg Config) (_ *Cluster, err error) {
 			err = errors.Join(err, c.Close())
 		}
 	}()
-	if c.net, err = newNetwork(); err != nil {
+	if c.net, err = newNetwork(cfg.Prefix); err != nil {
 		return nil, err
 	}
 	if c.Store, err = testpg.Start(ctx, testpg.Options{Fsync: cfg.Fsync, Standbys: cfg.Standbys, Host: c.net.store}); err != nil {

@@ -1,6 +1,7 @@
 package testcluster
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -37,9 +38,10 @@ type place struct {
 }
 
 // newNetwork makes one without nodes.
-func newNetwork() (*network, error) {
+func newNetwork(prefix string) (*network, error) {
 	if !IsPrivate() {
-		return &network{prefix: fmt.Sprintf("127.%d.%d.", 1+rand.IntN(254), rand.IntN(256))}, nil
+		random := fmt.Sprintf("127.%d.%d.", 1+rand.IntN(254), rand.IntN(256))
+		return &network{prefix: cmp.Or(prefix, random)}, nil
 	}
 	i := int(networks.Add(1)) % 256
 	n := &network{private: true, prefix: fmt.Sprintf("198.18.%d.", i), bridge: fmt.Sprintf("jd%d", i)}
