@@ -55,6 +55,9 @@ type parked struct {
 	until time.Time
 }
 
+// parkTime is how long views may differ before what waits for that is given back: news takes a fraction of it.
+const parkTime = time.Second
+
 // park keeps an envelope until this node has another view, and reports false if there is no room.
 func (c *Cluster) park(h held) bool {
 	c.mu.Lock()
@@ -63,7 +66,7 @@ func (c *Cluster) park(h held) bool {
 		c.counters.Full.Add(1)
 		return false
 	}
-	c.mu.parked = append(c.mu.parked, parked{h, time.Now().Add(c.opts.Hold)})
+	c.mu.parked = append(c.mu.parked, parked{h, time.Now().Add(min(c.opts.Hold, parkTime))})
 	c.mu.n++
 	c.mu.bytes += h.size()
 	c.counters.Held.Add(1)

@@ -28,7 +28,10 @@ func (s share) Start() error {
 	} else {
 		n.peers.member.SetState(member.Active)
 	}
-	if !s.wait(context.Background(), shareWait, func() bool { st := n.cluster.Status(); return st.Mine > 0 && st.Waiting == 0 }) {
+	if !s.wait(context.Background(), shareWait, func() bool {
+		st := n.cluster.Status()
+		return st.Mine > 0 && st.Waiting == 0 || n.peers != nil && n.peers.lost.Load()
+	}) {
 		n.log.Warn("this node has no share of the users yet", zap.NamedError(telemetry.KeyReason, n.joined()))
 	}
 	return nil
@@ -40,12 +43,16 @@ func (s share) Stop(ctx context.Context) error {
 	if n.peers == nil || !n.others() {
 		return nil
 	}
+	if n.peers.member.Self().State == member.Joining && n.cluster.Status().Mine == 0 {
+		return nil // it never had one
+	}
 	n.peers.member.SetState(member.Draining)
 	until, cancel := context.WithTimeout(ctx, leaveTime)
 	defer cancel()
 	if !s.wait(until, leaveTime, func() bool {
 		st := n.cluster.Status()
-		return st.Mine == 0 && st.Waiting == 0 && st.Leaving == 0 && st.Held == 0 && n.peers.flushed()
+		// The others have to know it, too: what they send here until then goes on to the owner, or is held.
+		return st.Mine == 0 && st.Waiting == 0 && st.Leaving == 0 && n.peers.member.Agreed() && st.Held == 0 && n.peers.flushed()
 	}) {
 		n.log.Warn("this node's share of the users was not given away in time: the others take it when they miss this node")
 	}
