@@ -58,6 +58,7 @@ type peers struct {
 	changed func() // ends what follows the bundle
 
 	up      atomic.Bool // all of the above is there
+	lost    atomic.Bool // this node has to end
 	began   bool
 	viewing sync.Mutex
 	views   atomic.Int64  // how many there were
@@ -106,6 +107,29 @@ func belongs(ctx context.Context, cfg *config.Config, name string, log *zap.Logg
 	}
 	log.Info("a new cluster begins", zap.String(telemetry.KeyCluster, b.Cluster))
 	return trust.Create(opts, b)
+}
+
+// usedTime bounds the question whether a store is in use already.
+const usedTime = 5 * time.Second
+
+// alreadyUsed refuses to found a second cluster on the store of one that runs: nobody would find that out later. A store that doesn't answer
+// is no reason: opening it says more.
+func alreadyUsed(ctx context.Context, cfg *config.Config) error {
+	if _, err := os.Stat(cfg.BundleFile()); err == nil || cfg.Cluster.Listen == "" || cfg.Cluster.Join != "" || cfg.Store.URL == "" {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, usedTime)
+	defer cancel()
+	nodes, err := pgstore.Nodes(ctx, cfg.Store.URL, cfg.Store.Directory)
+	if err != nil || len(nodes) == 0 {
+		return nil
+	}
+	var names []string
+	for _, n := range nodes {
+		names = append(names, n.Name())
+	}
+	return fmt.Errorf("node: nodes of a cluster are at work on this store: %s. Join them with --join HOST:PORT --token TOKEN instead of --store (`jackdaw cluster token` on one of them "+
+		"makes the token), or stop them first", strings.Join(names, ", "))
 }
 
 // belongsStill opens the bundle that the node has. With a token it asks for the present one first, which it can't get otherwise if it was
@@ -352,6 +376,7 @@ func (p *peers) view(v *member.View) {
 
 // conflict ends a node whose name another one has.
 func (p *peers) conflict(err error) {
+	p.lost.Store(true)
 	select {
 	case p.fatal <- err:
 	default:

@@ -87,6 +87,9 @@ func Open(ctx context.Context, cfg *config.Config, log *zap.Logger) (*Node, erro
 	if err != nil {
 		return nil, err
 	}
+	if err := alreadyUsed(ctx, cfg); err != nil {
+		return nil, err
+	}
 	live, err := belongs(ctx, cfg, name, log)
 	if err != nil {
 		return nil, err

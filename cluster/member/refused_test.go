@@ -238,6 +238,12 @@ func TestTwoNodesWithOneName(t *testing.T) {
 			if m, _ := r.nodes[0].View().Find(second.id); m.Rejected != "another node has its name" {
 				t.Errorf("the others see %+v", m)
 			}
+			second.SetState(Draining) // as it ends
+			time.Sleep(time.Minute)
+			r.agree(time.Second, r.nodes[:3]...)
+			if a := first.heard().conflicts; len(a) != 0 {
+				t.Errorf("the end of the second ends the first: %v", a)
+			}
 		})
 	})
 	t.Run("the earlier is dead", func(t *testing.T) {

@@ -329,8 +329,8 @@ func (s *state) advance(now time.Duration, wall time.Time) {
 // meta is what this node tells of itself.
 func (s *state) meta() *nodepb.MemberMeta {
 	state := s.want.state
-	if s.held != nodepb.MemberHeld_NOT_HELD && state == Active {
-		state = Joining
+	if s.held != nodepb.MemberHeld_NOT_HELD {
+		state = Joining // also if it drains: a node that drains has been active, and bears its name
 	}
 	return &nodepb.MemberMeta{Format: 1, Carriage: s.self.Carriage, Proto: uint32(s.self.Proto), Oldest: uint32(s.self.Oldest),
 		Release: s.self.Release, State: nodepb.MemberState(state), Held: s.held, Weight: s.want.weight, Trust: s.want.trust,

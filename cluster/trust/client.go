@@ -41,14 +41,14 @@ func Join(ctx context.Context, r JoinRequest) (*Bundle, error) {
 	}
 	a, err := ask(ctx, r.Dial, r.Seed, cfg, request{Op: "join", Token: r.Token.Text(), Name: r.Name, Advertise: r.Advertise, Release: r.Release})
 	if err != nil {
-		return nil, fmt.Errorf("join at %s: %w", r.Seed, err)
+		return nil, err
 	}
 	b, err := Decode(a.Bundle)
 	if err != nil {
-		return nil, fmt.Errorf("join at %s: %w", r.Seed, err)
+		return nil, err
 	}
 	if b.Cluster != r.Token.Cluster {
-		return nil, fmt.Errorf("join at %s: %w", r.Seed, ErrNotPinned)
+		return nil, ErrNotPinned
 	}
 	return b, nil
 }
@@ -156,6 +156,8 @@ func ask(ctx context.Context, dial func(context.Context, string) (net.Conn, erro
 		return nil, fmt.Errorf("trust: no answer: %w", ctx.Err())
 	case errors.Is(err, io.EOF):
 		return nil, errors.New("trust: the connection was closed without an answer: that is no cluster address of Jackdaw, or it has had too many attempts")
+	case errors.Is(err, ErrNotPinned):
+		return nil, ErrNotPinned // crypto/tls passes it on
 	}
 	return nil, fmt.Errorf("trust: %w", err)
 }
