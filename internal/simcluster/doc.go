@@ -1,0 +1,14 @@
+// Package simcluster tests whole nodes together, in fake time: actors, their router, links and gossip over a simulated network
+// (package simnet), real mailboxes and lanes over one store in memory. Only sessions are played: by actors of one node that send,
+// attach, acknowledge and come back as sessions do, and write down what they hear.
+//
+// A history is a fault, or several, under load, made of a seed. Afterwards nothing that was accepted may be lost, nothing may
+// have been delivered out of its sender's order but in a partition, every node has to agree with every other, and nothing may be left
+// waiting anywhere.
+//
+//	go test ./internal/simcluster -run Histories -seeds 50
+//	go test ./internal/simcluster -run Histories/crash -seed 17 -v
+//	go test ./internal/simcluster -run Traffic -large -v
+//
+// A failure prints its seed and writes the network's log of events (see package simnet), among them what the nodes logged.
+package simcluster

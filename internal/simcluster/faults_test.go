@@ -1,0 +1,204 @@
+package simcluster
+
+import (
+	"time"
+)
+
+// fault is something that happens to a cluster under load.
+type fault struct {
+	name  string
+	nodes int
+	do    func(w *world)
+	// parts: while it is on, and until all agree again, two nodes may have the same mailbox, so that the order isn't promised and
+	// that messages may wait in vain.
+	parts bool
+	// within bounds how long anybody waits for an outcome; 0: nothing does but the patience of senders.
+	within time.Duration
+	// waits: nobody may have an answer within a message's patience.
+	waits bool
+	// slow: it takes long, and runs with few seeds.
+	slow bool
+}
+
+// faults are all there are, apart from two at once.
+var faults = []fault{
+	{name: "none", within: 3 * time.Second, nodes: 3, do: func(w *world) { w.wait(10 * time.Second) }},
+	{name: "crash", nodes: 4, do: func(w *world) { w.some().crash(); w.wait(20 * time.Second) }},
+	{name: "crash and restart", nodes: 4, do: crashAndRestart},
+	{name: "restart at once", nodes: 3, do: func(w *world) {
+		n := w.some()
+		n.crash()
+		w.wait(w.between(0, 2*time.Second))
+		w.start(n.name)
+		w.wait(20 * time.Second)
+	}},
+	{name: "two crashes", nodes: 5, do: func(w *world) {
+		w.some().crash()
+		w.wait(w.between(0, 12*time.Second))
+		w.some().crash()
+		w.wait(20 * time.Second)
+	}},
+	{name: "pause", nodes: 4, parts: true, do: func(w *world) {
+		n := w.some()
+		n.sim.Pause()
+		w.wait(30 * time.Second)
+		n.sim.Resume()
+	}},
+	{name: "short pause", nodes: 4, parts: true, do: func(w *world) {
+		n := w.some()
+		for range 4 {
+			n.sim.Pause()
+			w.wait(w.between(500*time.Millisecond, 6*time.Second))
+			n.sim.Resume()
+			w.wait(w.between(0, 3*time.Second))
+		}
+	}},
+	{name: "cut 1|2", nodes: 3, parts: true, do: func(w *world) { w.part(1, w.between(5*time.Second, time.Minute)) }},
+	{name: "cut 2|2", nodes: 4, parts: true, do: func(w *world) { w.part(2, w.between(5*time.Second, time.Minute)) }},
+	{name: "one way cut", nodes: 4, parts: true, do: func(w *world) {
+		from, to := w.some(), w.some()
+		w.net.Cut(from.name, to.name)
+		w.wait(30 * time.Second)
+		w.net.Heal()
+	}},
+	{name: "deaf", nodes: 4, parts: true, do: func(w *world) {
+		deaf := w.some()
+		for _, n := range w.living() {
+			if n != deaf {
+				w.net.Cut(n.name, deaf.name)
+			}
+		}
+		w.wait(30 * time.Second)
+		w.net.Heal()
+	}},
+	{name: "lossy", nodes: 4, do: func(w *world) {
+		w.net.Loss(0.1)
+		w.net.Duplicate(0.1)
+		w.net.Reorder(0.1)
+		w.net.Delay(time.Millisecond, 40*time.Millisecond)
+		w.wait(20 * time.Second)
+		w.calm()
+	}},
+	{name: "lossy crash", nodes: 4, do: func(w *world) {
+		w.net.Loss(0.05)
+		w.net.Duplicate(0.1)
+		w.net.Reorder(0.1)
+		w.net.Delay(time.Millisecond, 30*time.Millisecond)
+		crashAndRestart(w)
+		w.calm()
+	}},
+	{name: "slow net join", within: 3 * time.Second, nodes: 3, do: func(w *world) {
+		w.net.Delay(20*time.Millisecond, 300*time.Millisecond)
+		w.wait(3 * time.Second)
+		w.start(nameOf(4))
+		w.wait(15 * time.Second)
+		w.calm()
+	}},
+	{name: "join", within: 3 * time.Second, nodes: 3, do: func(w *world) { w.start(nameOf(4)); w.wait(10 * time.Second) }},
+	{name: "many join", within: 3 * time.Second, nodes: 2, do: func(w *world) {
+		for i := range 6 {
+			w.start(nameOf(3 + i))
+			w.wait(w.between(0, 300*time.Millisecond))
+		}
+		w.wait(10 * time.Second)
+	}},
+	{name: "leave", within: 3 * time.Second, nodes: 4, do: func(w *world) { w.some().leave(); w.wait(5 * time.Second) }},
+	{name: "rolling restart", within: 3 * time.Second, nodes: 3, do: func(w *world) {
+		for i := range 3 {
+			n := w.living()[i]
+			n.leave()
+			w.wait(w.between(0, 3*time.Second))
+			w.start(n.name)
+			w.agree(time.Minute)
+		}
+	}},
+	{name: "rolling crash", nodes: 4, do: func(w *world) {
+		for i := range 4 {
+			n := w.living()[i]
+			n.crash()
+			w.wait(w.between(0, 20*time.Second))
+			w.start(n.name)
+			w.agree(90 * time.Second)
+		}
+	}},
+	{name: "join and crash", nodes: 3, do: func(w *world) {
+		w.start(nameOf(4))
+		w.wait(w.between(0, 3*time.Second))
+		w.some().crash()
+		w.wait(20 * time.Second)
+	}},
+	{name: "leave and crash", nodes: 4, do: func(w *world) {
+		list := w.living()
+		time.AfterFunc(w.between(0, 2*time.Second), func() { list[1].crash() })
+		list[0].leave()
+		w.wait(20 * time.Second)
+	}},
+	{name: "all restarted", nodes: 3, waits: true, do: func(w *world) {
+		list := w.living()
+		for _, n := range list {
+			n.crash()
+		}
+		w.wait(w.between(0, 5*time.Second))
+		for _, n := range list {
+			w.start(n.name)
+		}
+		w.wait(20 * time.Second)
+	}},
+	{name: "flap", nodes: 4, parts: true, do: func(w *world) {
+		for range 3 {
+			w.flap(w.between(500*time.Millisecond, 4*time.Second))
+			w.wait(w.between(0, 5*time.Second))
+		}
+	}},
+	{name: "long flap", nodes: 4, parts: true, do: func(w *world) { w.flap(30 * time.Second) }},
+	{name: "cut and crash", nodes: 4, parts: true, do: func(w *world) {
+		list := w.living()
+		w.net.Partition([]string{list[0].name, list[1].name}, []string{list[2].name, list[3].name})
+		w.wait(w.between(time.Second, 30*time.Second))
+		list[3].crash()
+		w.wait(10 * time.Second)
+		w.net.Heal()
+		w.start(list[3].name)
+	}},
+	{name: "cut of ten minutes", nodes: 4, parts: true, slow: true, do: func(w *world) { w.part(2, 10*time.Minute) }},
+}
+
+func crashAndRestart(w *world) {
+	n := w.some()
+	n.crash()
+	w.wait(w.between(0, 25*time.Second))
+	w.start(n.name)
+	w.wait(10 * time.Second)
+}
+
+// part cuts the first n nodes off the others for a while.
+func (w *world) part(n int, d time.Duration) {
+	var sides [2][]string
+	for i, x := range w.living() {
+		side := min(i/n, 1)
+		sides[side] = append(sides[side], x.name)
+	}
+	w.net.Partition(sides[0], sides[1])
+	w.wait(d)
+	w.net.Heal()
+}
+
+// flap cuts all links for a while.
+func (w *world) flap(d time.Duration) {
+	list := w.living()
+	for i, a := range list {
+		for _, b := range list[i+1:] {
+			w.net.CutBoth(a.name, b.name)
+		}
+	}
+	w.wait(d)
+	w.net.Heal()
+}
+
+// calm makes the network as it was at first.
+func (w *world) calm() {
+	w.net.Loss(0)
+	w.net.Duplicate(0)
+	w.net.Reorder(0)
+	w.net.Delay(200*time.Microsecond, time.Millisecond)
+}
