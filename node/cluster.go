@@ -59,6 +59,7 @@ type peers struct {
 
 	up      atomic.Bool // all of the above is there
 	lost    atomic.Bool // this node has to end
+	entry   entry
 	began   bool
 	viewing sync.Mutex
 	views   atomic.Int64  // how many there were
@@ -512,6 +513,7 @@ func (n *Node) newCluster(live *trust.Live) (err error) {
 	n.sys.SetRouter(n.cluster)
 	if live != nil {
 		n.peers = &peers{n: n, live: live, fatal: make(chan error, 1)}
+		n.peers.entry.p = n.peers
 		n.drain = newDrainer(n)
 	}
 	return nil

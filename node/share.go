@@ -26,11 +26,11 @@ func (s share) Start() error {
 	if n.peers == nil {
 		n.cluster.SetView(alone(n.sys.Node()))
 	} else {
-		n.peers.member.SetState(member.Active)
+		n.peers.entry.begin()
 	}
 	if !s.wait(context.Background(), shareWait, func() bool {
 		st := n.cluster.Status()
-		return st.Mine > 0 && st.Waiting == 0 || n.peers != nil && n.peers.lost.Load()
+		return st.Mine > 0 && st.Waiting == 0 || n.peers != nil && (n.peers.lost.Load() || n.peers.entry.reason() != nil)
 	}) {
 		n.log.Warn("this node has no share of the users yet", zap.NamedError(telemetry.KeyReason, n.joined()))
 	}
@@ -40,7 +40,11 @@ func (s share) Start() error {
 // Stop implements supervision.Runner: the node's partitions go to the others, if there are any.
 func (s share) Stop(ctx context.Context) error {
 	n := s.n
-	if n.peers == nil || !n.others() {
+	if n.peers == nil {
+		return nil
+	}
+	n.peers.entry.end()
+	if !n.others() {
 		return nil
 	}
 	if n.peers.member.Self().State == member.Joining && n.cluster.Status().Mine == 0 {
@@ -107,6 +111,9 @@ func (n *Node) joined() error {
 		if self := n.peers.member.Self(); self.State != member.Active || self.Rejected != "" {
 			if self.Rejected != "" {
 				return fmt.Errorf("%v: %s", self.State, self.Rejected)
+			}
+			if err := n.peers.entry.reason(); err != nil {
+				return fmt.Errorf("%v: %w", self.State, err)
 			}
 			return fmt.Errorf("%v", self.State)
 		}
