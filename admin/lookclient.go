@@ -14,6 +14,9 @@ import (
 	"github.com/jackdaw-im/jackdaw/proto/adminpb"
 )
 
+// ErrNoServer says that nobody administers a data folder's server, because none runs.
+var ErrNoServer = errors.New("admin: no server runs on the data folder")
+
 // Connect reaches the running server of a configuration's data folder. The error says what to do if there is none.
 func Connect(ctx context.Context, cfg *config.Config) (*Client, error) {
 	client, err := Dial(ctx, cfg.SocketFile())
@@ -21,7 +24,7 @@ func Connect(ctx context.Context, cfg *config.Config) (*Client, error) {
 	case errors.Is(err, os.ErrPermission):
 		return nil, noPermission(err)
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
-		return nil, fmt.Errorf("admin: no server runs on the data folder %s: start one with `jackdaw serve`, or say with --data which folder is meant", cfg.Data)
+		return nil, fmt.Errorf("%w %s: start one with `jackdaw serve`, or say with --data which folder is meant", ErrNoServer, cfg.Data)
 	}
 	return client, err
 }

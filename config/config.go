@@ -122,6 +122,9 @@ func (c *Config) BundleFile() string { return filepath.Join(c.Data, "cluster", "
 // MembersFile holds the addresses of the cluster's other nodes, for the next start.
 func (c *Config) MembersFile() string { return filepath.Join(c.Data, "cluster", "members") }
 
+// MovedFile says that what is in the embedded store was moved to a cluster's, and to which.
+func (c *Config) MovedFile() string { return filepath.Join(c.Data, "moved") }
+
 // DomainFile holds the domain that the data folder's server served last, for who works on the folder while none runs.
 func (c *Config) DomainFile() string { return filepath.Join(c.Data, "domain") }
 

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -79,8 +78,8 @@ func belongs(ctx context.Context, cfg *config.Config, name string, log *zap.Logg
 	if k.Listen == "" && k.Join == "" {
 		return nil, nil
 	}
-	if err := os.MkdirAll(filepath.Dir(opts.File), 0o700); err != nil {
-		return nil, fmt.Errorf("node: making the folder of the cluster's keys: %w", err)
+	if err := refuseEmbedded(ctx, cfg, log); err != nil {
+		return nil, err
 	}
 	switch {
 	case k.Join != "" && k.Token == "":
@@ -103,7 +102,15 @@ func belongs(ctx context.Context, cfg *config.Config, name string, log *zap.Logg
 	if err != nil {
 		return nil, err
 	}
-	if b, err = b.WithDomain(cfg.Domain, name, time.Now()); err != nil {
+	if b, err = b.WithDomain(foundedDomain(cfg), name, time.Now()); err != nil {
+		return nil, err
+	}
+	// A mistake in the addresses can still be mended by giving others: the bundle is written down once they are good.
+	engine, err := openShared(cfg, b, ident.NodeID(name+"@1"), log)
+	if err != nil {
+		return nil, err
+	}
+	if err := engine.Close(); err != nil {
 		return nil, err
 	}
 	log.Info("a new cluster begins", zap.String(telemetry.KeyCluster, b.Cluster))

@@ -43,6 +43,7 @@ type Node struct {
 	cert    *gateway.Certificate
 	sys     *actors.System
 	cluster *cluster.Cluster
+	folder  *folder       // nil: the embedded store's lock holds it
 	peers   *peers        // nil: no cluster
 	drain   *drainer      // nil: no cluster
 	timing  member.Timing // of gossip, for tests
@@ -82,11 +83,32 @@ func Open(ctx context.Context, cfg *config.Config, log *zap.Logger) (*Node, erro
 	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
 		return nil, fmt.Errorf("node: making the data folder: %w", err)
 	}
-	now := time.Now()
 	name, err := nodeName(cfg)
 	if err != nil {
 		return nil, err
 	}
+	var held *folder
+	if clustered(cfg) {
+		if held, err = holdFolder(cfg); err != nil {
+			return nil, err
+		}
+		if name, err = keepName(cfg, name); err != nil {
+			held.release()
+			return nil, err
+		}
+	}
+	n, err := openAs(ctx, cfg, log, name)
+	if err != nil {
+		held.release()
+		return nil, err
+	}
+	n.folder = held
+	return n, nil
+}
+
+// openAs is Open for a node of that name.
+func openAs(ctx context.Context, cfg *config.Config, log *zap.Logger, name string) (*Node, error) {
+	now := time.Now()
 	if err := alreadyUsed(ctx, cfg); err != nil {
 		return nil, err
 	}
@@ -119,8 +141,11 @@ func openShared(cfg *config.Config, b *trust.Bundle, id ident.NodeID, log *zap.L
 		list = append(list, s.Reveal())
 	}
 	if given := strings.Join(pgstore.Split(cfg.Store.URL), ","); given != "" && given != strings.Join(list, ",") {
-		return nil, fmt.Errorf("node: store.url is %s, and the cluster's is %s: leave it out, or change the cluster's with `jackdaw cluster store`",
-			pgstore.Redact(given), pgstore.Redact(strings.Join(list, ",")))
+		own, shared := pgstore.Redact(given), pgstore.Redact(strings.Join(list, ","))
+		if own == shared {
+			return nil, fmt.Errorf("node: store.url and what the cluster has for %s differ in user or password: leave store.url out, or change the cluster's with `jackdaw cluster store`", own)
+		}
+		return nil, fmt.Errorf("node: store.url is %s, and the cluster's is %s: leave it out, or change the cluster's with `jackdaw cluster store`", own, shared)
 	}
 	engine, err := pgstore.Open(strings.Join(list, ","), pgstore.Options{
 		Logger: log, Directory: b.Directory.Reveal(), Node: id, AllowUnreplicated: cfg.Store.AllowUnreplicated,
@@ -136,6 +161,9 @@ func openShared(cfg *config.Config, b *trust.Bundle, id ident.NodeID, log *zap.L
 func openStore(cfg *config.Config, log *zap.Logger) (store.Engine, error) {
 	if cfg.Store.URL != "" {
 		return nil, errors.New("node: store.url is given without a cluster: give --cluster HOST:PORT too, which may stay a cluster of one node")
+	}
+	if err := refuseMoved(cfg); err != nil {
+		return nil, err
 	}
 	engine, err := pebblestore.Open(cfg.StoreURL(), pebblestore.Options{
 		Logger:    log,
@@ -230,7 +258,9 @@ func (n *Node) Stop(ctx context.Context) error {
 	err := n.root.Stop(ctx)
 	rest, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
 	defer cancel()
-	return errors.Join(err, n.sys.Stop(rest), n.engine.Close())
+	err = errors.Join(err, n.sys.Stop(rest), n.engine.Close())
+	n.folder.release()
+	return err
 }
 
 // ReloadCertificate reads the certificate's files again, for connections from now on. After an error the old one is used on.

@@ -2,13 +2,17 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/jackdaw-im/jackdaw/admin"
+	"github.com/jackdaw-im/jackdaw/node"
 	"github.com/jackdaw-im/jackdaw/proto/adminpb"
 	"github.com/jackdaw-im/jackdaw/store/pgstore"
 )
@@ -20,7 +24,8 @@ func newClusterStore(c *console, s *settings) *cobra.Command {
 		Long: `Tell all nodes how the databases of the store are reached from now on: with another user or
 password, or at other hosts. They are the same databases as before, in the same order. The
 node that is asked tries them first; then all nodes use them for their next connections, and
-no message is held up. "-" reads the list from standard input, where nobody else sees it, and
+no message is held up. If no server runs on the data folder, they are tried and written down
+for its next start, as after a restoration on other hosts. "-" reads the list from standard input, where nobody else sees it, and
 the directory from its second line.
 
 To change a password, set it in PostgreSQL first: connections that are open stay open.`,
@@ -47,7 +52,21 @@ To change a password, set it in PostgreSQL first: connections that are open stay
 			}
 		}
 		req := &adminpb.SetStores{Stores: pgstore.Split(list), Directory: *directory}
-		return s.change(cmd, c, &adminpb.ChangeCluster{Kind: &adminpb.ChangeCluster_Stores{Stores: req}}, *wait)
+		err := s.change(cmd, c, &adminpb.ChangeCluster{Kind: &adminpb.ChangeCluster_Stores{Stores: req}}, *wait)
+		if !errors.Is(err, admin.ErrNoServer) {
+			return err
+		}
+		cfg, loadErr := s.load(c)
+		if loadErr != nil {
+			return loadErr
+		}
+		if _, noBundle := os.Stat(cfg.BundleFile()); noBundle != nil {
+			return err
+		}
+		if err := node.SetStores(cfg, req.GetStores(), req.GetDirectory()); err != nil {
+			return err
+		}
+		return say(c, "written down for this node, which doesn't run: it uses them when it starts, and tells the other nodes")
 	}
 	return cmd
 }

@@ -251,6 +251,9 @@ the cluster runs, and start no server on its embedded store any more.`,
 				if err := say(c, "%s %s to %s", how, folder, to.Info().Name); err != nil {
 					return err
 				}
+				if err := os.WriteFile(t.cfg.MovedFile(), []byte(to.Info().Name+"\n"), 0o600); err != nil {
+					return fmt.Errorf("it is moved, but that can't be written down in the folder, so that no server serves it alone: %w", err)
+				}
 				return printDigests(c.out, m.Parts)
 			})
 		},
