@@ -44,8 +44,15 @@ type node struct {
 
 	mu     sync.Mutex
 	frames map[way]int
-	// hold, if set, is how long something waits before the link gets it; for tests by hand.
-	hold func(to ident.NodeID, e *nodepb.Envelope) time.Duration
+	// hold, if set, is how long something waits before the link gets it; for tests by hand. What follows on the same link waits with it.
+	hold    func(to ident.NodeID, e *nodepb.Envelope) time.Duration
+	waiting map[way]*line
+}
+
+// line is what waits for a link.
+type line struct {
+	due  time.Time // of the last
+	list []func()
 }
 
 // way is one link, in one direction; data says that its frames carry something.
@@ -59,7 +66,7 @@ type way struct {
 func (w *world) start(name string) *node {
 	w.Helper()
 	id := ident.NodeID(fmt.Sprintf("%s@%d", name, time.Now().UnixMicro()))
-	n := &node{w: w, name: name, id: id, sim: w.net.Node(name), store: w.mem.Node(id), frames: map[way]int{}}
+	n := &node{w: w, name: name, id: id, sim: w.net.Node(name), store: w.mem.Node(id), frames: map[way]int{}, waiting: map[way]*line{}}
 	log := w.log.Named(name)
 	if w.opts.manual {
 		log = zap.NewNop()
@@ -189,12 +196,32 @@ func (n *node) Send(to ident.NodeID, class nodepb.LinkClass, envelope []byte, re
 		if err := proto.Unmarshal(envelope, e); err != nil {
 			n.w.Error(err)
 		}
-		if d := n.hold(to, e); d > 0 {
-			time.AfterFunc(d, func() { _ = n.links.Send(to, class, envelope, reserved) })
-			return nil
-		}
+		return n.later(way{to: to, class: class}, n.hold(to, e), func() { _ = n.links.Send(to, class, envelope, reserved) })
 	}
 	return n.links.Send(to, class, envelope, reserved)
+}
+
+// later sends something after a while, and after what was to be sent before it.
+func (n *node) later(w way, d time.Duration, send func()) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	l := n.waiting[w]
+	if l == nil {
+		l = &line{}
+		n.waiting[w] = l
+	}
+	at := time.Now().Add(d)
+	if at.Before(l.due) {
+		at = l.due
+	}
+	l.due, l.list = at, append(l.list, send)
+	time.AfterFunc(time.Until(at), func() {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		l.list[0]()
+		l.list = l.list[1:]
+	})
+	return nil
 }
 
 // PeerUp is the links'.

@@ -60,15 +60,19 @@ func run(t *testing.T, seed uint64, opts options, test func(w *world)) {
 		w.rng = rand.New(rand.NewPCG(seed, 1))
 		w.log = w.logger()
 		for i := range opts.users {
-			u := ident.UserID(fmt.Sprintf("u%d@example.org", i))
-			if err := w.mem.Directory().Accounts().Create(&store.Account{User: u}); err != nil {
-				t.Fatal(err)
-			}
-			w.users = append(w.users, u)
+			w.create(ident.UserID(fmt.Sprintf("u%d@example.org", i)))
 		}
 		t.Cleanup(w.end)
 		test(w)
 	})
+}
+
+// create makes an account.
+func (w *world) create(u ident.UserID) {
+	if err := w.mem.Directory().Accounts().Create(&store.Account{User: u}); err != nil {
+		w.Fatal(err)
+	}
+	w.users = append(w.users, u)
 }
 
 // logger writes what nodes say to the network's log of events.
