@@ -301,7 +301,10 @@ func (n *Node) Listening() Addrs {
 func (n *Node) Ready() error {
 	switch n.phase.Load() {
 	case starting:
-		return errors.New("starting")
+		if err := n.joined(); err != nil && err != errStarting {
+			return fmt.Errorf("starting: %w", err)
+		}
+		return errStarting
 	case draining:
 		return errors.New("draining")
 	}

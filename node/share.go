@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -101,6 +102,9 @@ func (p *peers) flushed() bool {
 	return true
 }
 
+// oneLine is an error of several lines in one.
+func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
+
 // joined says why the node has no share of the users; nil: it has.
 func (n *Node) joined() error {
 	st := n.cluster.Status()
@@ -109,6 +113,9 @@ func (n *Node) joined() error {
 			return errStarting
 		}
 		if self := n.peers.member.Self(); self.State != member.Active || self.Rejected != "" {
+			if err := n.peers.member.Unmet(); self.Rejected != "" && err != nil {
+				return fmt.Errorf("%v: %s: %s", self.State, self.Rejected, oneLine(err))
+			}
 			if self.Rejected != "" {
 				return fmt.Errorf("%v: %s", self.State, self.Rejected)
 			}

@@ -205,6 +205,14 @@ func (m *Membership) keys(f func() error) error {
 	return nil
 }
 
+// Unmet returns why no seed and no member of the past has let this node in yet; nil if one has, or none was asked.
+func (m *Membership) Unmet() error {
+	if err := m.errands.unmet.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
 // Agreement returns which views the other living members act upon, as they have told last, sorted by id.
 func (m *Membership) Agreement() []Opinion { return *m.opinions.Load() }
 

@@ -27,7 +27,8 @@ const (
 // errands are what takes time: joining, pinging, keeping addresses. One goroutine does them, so that run never waits.
 type errands struct {
 	joins, failed atomic.Uint64
-	update        chan struct{} // one UpdateNode at a time; it waits, which in fake time nobody may who holds a lock
+	unmet         atomic.Pointer[error] // why nobody has let this node in; nil: somebody has
+	update        chan struct{}         // one UpdateNode at a time; it waits, which in fake time nobody may who holds a lock
 	wake          chan struct{}
 
 	mu struct {
@@ -86,6 +87,7 @@ func (e *errands) know(members []Member, self ident.NodeID) {
 			e.mu.present = append(e.mu.present, m.Gossip)
 		} else if !m.Suspect {
 			e.mu.present = append(e.mu.present, m.Gossip)
+			e.unmet.Store(nil)
 			e.mu.others++
 			if !slices.Contains(e.mu.remembered, m.Gossip) {
 				e.mu.remembered = append([]string{m.Gossip}, e.mu.remembered[:min(len(e.mu.remembered), rememberedMost-1)]...)
@@ -145,6 +147,9 @@ func (m *Membership) runErrands() {
 		e.mu.Lock()
 		lonely := e.mu.others == 0
 		e.mu.Unlock()
+		if err != nil && lonely {
+			e.unmet.Store(&err)
+		}
 		if err != nil && lonely && !said {
 			m.log().Warn("no seed and no member of the past answers; trying again until one does", zap.Error(err))
 			said = true

@@ -290,6 +290,9 @@ func TestAnUnreachableSeed(t *testing.T) {
 		if n.said("no seed and no member of the past answers; trying again until one does") != 1 || n.Stats().JoinsFailed < 10 || n.Stats().JoinsFailed > 60 {
 			t.Errorf("said %d times, tried %d times", n.said("no seed and no member of the past answers; trying again until one does"), n.Stats().JoinsFailed)
 		}
+		if err := n.Unmet(); err == nil || !strings.Contains(err.Error(), "10.0.0.2") {
+			t.Errorf("unmet: %v", err)
+		}
 		r.start("n2", func(c *Config) { c.Seeds = nil })
 		t.Logf("the seed answers: joined after %v", r.agree(2*time.Minute, r.nodes...))
 	})

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -156,8 +157,8 @@ func ask(ctx context.Context, dial func(context.Context, string) (net.Conn, erro
 		return nil, fmt.Errorf("trust: no answer: %w", ctx.Err())
 	case errors.Is(err, io.EOF):
 		return nil, errors.New("trust: the connection was closed without an answer: that is no cluster address of Jackdaw, or it has had too many attempts")
-	case errors.Is(err, ErrNotPinned):
-		return nil, ErrNotPinned // crypto/tls passes it on
+	case strings.HasPrefix(err.Error(), "trust: "):
+		return nil, err // a check of the peer's certificate, as crypto/tls passes it on
 	}
 	return nil, fmt.Errorf("trust: %w", err)
 }
