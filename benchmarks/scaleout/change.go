@@ -49,6 +49,8 @@ type situation struct {
 	names []string
 	mine  map[string]float64 // partitions, by node
 	views float64            // of the observer
+	// late are the actors that didn't leave in time, on the nodes that run.
+	late float64
 }
 
 // observer is a node that is there all the time.
@@ -63,6 +65,7 @@ func (v *visit) situation(ctx context.Context) (situation, error) {
 		}
 		s.names = append(s.names, n.Name)
 		s.mine[n.Name] = m[`jackdaw_cluster_partitions{phase="mine"}`]
+		s.late += m["jackdaw_cluster_overdue_total"]
 		if n == v.observer() {
 			s.views = m["jackdaw_cluster_views_total"]
 		}
@@ -150,19 +153,20 @@ func (t *throng) figures(section string, before, after situation, nodes int, at 
 	actors := float64(from.moved(to, mailboxKind, all) + from.moved(to, accountKind, online))
 	ideal, moved := float64(ident.Partitions)/float64(nodes), before.moved(after)
 	served := r.begin.Add(r.last).Sub(at.view)
-	since := func(d time.Duration) time.Duration { return r.begin.Add(d).Sub(at.begin) }
+	since := func(d time.Duration) float64 { return r.begin.Add(d).Sub(at.begin).Seconds() }
 	list := []figure{
 		{section, "partitions moved", "", moved},
 		{section, "of the ideal", "%", 100 * moved / ideal},
 		{section, "from the beginning to another view", "s", at.view.Sub(at.begin).Seconds()},
+		{section, "from the beginning until half are served", "s", since(r.served.Percentile(50))},
+		{section, "from the beginning until all are served", "s", since(r.last)},
 		{section, "from the view until all are served", "s", served.Seconds()},
 		{section, "from the view until no partition moves", "s", at.settled.Sub(at.view).Seconds()},
-		{section, "mailboxes and accounts that moved", "", actors},
 		{section, "activated, with a message for everybody", "a second", actors / max(served.Seconds(), viewPause.Seconds())},
+		{section, "mailboxes and accounts that moved", "", actors},
 	}
-	if section == losing {
-		list = append(list, figure{section, "from the beginning until half are served", "s", since(r.served.Percentile(50)).Seconds()},
-			figure{section, "from the beginning until all are served", "s", since(r.last).Seconds()})
+	if section == joining {
+		list = append(list, figure{section, "of them, not gone in time from where they were", "", after.late - before.late})
 	}
 	return list
 }

@@ -102,16 +102,29 @@ func (t *throng) enter(ctx context.Context, from, to int) error {
 
 // wake sends everybody a message, and once more: the first time, the mailboxes of those who are not online have to be activated.
 func (t *throng) wake(ctx context.Context) error {
-	first, err := t.sweep(ctx, nil)
-	if err != nil {
-		return err
+	var used [2]spent
+	var last [2]time.Duration
+	for i := range used {
+		before, err := take(ctx, t.v.c)
+		if err != nil {
+			return err
+		}
+		r, err := t.sweep(ctx, nil)
+		if err != nil {
+			return err
+		}
+		after, err := take(ctx, t.v.c)
+		if err != nil {
+			return err
+		}
+		used[i], last[i] = before.until(after), r.last
 	}
-	again, err := t.sweep(ctx, nil)
-	if err != nil {
-		return err
-	}
-	t.v.add(figure{crowd, "a message from each to one online and one offline", "s", again.last.Seconds()},
-		figure{crowd, "the same, with resting mailboxes to activate", "s", first.last.Seconds()},
-		figure{crowd, "resting mailboxes activated, with their messages", "a second", float64(min(t.v.cfg.resting, t.v.cfg.users)) / first.last.Seconds()})
+	n := float64(min(t.v.cfg.resting, t.v.cfg.users))
+	each := func(of func(spent) time.Duration) float64 { return float64((of(used[0]) - of(used[1])).Microseconds()) / n }
+	t.v.add(figure{crowd, "a message from each to one online and one offline", "s", last[1].Seconds()},
+		figure{crowd, "the same, with resting mailboxes to activate", "s", last[0].Seconds()},
+		figure{crowd, "resting mailboxes activated, with their messages", "a second", n / last[0].Seconds()},
+		figure{crowd, "CPU of all nodes, an activation", "us", each(func(s spent) time.Duration { return s.server })},
+		figure{crowd, "CPU of PostgreSQL, an activation", "us", each(func(s spent) time.Duration { return s.database })})
 	return nil
 }
