@@ -120,7 +120,9 @@ func (t *throng) wake(ctx context.Context) error {
 		used[i], last[i] = before.until(after), r.last
 	}
 	n := float64(min(t.v.cfg.resting, t.v.cfg.users))
-	each := func(of func(spent) time.Duration) float64 { return float64((of(used[0]) - of(used[1])).Microseconds()) / n }
+	each := func(of func(spent) time.Duration) float64 {
+		return float64((of(used[0]) - of(used[1])).Microseconds()) / n
+	}
 	t.v.add(figure{crowd, "a message from each to one online and one offline", "s", last[1].Seconds()},
 		figure{crowd, "the same, with resting mailboxes to activate", "s", last[0].Seconds()},
 		figure{crowd, "resting mailboxes activated, with their messages", "a second", n / last[0].Seconds()},

@@ -40,8 +40,8 @@ type settings struct {
 
 // defaults measure all, in about four minutes.
 func defaults() settings {
-	return settings{nodes: []int{1, 3, 5}, rounds: 3, rate: 500, pairs: 225, window: 5, warm: 1500 * time.Millisecond, measure: 4 * time.Second,
-		users: 1500, resting: 1500, settle: 2500 * time.Millisecond}
+	return settings{nodes: []int{1, 3, 5}, rounds: 3, rate: 500, pairs: 225, window: 5, warm: time.Second, measure: 4 * time.Second,
+		users: 1500, resting: 1500, settle: 2 * time.Second}
 }
 
 // parse reads the command line.
