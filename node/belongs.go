@@ -145,12 +145,17 @@ func SetStores(cfg *config.Config, stores []string, directory string) error {
 	}
 	own := *cfg
 	own.Store.URL, own.Store.Directory = "", ""
-	engine, err := openShared(&own, b, ident.NodeID(name+"@1"), zap.NewNop())
-	if err != nil {
-		return err
-	}
-	if err := engine.Close(); err != nil {
+	if err := tryShared(&own, b, name, zap.NewNop()); err != nil {
 		return err
 	}
 	return trust.Save(cfg.BundleFile(), b)
+}
+
+// tryShared looks whether the databases of a bundle can be opened.
+func tryShared(cfg *config.Config, b *trust.Bundle, name string, log *zap.Logger) error {
+	engine, err := openShared(cfg, b, ident.NodeID(name+"@1"), log)
+	if err != nil {
+		return err
+	}
+	return engine.Close()
 }

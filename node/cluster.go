@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -65,8 +66,9 @@ type peers struct {
 	last    atomic.Uint64 // the id of the latest
 }
 
-// belongs returns the bundle of the cluster that this node belongs to, joins now, or founds; nil if there is none.
-func belongs(ctx context.Context, cfg *config.Config, name string, log *zap.Logger) (*trust.Live, error) {
+// belongs returns the bundle of the cluster that this node belongs to, joins now, or founds; nil if there is none. A new cluster's is written
+// down once try has found the stores to be good: a mistake in their addresses can be mended until then.
+func belongs(ctx context.Context, cfg *config.Config, name string, log *zap.Logger, try func(*trust.Bundle) error) (*trust.Live, error) {
 	k := cfg.Cluster
 	opts := trust.Options{File: cfg.BundleFile(), Name: name, Logger: log}
 	if k.Authority != "" {
@@ -80,6 +82,9 @@ func belongs(ctx context.Context, cfg *config.Config, name string, log *zap.Logg
 	}
 	if err := refuseEmbedded(ctx, cfg, log); err != nil {
 		return nil, err
+	}
+	if err := os.MkdirAll(filepath.Dir(opts.File), 0o700); err != nil {
+		return nil, fmt.Errorf("node: making the folder of the cluster's keys: %w", err)
 	}
 	switch {
 	case k.Join != "" && k.Token == "":
@@ -105,12 +110,7 @@ func belongs(ctx context.Context, cfg *config.Config, name string, log *zap.Logg
 	if b, err = b.WithDomain(foundedDomain(cfg), name, time.Now()); err != nil {
 		return nil, err
 	}
-	// A mistake in the addresses can still be mended by giving others: the bundle is written down once they are good.
-	engine, err := openShared(cfg, b, ident.NodeID(name+"@1"), log)
-	if err != nil {
-		return nil, err
-	}
-	if err := engine.Close(); err != nil {
+	if err := try(b); err != nil {
 		return nil, err
 	}
 	log.Info("a new cluster begins", zap.String(telemetry.KeyCluster, b.Cluster))

@@ -2,6 +2,8 @@ package node
 
 import (
 	"context"
+	"crypto/tls"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -61,6 +63,7 @@ func (e *entry) run(ctx context.Context) {
 			if err == nil {
 				e.why.Store(nil)
 				e.p.member.SetState(member.Active)
+				e.watch(ctx)
 				return
 			}
 			if e.why.Swap(&err) == nil && ctx.Err() == nil {
@@ -74,6 +77,50 @@ func (e *entry) run(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// watchPause comes between two looks of a node that sees no other any more.
+const watchPause = 5 * time.Second
+
+// watch looks, while this node sees no other active one, whether those that it saw last don't take its certificate any more: then it was
+// shut out, or was away while all keys were rotated, and has to say so, because nobody else can tell it.
+func (e *entry) watch(ctx context.Context) {
+	seen := map[string]trust.Member{}
+	tick := time.NewTicker(watchPause)
+	defer tick.Stop()
+	for {
+		others := false
+		for _, m := range e.p.member.View().Members {
+			if m.ID != e.p.n.sys.Node() && m.Placed() {
+				others, seen[m.Name] = others || !m.Suspect, trust.Member{Name: m.Name, Addr: m.Gossip}
+			}
+		}
+		if others {
+			e.why.Store(nil)
+			clear(seen)
+		} else if err := e.shunned(ctx, seen); err != nil && e.why.Swap(&err) == nil {
+			e.p.n.log.Error("the cluster doesn't take this node any more", zap.Error(err))
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// shunned returns an error if a node answers and one of the two doesn't take the other's certificate.
+func (e *entry) shunned(ctx context.Context, seen map[string]trust.Member) error {
+	ctx, cancel := context.WithTimeout(ctx, entryTime)
+	defer cancel()
+	for _, m := range seen {
+		_, err := e.p.live.Fetch(ctx, m)
+		var certificate *tls.CertificateVerificationError
+		if errors.As(err, &certificate) || errors.Is(err, trust.ErrRefused) || errors.Is(err, trust.ErrRevoked) || errors.Is(err, trust.ErrLeaving) {
+			return fmt.Errorf("%s is there and doesn't accept this node any more: it was revoked, or was away while all keys were rotated. Stop it; a node that is to come back needs a new token: %w", m.Name, err)
+		}
+	}
+	return nil
 }
 
 // accepted asks active nodes for the bundle, for which both sides show their certificates. Where there is no active node, there is nobody

@@ -112,7 +112,7 @@ func openAs(ctx context.Context, cfg *config.Config, log *zap.Logger, name strin
 	if err := alreadyUsed(ctx, cfg); err != nil {
 		return nil, err
 	}
-	live, err := belongs(ctx, cfg, name, log)
+	live, err := belongs(ctx, cfg, name, log, func(b *trust.Bundle) error { return tryShared(cfg, b, name, log) })
 	if err != nil {
 		return nil, err
 	}

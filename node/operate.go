@@ -264,8 +264,14 @@ func (o operations) change(ctx context.Context, req *adminpb.ChangeCluster) (fun
 		if k.Revoke == by {
 			return nil, admin.Refuse(admin.ErrInvalid, "a node can't shut itself out: ask another one")
 		}
+		if !o.knows(k.Revoke) {
+			return nil, admin.Refuse(admin.ErrInvalid, "no node of this cluster is called %s, nor was lately: %s", k.Revoke, strings.Join(o.names(), ", "))
+		}
 		return func(b *trust.Bundle) (*trust.Bundle, error) { return b.Revoke(k.Revoke, by, now) }, nil
 	case *adminpb.ChangeCluster_Readmit:
+		if !o.n.peers.live.Bundle().IsRevoked(k.Readmit) {
+			return nil, admin.Refuse(admin.ErrInvalid, "the node %s isn't revoked", k.Readmit)
+		}
 		return func(b *trust.Bundle) (*trust.Bundle, error) { return b.Readmit(k.Readmit, by, now) }, nil
 	case *adminpb.ChangeCluster_Pin:
 		p := k.Pin
@@ -340,3 +346,22 @@ func (p *peers) readdress(from, to *trust.Bundle) error {
 	}
 	return nil
 }
+
+// names are those of the cluster's nodes, and of those that have claimed parts of the store.
+func (o operations) names() (list []string) {
+	for _, m := range o.n.peers.member.View().Members {
+		list = append(list, m.Name)
+	}
+	if claims, ok := o.n.engine.(interface{ Owners() []ident.NodeID }); ok {
+		for _, id := range claims.Owners() {
+			list = append(list, id.Name())
+		}
+	}
+	slices.Sort(list)
+	list = slices.Compact(list)
+	return slices.DeleteFunc(list, func(name string) bool { return name == "" })
+}
+
+// knows reports whether a node of that name is or was in the cluster: a mistyped name would rotate all keys for nothing, and leave the one
+// that was meant inside.
+func (o operations) knows(name string) bool { return slices.Contains(o.names(), name) }

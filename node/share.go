@@ -124,6 +124,9 @@ func (n *Node) joined() error {
 			}
 			return fmt.Errorf("%v", self.State)
 		}
+		if err := n.peers.entry.reason(); err != nil {
+			return err
+		}
 	}
 	if st.Waiting > 0 {
 		return fmt.Errorf("%d partitions are on their way to this node", st.Waiting)
