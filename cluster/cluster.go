@@ -180,6 +180,9 @@ func (c *Cluster) SetView(v View) {
 		c.recheck()
 		if !c.routes.Load().pins.Empty() {
 			c.retireStrays()
+			if len(fx.up) > 0 {
+				c.refreshPinned()
+			}
 		}
 	})
 }
@@ -189,12 +192,17 @@ func (c *Cluster) SetPins(pins placement.Pins) {
 	c.post(func() {
 		c.mu.Lock()
 		next := *c.routes.Load()
+		same := slices.Equal(next.pins.List(), pins.List())
 		next.pins = pins
 		c.routes.Store(&next)
 		c.publish()
 		c.mu.Unlock()
+		if same {
+			return
+		}
 		c.recheck()
 		c.retireStrays()
+		c.refreshPinned()
 	})
 }
 

@@ -243,3 +243,26 @@ func TestJoinerWaits(t *testing.T) {
 		r.settle(3 * time.Second)
 	})
 }
+
+// TestPinnedBeginsAnew: an actor that a pin puts on a node begins anew as other nodes return: they may have had it meanwhile.
+func TestPinnedBeginsAnew(t *testing.T) {
+	run(t, func(r *rig) {
+		a, b := r.start("a@1"), r.start("b@1")
+		both := []*node{a, b}
+		ref := boxOf(a, a, b) // its partition is a's
+		pins := placement.MakePins([]placement.Pin{{Kind: ref.Kind, ID: ref.ID, Node: "b"}})
+		a.c.SetPins(pins)
+		b.c.SetPins(pins)
+		r.view(both, a, b)
+		r.settle(10 * time.Second)
+		q := b.peer("q")
+		q.do(func(ctx *actors.Context) { ctx.Monitor(ref); _ = ctx.Cast(ref, number(1)) })
+		r.settle(time.Second)
+		r.view([]*node{b}, b)
+		r.settle(time.Second)
+		r.view(both, a, b)
+		r.settle(10 * time.Second)
+		q.do(func(ctx *actors.Context) { _ = ctx.Cast(ref, number(2)); ctx.Call(ref, &nodepb.Relay{}, time.Second) })
+		q.wants("down "+ref.ID+" noconnection", "reply b@1 [2] <nil>")
+	})
+}

@@ -93,6 +93,23 @@ func (c *Cluster) retireStrays() {
 	})
 }
 
+// refreshPinned lets the actors that only the override table puts here begin anew, once those that other nodes may have had are gone: the
+// store tells the owner of their partition, which isn't this node, of what others have written.
+func (c *Cluster) refreshPinned() {
+	c.wg.Go(func() {
+		if !c.pause(c.opts.Hold + c.opts.RetireTime) {
+			return
+		}
+		r := c.routes.Load()
+		c.sys.Each(func(ref actors.Ref) bool {
+			if c.placed(ref) && r.pinned(ref) == c.self && r.table.Owner(ident.PartitionOf(ref.Kind, ref.ID)) != c.self {
+				c.sys.Retire(ref, c.opts.RetireTime)
+			}
+			return true
+		})
+	})
+}
+
 // pause waits, and reports false if the cluster stops meanwhile.
 func (c *Cluster) pause(d time.Duration) bool {
 	t := time.NewTimer(d)
