@@ -13,9 +13,9 @@
 // what may be lost. What is refused as "outcome unknown" is sent again, with the same id. Some users log in only at the end.
 //
 // In each round nothing that was acknowledged may be lost, arrive with another origin-id, or be refused later; nothing may remain without
-// acknowledgement; and unless the fault parts the cluster, what a user sends to another arrives in order. The time in the table
-// is that which a message took at most, from when its user wanted it sent until it was acknowledged, or until it arrived with a
-// recipient who is online: so long was somebody without service.
+// acknowledgement; and unless the fault parts the cluster, what a user sends to another arrives in order. The longest wait in the
+// table is that of a message from when its user wanted it sent until it was acknowledged: so long was somebody without service. Its arrival
+// with a recipient who is online may take longer, if the two are parted.
 //
 //	talk.go     what a message looks like
 //	world.go    all users, and what they tell the judge

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/jackdaw-im/jackdaw/internal/testcluster"
@@ -25,53 +24,12 @@ func (r *round) whole(ctx context.Context) error {
 	begin := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, wholeTime)
 	defer cancel()
-	for {
-		why := r.apart(ctx)
-		if why == "" {
-			r.result.note("one again after %.1f s", time.Since(begin).Seconds())
-			return nil
-		}
-		if err := rest(ctx, 5*lookPause); err != nil {
-			return fmt.Errorf("the cluster isn't one again: %s", why)
-		}
+	if err := r.c.WaitWhole(ctx); err != nil {
+		return err
 	}
+	r.result.note("one again after %.1f s", time.Since(begin).Seconds())
+	return nil
 }
-
-// apart says why the nodes that run are not one cluster in good order; "" if they are.
-func (r *round) apart(ctx context.Context) string {
-	running := 0
-	for _, n := range r.c.Nodes {
-		if n.PID() != 0 {
-			running++
-		}
-	}
-	mine := 0.0
-	for _, n := range r.c.Nodes {
-		if n.PID() == 0 {
-			continue
-		}
-		m, err := n.Metrics(ctx)
-		if err != nil {
-			return err.Error()
-		}
-		mine += m[`jackdaw_cluster_partitions{phase="mine"}`]
-		switch {
-		case m[`jackdaw_cluster_members{state="active"}`] != float64(running):
-			return fmt.Sprintf("%s knows %v active nodes of %d", n.Name, m[`jackdaw_cluster_members{state="active"}`], running)
-		case m["jackdaw_cluster_agreed"] != 1:
-			return n.Name + " doesn't act upon the others' view"
-		case m[`jackdaw_cluster_partitions{phase="waiting"}`] > 0:
-			return n.Name + " waits for partitions"
-		}
-	}
-	if mine != partitions {
-		return fmt.Sprintf("the nodes have %v partitions", mine)
-	}
-	return ""
-}
-
-// partitions is how many there are.
-const partitions = 4096
 
 // part parts a part of the cluster from the rest, both ways, long enough that each half forgets the other.
 func part(ctx context.Context, r *round) error {
@@ -132,6 +90,9 @@ func island(ctx context.Context, r *round) error {
 	after := r.w.darken(nil)
 	if n := after.acked - before.acked; n > 0 {
 		r.result.broken("%d were acknowledged by nodes without a store", n)
+	}
+	if n := after.arrived - before.arrived; n > 0 {
+		r.result.note("%d acknowledged there because their recipients had them", n)
 	}
 	if n := after.ended - before.ended; n > 0 {
 		r.result.broken("%d connections to nodes without a store ended", n)

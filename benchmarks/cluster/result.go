@@ -33,10 +33,11 @@ type result struct {
 	Resent    int            `json:"resent"`
 	Refused   map[string]int `json:"refused,omitempty"`
 	Withdrawn int            `json:"withdrawn"`
-	// Longest is for how long at most a message of anybody, to be sent or to come, was under way; Longest99 leaves out the unluckiest
-	// hundredth of the users. Both in seconds.
+	// Longest is for how long at most a message of anybody waited for its acknowledgement; Longest99 leaves out the unluckiest hundredth
+	// of the users. Arrival is how long it took at most to reach a recipient who was online. All in seconds.
 	Longest   float64 `json:"longest_wait_seconds"`
 	Longest99 float64 `json:"longest_wait_p99_seconds"`
+	Arrival   float64 `json:"longest_arrival_seconds"`
 	// Troubles are the ends of connections, by reason.
 	Troubles map[string]int `json:"troubles,omitempty"`
 	// Notes are measurements of this fault, Broken what it found wrong.
@@ -62,8 +63,9 @@ func (r *result) judge(w *world, f fault) {
 		r.broken("%d arrived only when their recipients had logged in anew", r.Stuck)
 	}
 	var waits load.Latencies
-	for _, d := range w.mu.wait[:w.cfg.users] {
-		waits.Add(d)
+	for i := range w.cfg.users {
+		waits.Add(w.mu.wait[i])
+		r.Arrival = max(r.Arrival, w.mu.arrival[i].Seconds())
 	}
 	r.Longest, r.Longest99 = waits.Percentile(100).Seconds(), waits.Percentile(99).Seconds()
 }
@@ -83,7 +85,7 @@ func (r *result) broken(format string, args ...any) {
 
 // head prints the table's first line.
 func head(out io.Writer) {
-	fmt.Fprintln(out, "fault                         seed seconds   acked   lost  stuck  dupl.  altered  reordered  unknown  resent  refused  longest     p99")
+	fmt.Fprintln(out, "fault                         seed seconds   acked   lost  stuck  dupl.  altered  reordered  unknown  resent  refused  longest     p99  arrival")
 }
 
 // print prints a line of the table, and what there is to say.
@@ -96,8 +98,8 @@ func (r *result) print(out io.Writer) {
 	for _, n := range r.Refused {
 		refused += n
 	}
-	fmt.Fprintf(out, "%-13s %20d %6.0fs %7d %6d %6d %6d %8d %10s %8d %7d %8d %7.1fs %6.1fs", r.Fault, r.Seed, r.Seconds, r.Acked, r.Lost, r.Stuck, r.Duplicates, r.Altered, reordered,
-		r.Unknown, r.Resent, refused, r.Longest, r.Longest99)
+	fmt.Fprintf(out, "%-13s %20d %6.0fs %7d %6d %6d %6d %8d %10s %8d %7d %8d %7.1fs %6.1fs %7.1fs", r.Fault, r.Seed, r.Seconds, r.Acked, r.Lost, r.Stuck, r.Duplicates, r.Altered, reordered,
+		r.Unknown, r.Resent, refused, r.Longest, r.Longest99, r.Arrival)
 	if len(r.Notes) > 0 {
 		fmt.Fprintf(out, "  %s", strings.Join(r.Notes, "; "))
 	}
@@ -127,6 +129,7 @@ func (w *world) forgetWaits() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	clear(w.mu.wait)
+	clear(w.mu.arrival)
 	now := time.Now()
 	for _, m := range w.mu.messages {
 		m.due = later(m.due, now)

@@ -74,14 +74,17 @@ func (r *round) run(ctx context.Context) error {
 	if err := r.fault.do(ctx, r); err != nil {
 		return fmt.Errorf("cluster: %s: %w", r.fault.name, err)
 	}
-	if why := r.apart(ctx); why != "" {
-		r.result.broken("after all of it, %s", why)
+	now, cancel := context.WithTimeout(ctx, afterTime)
+	err := r.c.WaitWhole(now)
+	cancel()
+	if err != nil {
+		r.result.broken("after all of it: %v", err)
 	}
 	if err := rest(ctx, calm); err != nil {
 		return err
 	}
 	r.result.Seconds = time.Since(begin).Seconds()
-	err := r.w.settle(ctx)
+	err = r.w.settle(ctx)
 	if err == nil {
 		r.result.Stuck, err = r.w.drain(ctx)
 	}
@@ -100,6 +103,9 @@ func (r *round) addrs() []string {
 	}
 	return list
 }
+
+// afterTime is how long the cluster may still take to be one when a fault is over and mended.
+const afterTime = 10 * time.Second
 
 // onlineTime is how long the logins at the beginning may take before the round is given up; more than slowOnline is a fault.
 const (

@@ -48,7 +48,8 @@ type world struct {
 		outstanding int // sent, or due to be, and not acknowledged
 		arrived     time.Time
 		sending     bool            // users make new messages
-		wait        []time.Duration // of each user: the longest that something of it took
+		wait        []time.Duration // of each user: the longest that a message of it took to be acknowledged
+		arrival     []time.Duration // and the longest that one took to reach it
 		refused     map[string]int  // conditions of errors that messages were answered with
 		withdrawn   int             // refused after they had been acknowledged: a fault
 		troubles    map[string]int  // why connections ended or failed
@@ -66,7 +67,7 @@ func newWorld(ctx context.Context, cfg settings, accounts load.Accounts, addrs f
 	w.mu.check = load.NewChecker()
 	w.mu.numbers = map[load.Pair]int{}
 	w.mu.messages, w.mu.refused, w.mu.troubles = map[load.Key]*message{}, map[string]int{}, map[string]int{}
-	w.mu.wait = make([]time.Duration, cfg.users+cfg.sleepers)
+	w.mu.wait, w.mu.arrival = make([]time.Duration, cfg.users+cfg.sleepers), make([]time.Duration, cfg.users+cfg.sleepers)
 	for i := range cfg.users + cfg.sleepers {
 		w.users = append(w.users, newUser(w, i))
 	}
@@ -125,19 +126,21 @@ func (w *world) acked(sent []client.Sent) {
 		if !ok || a.refused || a.m.acked {
 			continue
 		}
-		if w.mu.dark[a.addr] {
+		switch {
+		case !w.mu.dark[a.addr]:
+		case a.m.arrived:
+			w.mu.inDark.arrived++
+		default:
 			w.mu.inDark.acked++
 		}
 		a.m.acked = true
 		w.mu.check.Ack(a.m.key)
 		w.mu.outstanding--
 		w.mu.acks = append(w.mu.acks, now)
-		w.waited(a.m.key.Sender, now.Sub(a.m.due))
+		from := a.m.key.Sender
+		w.mu.wait[from] = max(w.mu.wait[from], now.Sub(a.m.due))
 	}
 }
-
-// waited notes how long something took that concerns a user. The caller holds the lock.
-func (w *world) waited(user int, d time.Duration) { w.mu.wait[user] = max(w.mu.wait[user], d) }
 
 // received notes a message that has arrived at a user.
 func (w *world) received(at int, e *xmpp.Element) {
@@ -153,9 +156,7 @@ func (w *world) received(at int, e *xmpp.Element) {
 	w.mu.check.Receive(key, id)
 	if m := w.mu.messages[key]; m != nil && !m.arrived {
 		m.arrived = true
-		if at < w.cfg.users {
-			w.waited(at, now.Sub(m.due))
-		}
+		w.mu.arrival[at] = max(w.mu.arrival[at], now.Sub(m.due))
 	}
 }
 
@@ -188,8 +189,9 @@ func (w *world) refused(e *xmpp.Element) *message {
 // unknownOutcome is how a server says that a message may or may not have been taken.
 const unknownOutcome = "wait remote-server-timeout"
 
-// darkness is what happened on nodes that may acknowledge nothing.
-type darkness struct{ acked, ended, unknown int }
+// darkness is what happened on nodes without a store: messages acknowledged although nobody had them, messages acknowledged because their
+// recipient had them already, connections ended, and outcomes called unknown.
+type darkness struct{ acked, arrived, ended, unknown int }
 
 // darken says which nodes may acknowledge nothing from now on, by their addresses, and returns what happened so far.
 func (w *world) darken(addrs map[string]bool) darkness {
@@ -236,4 +238,11 @@ func (w *world) ackedSince(t time.Time) int {
 func firstAfter(times []time.Time, t time.Time) int {
 	i, _ := slices.BinarySearchFunc(times, t, func(a, t time.Time) int { return a.Compare(t) })
 	return i
+}
+
+// composed counts the messages that users wanted sent.
+func (w *world) composed() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.mu.messages)
 }

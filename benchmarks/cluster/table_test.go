@@ -1,0 +1,125 @@
+package main
+
+import (
+	"encoding/json"
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackdaw-im/jackdaw/benchmarks/load"
+	"github.com/jackdaw-im/jackdaw/client"
+	"github.com/jackdaw-im/jackdaw/xmpp"
+)
+
+// sentOf is what a connection would say of messages sent last.
+func sentOf(list ...*message) (sent []client.Sent) {
+	for _, m := range list {
+		sent = append(sent, client.Sent{Stanza: m.stanza, Tag: m.last})
+	}
+	return sent
+}
+
+func TestTalkIsReadBack(t *testing.T) {
+	tk := talk{run: "r1"}
+	for seq := 1; seq <= 20; seq++ {
+		want := load.Key{Pair: load.Pair{Sender: 3, Recipient: 14}, Seq: seq * seq}
+		e, err := xmpp.Parse(tk.stanza(want, "u14@localhost"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, id, ok := tk.read(e)
+		if !ok || got != want || id != tk.id(want) || e.Attr("id") != id {
+			t.Fatalf("read %v, %q, %v; want %v", got, id, ok, want)
+		}
+	}
+	for _, bad := range []string{"", "r1/1/2", "r2/1/2/3", "r1/1/2/03", "r1/1/2/x", "r1/1/2/3/"} {
+		if _, ok := tk.parse(bad); ok {
+			t.Errorf("%q is read", bad)
+		}
+	}
+	for _, bad := range []string{"<message/>", "<message><body>x</body></message>", "<message><body>r1/1/2/3/</body></message>"} {
+		e, err := xmpp.Parse([]byte(strings.Replace(bad, "<message", "<message xmlns='jabber:client'", 1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, ok := tk.read(e); ok {
+			t.Errorf("%s is read", bad)
+		}
+	}
+}
+
+func TestSettings(t *testing.T) {
+	for line, ok := range map[string]bool{"": true, "--rounds 2 --seed 7 --only kill,flap": true, "--rounds 0": false, "x": false, "--nothing": false,
+		"--only weather": false, "--interval 0s": false, "--users 1": false, "--short --json --demo --nodes 5": true} {
+		cfg := defaults()
+		if err := cfg.parse(strings.Fields(line)); (err == nil) != ok {
+			t.Errorf("%q: %v", line, err)
+		}
+	}
+	cfg := defaults()
+	if err := cfg.parse([]string{"--only", "flap,kill"}); err != nil || len(cfg.chosen()) != 2 || cfg.chosen()[0].name != "flap" {
+		t.Errorf("chosen %v, %v", cfg.chosen(), err)
+	}
+	seen := map[string]bool{}
+	for _, f := range faults() {
+		if seen[f.name] || f.what == "" || f.do == nil || f.nodes < 3 {
+			t.Errorf("fault %q", f.name)
+		}
+		seen[f.name] = true
+	}
+	if all := defaults(); len(all.chosen()) != len(seen) {
+		t.Error("not everything is shown")
+	}
+	r := round{cfg: settings{short: true}}
+	if r.during(time.Hour, time.Second) != time.Second {
+		t.Error("short isn't")
+	}
+}
+
+func TestFlapBound(t *testing.T) {
+	usual := 3.0
+	calm := flapBound(3, 0, 0, 0, usual, 1000, 0)
+	if calm != 3000 {
+		t.Errorf("without a cut, 1000 messages may cost %v", calm)
+	}
+	one := flapBound(3, 1, 2, 4, usual, 1000, 100)
+	two := flapBound(3, 2, 4, 8, usual, 1000, 100)
+	more := flapBound(3, 1, 2, 4, usual, 1000, 5000)
+	if one <= calm || two <= one || more != one+4900 {
+		t.Errorf("bounds %v, %v, %v", one, two, more)
+	}
+	// What the links add depends on how many there are, and not on the load.
+	links := func(nodes int) float64 { return flapBound(nodes, 1, 2, 4, usual, 0, 0) / float64(nodes*(nodes-1)) }
+	if math.Abs(links(3)-links(10)) > 1e-9 {
+		t.Errorf("a link costs %v of 3 nodes, %v of 10", links(3), links(10))
+	}
+}
+
+func TestTable(t *testing.T) {
+	good := result{Fault: "kill", Seed: 5, Acked: 7, Refused: map[string]int{"a": 2, "b": 3}}
+	good.note("%d things", 3)
+	bad := result{Fault: "part", Seed: 6, Reordered: 9, Excused: true}
+	bad.broken("%s is broken", "all")
+	var out strings.Builder
+	head(&out)
+	good.print(&out)
+	bad.print(&out)
+	err := verdict([]result{good, bad}, &out)
+	lines := strings.Split(out.String(), "\n")
+	if !strings.HasSuffix(lines[1], "3 things") || !strings.Contains(lines[1], " 5 ") || !strings.Contains(lines[2], "(9)") || !strings.Contains(lines[3], "BROKEN (seed 6): all is broken") {
+		t.Error(out.String())
+	}
+	if err == nil || !strings.Contains(err.Error(), "1 of 2") || verdict([]result{good}, &out) != nil {
+		t.Errorf("verdict %v", err)
+	}
+	for i, column := range []string{"seed", "acked", "p99"} {
+		if end := strings.Index(lines[0], column) + len(column); i < 2 && lines[1][end-1] == ' ' {
+			t.Errorf("column %s isn't under its head", column)
+		}
+	}
+	b, err := json.Marshal(good)
+	if err != nil || !strings.Contains(string(b), `"acked":7`) || strings.Contains(string(b), "broken") {
+		t.Errorf("%s, %v", b, err)
+	}
+}

@@ -1,0 +1,180 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackdaw-im/jackdaw/benchmarks/load"
+	"github.com/jackdaw-im/jackdaw/benchmarks/load/loadtest"
+	"github.com/jackdaw-im/jackdaw/xmpp"
+)
+
+// small is a world on a server in memory.
+func small(t *testing.T, fault loadtest.Fault) (*world, *loadtest.Server) {
+	t.Helper()
+	server := loadtest.New(t, fault)
+	cfg := defaults()
+	cfg.users, cfg.sleepers, cfg.interval, cfg.grace = 6, 2, 5*time.Millisecond, 300*time.Millisecond
+	accounts := load.Accounts{Domain: "localhost", Prefix: "u", Password: loadtest.Password}
+	w := newWorld(t.Context(), cfg, accounts, func() []string { return []string{server.Addr} })
+	t.Cleanup(w.close)
+	return w, server
+}
+
+// until waits until the world has acknowledged so many.
+func until(t *testing.T, w *world, acked int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	for w.ackedSoFar() < acked {
+		if err := rest(ctx, time.Millisecond); err != nil {
+			t.Fatal(err, w.troubled())
+		}
+	}
+}
+
+// ended settles and drains a world, and judges it.
+func ended(t *testing.T, w *world) (r result) {
+	t.Helper()
+	if err := w.settle(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	if r.Stuck, err = w.drain(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r.judge(w, fault{})
+	return r
+}
+
+// TestUsersComeBack kills the server twice: users come back, and send again what may be lost.
+func TestUsersComeBack(t *testing.T) {
+	w, server := small(t, nil)
+	begin := time.Now()
+	w.start()
+	for i := range 2 {
+		until(t, w, 100*(i+1))
+		server.Kill()
+		if err := server.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	until(t, w, 400)
+	if n := w.served(); n != w.cfg.users || w.ackedSince(begin) < 400 || w.ackedSince(time.Now().Add(time.Hour)) != 0 {
+		t.Errorf("%d served, %d acknowledged", n, w.ackedSince(begin))
+	}
+	r := ended(t, w)
+	if r.failed() || r.Acked < 400 || r.Longest == 0 || len(r.Troubles) == 0 || w.troubled() == "" {
+		t.Errorf("%+v", r)
+	}
+	w.forgetWaits()
+	if w.served() != 0 {
+		t.Error("waits aren't forgotten")
+	}
+}
+
+func TestLossIsFound(t *testing.T) {
+	w, _ := small(t, func(n int, raw []byte) [][]byte {
+		switch {
+		case n == 50:
+			return nil
+		case n == 60:
+			return [][]byte{raw, raw}
+		case n == 70:
+			return [][]byte{bytes.Replace(raw, []byte("origin-id xmlns='urn:xmpp:sid:0' id='"), []byte("origin-id xmlns='urn:xmpp:sid:0' id='x"), 1)}
+		}
+		return [][]byte{raw}
+	})
+	w.start()
+	until(t, w, 100)
+	if r := ended(t, w); r.Lost != 1 || r.Duplicates != 1 || r.Altered != 1 || len(r.Broken) != 2 {
+		t.Errorf("%+v", r)
+	}
+}
+
+// TestSettleGivesUp has a server that is gone.
+func TestSettleGivesUp(t *testing.T) {
+	w, server := small(t, nil)
+	w.start()
+	until(t, w, 20)
+	server.Kill()
+	for w.composed() < 40 {
+		if err := rest(t.Context(), time.Millisecond); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := w.settle(ctx); err == nil || !strings.Contains(err.Error(), "never acknowledged") {
+		t.Errorf("settle: %v", err)
+	}
+}
+
+// TestRefusals follows messages that are refused before and after they are acknowledged, on a node that may acknowledge nothing.
+func TestRefusals(t *testing.T) {
+	w, _ := small(t, nil)
+	w.mu.sending = true
+	refusal := func(m *message, child string) *xmpp.Element {
+		e, err := xmpp.Parse([]byte("<message type='error' id='" + w.talk.id(m.key) + "'>" + child + "</message>"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return e
+	}
+	const unknown = "<error type='wait'><remote-server-timeout xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>"
+	w.darken(map[string]bool{"a:1": true})
+	one, two := w.compose(0, 1), w.compose(0, 1)
+	w.sent(one, "a:1")
+	w.sent(two, "a:1")
+	if again := w.refused(refusal(one, unknown)); again != one {
+		t.Error("it isn't sent again")
+	}
+	w.acked(sentOf(one, two))
+	if one.acked || !two.acked {
+		t.Error("a refused message counts as acknowledged, or another doesn't")
+	}
+	w.trouble("a:1", io.EOF)
+	if got, want := w.darken(nil), (darkness{acked: 1, ended: 1, unknown: 1}); got != want {
+		t.Errorf("in the dark: %+v", got)
+	}
+	if w.refused(refusal(two, "")) != nil {
+		t.Error("a message that was acknowledged is sent again")
+	}
+	w.sent(one, "b:1")
+	w.acked(sentOf(one))
+	var r result
+	r.judge(w, fault{})
+	if !one.acked || r.Withdrawn != 1 || r.Resent != 1 || r.Refused["wait remote-server-timeout"] != 1 || r.Refused["without a reason"] != 1 {
+		t.Errorf("%+v", r)
+	}
+	if !slices.ContainsFunc(r.Broken, func(s string) bool { return strings.Contains(s, "1 refused after") }) {
+		t.Errorf("broken: %q", r.Broken)
+	}
+	w.mu.sending = false
+	if w.compose(0, 1) != nil {
+		t.Error("a message although the load is over")
+	}
+}
+
+func TestReason(t *testing.T) {
+	for want, err := range map[string]error{
+		"a login took too long":        context.DeadlineExceeded,
+		"stream error conflict":        &xmpp.StreamError{Condition: "conflict"},
+		"read: file already closed":    &net.OpError{Op: "read", Err: os.ErrClosed},
+		"something else":               errors.New("something else"),
+		"dial: i/o timeout":            &net.OpError{Op: "dial", Err: os.ErrDeadlineExceeded},
+		"stream error system-shutdown": &xmpp.StreamError{Condition: "system-shutdown"},
+	} {
+		if got := reason(err); got != want {
+			t.Errorf("%v is %q, want %q", err, got, want)
+		}
+	}
+}
