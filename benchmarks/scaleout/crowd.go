@@ -2,7 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackdaw-im/jackdaw/benchmarks/load"
@@ -40,37 +44,60 @@ func (v *visit) alone(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	rss, err := v.rss()
+	all, own, err := v.memory()
 	if err != nil {
 		return err
 	}
 	n, s := float64(len(v.c.Nodes)), before.until(after)
-	v.add(figure{crowd, "memory of a node without users (RSS)", "MB", rss / n / 1e6},
+	v.add(figure{crowd, "memory of a node without users (RSS)", "MB", all / n / 1e6},
+		figure{crowd, "of it, not shared with other nodes here", "MB", own / n / 1e6},
 		figure{crowd, "CPU of a node without users", "ms a second", float64(s.server.Milliseconds()) / n / s.wall.Seconds()},
 		figure{crowd, "PostgreSQL meanwhile", "ms a second", float64(s.database.Milliseconds()) / s.wall.Seconds()},
 		figure{crowd, "envelopes between nodes without users", "a second", s.envelopes / s.wall.Seconds()})
 	return nil
 }
 
-// rss is the resident memory of all nodes together, in bytes.
-func (v *visit) rss() (sum float64, err error) {
+// memory is the resident memory of all nodes together, in bytes, and what of it is theirs alone: without the program's code, which processes
+// of one program share.
+func (v *visit) memory() (all, own float64, err error) {
 	for _, n := range v.running() {
 		u, err := n.Usage()
 		if err != nil {
-			return 0, err
+			return 0, 0, err
 		}
-		sum += float64(u.RSS)
+		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", n.PID()))
+		if err != nil {
+			return 0, 0, fmt.Errorf("scaleout: %w", err)
+		}
+		anonymous, err := parseAnonymous(string(status))
+		if err != nil {
+			return 0, 0, err
+		}
+		all, own = all+float64(u.RSS), own+anonymous
 	}
-	return sum, nil
+	return all, own, nil
+}
+
+// parseAnonymous finds the resident memory, in bytes, that is no file's, in /proc/PID/status (proc_pid_status(5)).
+func parseAnonymous(status string) (float64, error) {
+	for line := range strings.Lines(status) {
+		if rest, ok := strings.CutPrefix(line, "RssAnon:"); ok {
+			n, err := strconv.ParseFloat(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(rest), "kB")), 64)
+			if err != nil {
+				return 0, fmt.Errorf("scaleout: memory: %w", err)
+			}
+			return n * 1024, nil
+		}
+	}
+	return 0, errors.New("scaleout: memory: the system doesn't say what is a process's own")
 }
 
 // memory logs a sixth of the users in, then all, and reads how the memory of all nodes has grown.
 func (t *throng) memory(ctx context.Context) error {
 	few := t.v.cfg.users / 6
 	var at [2]float64
-	begin := time.Now()
 	for i, n := range []struct{ from, to int }{{0, few}, {few, t.v.cfg.users}} {
-		begin = time.Now()
+		begin := time.Now()
 		if err := t.enter(ctx, n.from, n.to); err != nil {
 			return err
 		}
@@ -81,11 +108,11 @@ func (t *throng) memory(ctx context.Context) error {
 			return err
 		}
 		var err error
-		if at[i], err = t.v.rss(); err != nil {
+		if _, at[i], err = t.v.memory(); err != nil {
 			return err
 		}
 	}
-	t.v.add(figure{crowd, "memory of an idle connection (RSS)", "kB", (at[1] - at[0]) / float64(t.v.cfg.users-few) / 1e3})
+	t.v.add(figure{crowd, "memory of an idle connection", "kB", (at[1] - at[0]) / float64(t.v.cfg.users-few) / 1e3})
 	return nil
 }
 

@@ -115,3 +115,15 @@ func TestStamp(t *testing.T) {
 		t.Error("any text is a time")
 	}
 }
+
+func TestParseAnonymous(t *testing.T) {
+	const status = "Name:\tjackdaw\nVmRSS:\t   47552 kB\nRssAnon:\t   15588 kB\nRssFile:\t   31964 kB\n"
+	if n, err := parseAnonymous(status); n != 15588*1024 || err != nil {
+		t.Errorf("%v bytes, %v", n, err)
+	}
+	for _, bad := range []string{"", "VmRSS:\t1 kB\n", "RssAnon:\tmuch kB\n"} {
+		if _, err := parseAnonymous(bad); err == nil {
+			t.Errorf("%q is a size", bad)
+		}
+	}
+}
