@@ -64,7 +64,8 @@ func (n *Node) laneCounts() telemetry.Lanes {
 	c := &n.lanes.Counters
 	return telemetry.Lanes{
 		Appends: c.Appends.Load(), Acks: c.Acks.Load(), Annihilated: c.Annihilated.Load(), Full: c.Full.Load(), Refused: c.Refused.Load(),
-		Retries: c.Retries.Load(), Expired: c.Expired.Load(), Seconds: n.seconds.Measurement(), Items: n.items.Measurement(),
+		Retries: c.Retries.Load(), Expired: c.Expired.Load(), Loads: c.Loads.Load(), Reads: c.Reads.Load(), Requests: c.Requests.Load(),
+		Seconds: n.seconds.Measurement(), Items: n.items.Measurement(),
 	}
 }
 

@@ -147,6 +147,15 @@ func storeMetrics() []metric {
 			distribute: commits(func(l *Lanes) Measurement { return l.Seconds })},
 		{name: "jackdaw_commit_items", kind: histogram, help: "Messages and acknowledgements in one commit.",
 			distribute: commits(func(l *Lanes) Measurement { return l.Items })},
+		{name: "jackdaw_store_requests_total", kind: counter, labels: []string{"kind"},
+			help: "Requests to the store beside commits of messages: mailbox (what one must know when it starts), bodies (of messages that wait), directory (accounts, rosters and groups; changes too).",
+			read: func(s *scrape, give func(float64, ...string)) {
+				if l := s.lanes; l != nil {
+					give(float64(l.Loads), "mailbox")
+					give(float64(l.Reads), "bodies")
+					give(float64(l.Requests), "directory")
+				}
+			}},
 		{name: "jackdaw_messages_stored_total", kind: counter, help: "Messages stored.",
 			read: ofLanes(func(l *Lanes) int64 { return l.Appends })},
 		{name: "jackdaw_messages_acked_total", kind: counter, help: "Acknowledgements of messages stored.",

@@ -97,6 +97,9 @@ type Lanes struct {
 	Refused     int64       // requests refused for a full queue
 	Retries     int64       // commits repeated because their outcome was unknown
 	Expired     int64       // rows past their expiry that were found
+	Loads       int64       // mailboxes read because they start, or somebody else has written to them
+	Reads       int64       // readings of waiting messages' bodies
+	Requests    int64       // requests to the directory
 	Seconds     Measurement // of commits
 	Items       Measurement // appends and acknowledgements in one commit
 }

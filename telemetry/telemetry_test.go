@@ -61,7 +61,7 @@ func full() Sources {
 				Overloads: 45, Restarts: 46, Abandoned: 146, LateReplies: 47, Stuck: 48, Spares: 49, Marks: map[int]int64{16: 3, 32: 1}, Top: top}
 		},
 		Lanes: func() Lanes {
-			return Lanes{Appends: 51, Acks: 52, Annihilated: 53, Full: 54, Refused: 55, Retries: 56, Expired: 57, Seconds: seconds.Measurement(), Items: items.Measurement()}
+			return Lanes{Appends: 51, Acks: 52, Annihilated: 53, Full: 54, Refused: 55, Retries: 56, Expired: 57, Loads: 58, Reads: 59, Requests: 60, Seconds: seconds.Measurement(), Items: items.Measurement()}
 		},
 		Store:   func() Store { return Store{State: "full", Free: 1 << 20, Databases: twoDatabases} },
 		Cluster: threeNodes,
@@ -130,6 +130,9 @@ func TestEveryMetric(t *testing.T) {
 		`jackdaw_commit_seconds_sum`:                          "3.0065",
 		`jackdaw_commit_items_bucket{le="2"}`:                 "1",
 		`jackdaw_messages_stored_total`:                       "51",
+		`jackdaw_store_requests_total{kind="mailbox"}`:        "58",
+		`jackdaw_store_requests_total{kind="bodies"}`:         "59",
+		`jackdaw_store_requests_total{kind="directory"}`:      "60",
 		`jackdaw_messages_acked_total`:                        "52",
 		`jackdaw_messages_annihilated_total`:                  "53",
 		`jackdaw_store_refused_total{reason="full"}`:          "54",

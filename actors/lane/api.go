@@ -66,6 +66,9 @@ type Counters struct {
 	Expired     atomic.Int64 // expired rows found
 	Stale       atomic.Int64 // commits to partitions that another node has claimed
 	Claimed     atomic.Int64 // partitions claimed
+	Loads       atomic.Int64 // mailboxes read for Load
+	Reads       atomic.Int64 // requests of Read
+	Requests    atomic.Int64 // requests of Directory
 	Foreign     atomic.Int64 // notices that another node has appended to a mailbox
 }
 

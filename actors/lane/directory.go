@@ -9,11 +9,11 @@ import (
 )
 
 // directoryLane runs closures with the engine, one at a time.
-type directoryLane struct{ engine store.Engine }
+type directoryLane struct{ lanes *Lanes }
 
 // Init implements actors.Behaviour; args are *Lanes.
 func (d *directoryLane) Init(_ *actors.Context, args any) error {
-	d.engine = args.(*Lanes).engine
+	d.lanes = args.(*Lanes)
 	return nil
 }
 
@@ -26,7 +26,8 @@ func (d *directoryLane) HandleCall(_ *actors.Context, _ actors.From, req any) (a
 	if !ok {
 		return nil, fmt.Errorf("lane: called with %T", req)
 	}
-	return do(d.engine, f)
+	d.lanes.Counters.Requests.Add(1)
+	return do(d.lanes.engine, f)
 }
 
 // do runs f. A fault of one request is its own: the lane goes on with the others.

@@ -278,6 +278,7 @@ func (m *mailLane) answer(ctx *actors.Context, request any) {
 	background := context.Background()
 	switch r := request.(type) {
 	case *load:
+		m.lanes.Counters.Loads.Add(1)
 		a := &Loaded{Tag: r.tag}
 		a.Err = guarded(func() (err error) {
 			if a.Info, err = m.lanes.engine.Directory().Rosters().Mailbox(background, r.mailbox); err == nil {
@@ -289,6 +290,7 @@ func (m *mailLane) answer(ctx *actors.Context, request any) {
 	case *flush:
 		answer(ctx, r.from, &Flushed{r.tag})
 	case *read:
+		m.lanes.Counters.Reads.Add(1)
 		a := &Bodies{Tag: r.tag, IDs: r.ids}
 		a.Err = guarded(func() (err error) {
 			a.Bodies, err = m.mail.Read(background, r.mailbox, r.ids)

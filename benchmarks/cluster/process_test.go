@@ -23,7 +23,7 @@ func TestFaults(t *testing.T) {
 	cfg.short, cfg.interval = true, 2*cfg.interval
 	turns := make(chan struct{}, abreast)
 	for _, f := range slices.Backward(faults()) { // the long ones are among the last
-		if f.cuts && !testcluster.IsPrivate() {
+		if f.long || f.cuts && !testcluster.IsPrivate() {
 			continue
 		}
 		t.Run(f.name, func(t *testing.T) {

@@ -111,16 +111,21 @@ const afterTime = 10 * time.Second
 const (
 	onlineTime = 90 * time.Second
 	slowOnline = 20 * time.Second
+	crowdTime  = 10 * time.Minute
 )
 
 // online waits until every user has been acknowledged something: then all are served.
 func (r *round) online(ctx context.Context) error {
 	begin := time.Now()
-	ctx, cancel := context.WithTimeout(ctx, onlineTime)
+	slow, limit := slowOnline, onlineTime
+	if r.cfg.crowd {
+		slow, limit = crowdTime, crowdTime
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	for {
 		if r.w.served() == r.cfg.users {
-			if d := time.Since(begin); d > slowOnline {
+			if d := time.Since(begin); d > slow {
 				r.result.broken("it took %.0f s until all users were served: %s", d.Seconds(), r.w.troubled())
 			}
 			r.w.forgetWaits()

@@ -18,6 +18,7 @@ type settings struct {
 	interval        time.Duration
 	patience, grace time.Duration
 	sessions        int
+	crowd           bool // there are so many users that logins take minutes
 	short           bool // faults are as short as they may be
 	json            bool
 	binary, keep    string
