@@ -50,7 +50,9 @@ func history(t *testing.T, seed uint64, f fault) {
 			w.pause.Store(0)
 		}
 		took := w.agree(2 * time.Minute)
-		if f.parts {
+		if f.parts { // whoever was suspected may be taken for dead only now
+			w.wait(30 * time.Second)
+			took += w.agree(2 * time.Minute)
 			w.book.part(begin, time.Now().Add(5*time.Second))
 		}
 		if seed%2 == 0 { // else what follows would wake those who have missed something
