@@ -86,6 +86,12 @@ func New(cfg Config) (*Node, error) {
 	return n, nil
 }
 
+// SetBinary makes another binary the server's, and that of its commands, from the next start on.
+func (n *Node) SetBinary(path string) {
+	n.binary = path
+	n.command[0] = path
+}
+
 // Start starts the server and waits until it is ready. On an error the server doesn't run.
 func (n *Node) Start(ctx context.Context) error {
 	if err := n.Process.Start(); err != nil {

@@ -1,0 +1,7 @@
+// Package mixed holds versions to what a rolling upgrade needs: that nodes of the oldest version which could form a cluster and of this one
+// are one cluster, in which nothing acknowledged is lost, and in which neither version needs to know which the other is.
+//
+// Its test builds the server of an older commit out of the clone's history, which therefore must be there, and replaces node by
+// node, there and back, while a crowd talks. Beside that it compares what both versions say of their messages (proto/nodepb and those that
+// travel or are stored inside them): fields may be added, and nothing else.
+package mixed
