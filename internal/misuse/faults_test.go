@@ -106,7 +106,7 @@ func fullDisk(r *rig) {
 // paused stops a node while more is sent to users of it than the links to it may hold.
 func paused(r *rig) {
 	n1, n3 := r.c.Nodes[0], r.c.Nodes[2]
-	const senders, each = 70, 80
+	const senders, each = 50, 80
 	var from, to []*talk.Guest
 	for i := 0; len(from) < senders; i++ {
 		jid := fmt.Sprintf("u%d@localhost", i)
