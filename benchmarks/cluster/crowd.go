@@ -35,8 +35,8 @@ func sessions(ctx context.Context, r *round) error {
 		return err
 	}
 	reads := after.reads - before.reads
-	r.result.note("%d of %d sessions were lost, all back after %.1f s; the store was read %.2f times for each of all (%.0f mailboxes, %.0f bodies, %.0f requests to the directory)",
-		lost, r.cfg.users, took.Seconds(), reads/float64(r.cfg.users), after.mailboxes-before.mailboxes, after.bodies-before.bodies, after.directory-before.directory)
+	r.result.note("%d of %d sessions were lost, all back after %.1f s; the store was read %.2f times for each of all, %.2f for each that was lost (%.0f mailboxes, %.0f bodies, %.0f requests to the directory)",
+		lost, r.cfg.users, took.Seconds(), reads/float64(r.cfg.users), reads/float64(max(lost, 1)), after.mailboxes-before.mailboxes, after.bodies-before.bodies, after.directory-before.directory)
 	if reads > readsEach*float64(r.cfg.users) {
 		r.result.broken("the store was read %.2f times for each session, more than %d", reads/float64(r.cfg.users), readsEach)
 	}

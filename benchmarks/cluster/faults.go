@@ -13,6 +13,7 @@ type fault struct {
 	nodes, standbys int
 	cuts            bool // it needs a network that can be cut
 	long            bool // it isn't shown by the tests
+	once            bool // one round has to do
 	parts           bool // it parts the cluster, so that order isn't promised
 	env             []string
 	settings        func(*settings)
@@ -42,6 +43,8 @@ func faults() []fault {
 			s.interval = s.interval * time.Duration(max(s.sessions/s.users, 1))
 			s.users, s.patience, s.crowd = s.sessions, time.Minute, true
 		}},
+		{name: "longcut", what: "two nodes are parted from two for ten minutes", nodes: 4, cuts: true, parts: true, long: true, once: true, do: longCut,
+			settings: func(s *settings) { s.interval *= 10 }},
 		{name: "rotate", what: "all keys of the cluster are rotated", nodes: 3, do: rotate},
 	}
 }

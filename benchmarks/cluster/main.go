@@ -79,7 +79,11 @@ func showAll(ctx context.Context, cfg settings, out io.Writer) (results []result
 			fmt.Fprintf(out, "%-13s left out: %v\n", f.name, testcluster.ErrNoCuts)
 			continue
 		}
-		for i := range cfg.rounds {
+		rounds := cfg.rounds
+		if f.once {
+			rounds = 1
+		}
+		for i := range rounds {
 			r, roundErr := show(ctx, cfg, f, cfg.seed+uint64(i))
 			if roundErr != nil {
 				r.broken("%v", roundErr)

@@ -47,6 +47,20 @@ func part(ctx context.Context, r *round) error {
 	return r.heal(ctx)
 }
 
+// longCut parts half of the cluster from the other, both with the store, for longer than anybody's patience: what gossip remembers of
+// the other half is long gone by then.
+func longCut(ctx context.Context, r *round) error {
+	r.shuffle()
+	half := len(r.order) / 2
+	if err := r.c.Part(ctx, r.order[:half], r.order[half:]); err != nil {
+		return err
+	}
+	if err := rest(ctx, r.during(10*time.Minute, time.Minute)); err != nil {
+		return err
+	}
+	return r.heal(ctx)
+}
+
 // islandTime is how long the island is cut off: each stanza has had its outcome by then, unknown after half a minute.
 const islandTime = 38 * time.Second
 
