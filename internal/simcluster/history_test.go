@@ -16,6 +16,8 @@ import (
 var (
 	seeds = flag.Int("seeds", 1, "how many histories of each fault")
 	first = flag.Uint64("seed", 1, "the first seed")
+	crowd = flag.Int("users", 8, "how many users a history has")
+	pace  = flag.Duration("pace", 200*time.Millisecond, "the mean time between two messages of a user")
 	debug = flag.Bool("debug", false, "write what nodes log for debugging to the log of events, too")
 )
 
@@ -26,7 +28,7 @@ func TestHistories(t *testing.T) {
 		t.Run(strings.ReplaceAll(f.name, " ", "-"), func(t *testing.T) {
 			n := *seeds
 			if f.slow {
-				n = 5
+				n = min(n, 5)
 			}
 			for i := range uint64(n) {
 				t.Run(fmt.Sprint(*first+i), func(t *testing.T) { history(t, *first+i, f) })
@@ -37,9 +39,9 @@ func TestHistories(t *testing.T) {
 
 // history is one fault under load.
 func history(t *testing.T, seed uint64, f fault) {
-	run(t, seed, options{users: 8}, func(w *world) {
+	run(t, seed, options{users: *crowd}, func(w *world) {
 		w.begin(f.nodes)
-		w.pause.Store(int64(200 * time.Millisecond))
+		w.pause.Store(int64(*pace))
 		if f.slow {
 			w.pause.Store(int64(2 * time.Second))
 		}

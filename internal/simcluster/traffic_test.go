@@ -17,9 +17,9 @@ type rates struct{ packets, gossip, frames, links float64 }
 // say something every second, each to anybody. The bounds are of the growth: a node's gossip grows by the exchanges of whole states,
 // in which each node is a few dozen bytes, and its links' frames don't grow but with its load.
 func TestTraffic(t *testing.T) {
-	sizes := []int{3, 10}
+	sizes, long := []int{3, 10}, time.Minute
 	if *large {
-		sizes = append(sizes, 50, 100)
+		sizes, long = append(sizes, 50, 100), 3*time.Minute
 	}
 	for _, n := range sizes {
 		run(t, *first, options{users: 2 * n, keys: [][]byte{make([]byte, 32)}}, func(w *world) {
@@ -34,12 +34,12 @@ func TestTraffic(t *testing.T) {
 				w.login(u, w.living()[i%n], nil)
 			}
 			w.wait(time.Minute)
-			quiet := w.measure(n, 3*time.Minute)
+			quiet := w.measure(n, long)
 			w.pause.Store(int64(time.Second))
 			w.wait(5 * time.Second)
 			said := w.saidUntilNow()
-			busy := w.measure(n, time.Minute)
-			load := float64(w.saidUntilNow()-said) / float64(n) / 60
+			busy := w.measure(n, long/3)
+			load := float64(w.saidUntilNow()-said) / float64(n) / (long / 3).Seconds()
 			w.pause.Store(0)
 			w.settle()
 			t.Logf("%3d nodes, agreed after %v. quiet: gossip %.2f packets and %.0f B, links %.3f frames and %.1f B. with %.1f messages a second on each: gossip %.0f B, links %.1f frames and %.0f B, %.0f B a message. Each node and second",
