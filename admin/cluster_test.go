@@ -54,7 +54,9 @@ func (s *someCluster) ChangeCluster(_ context.Context, req *adminpb.ChangeCluste
 	return &adminpb.Changed{Version: 8, What: "revoked " + req.GetRevoke()}, s.note("change")
 }
 
-func (s *someCluster) NodeStatus() *adminpb.NodeStatus { return &adminpb.NodeStatus{Node: "n1@1", Mine: 12} }
+func (s *someCluster) NodeStatus() *adminpb.NodeStatus {
+	return &adminpb.NodeStatus{Node: "n1@1", Mine: 12}
+}
 
 func (s *someCluster) BeginDrain(*adminpb.DrainNode) (*adminpb.DrainStatus, error) {
 	return &adminpb.DrainStatus{Phase: "lightening"}, s.note("begin")

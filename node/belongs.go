@@ -36,7 +36,7 @@ func holdFolder(cfg *config.Config) (*folder, error) {
 		_ = file.Close()
 		return nil, fmt.Errorf("node: another server uses the data folder %s (process %s): stop it, or choose another folder with --data", cfg.Data, strings.TrimSpace(string(text)))
 	}
-	if err := file.Truncate(0); err == nil {
+	if err = file.Truncate(0); err == nil {
 		_, err = fmt.Fprintln(file, os.Getpid())
 	}
 	if err != nil {
