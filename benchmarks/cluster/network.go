@@ -103,7 +103,7 @@ func island(ctx context.Context, r *round) error {
 	}
 	after := r.w.darken(nil)
 	if n := after.acked - before.acked; n > 0 {
-		r.result.broken("%d were acknowledged by nodes without a store", n)
+		r.result.broken("%d were acknowledged by nodes without a store, the first %s", n, after.first)
 	}
 	if n := after.arrived - before.arrived; n > 0 {
 		r.result.note("%d acknowledged there because their recipients had them", n)

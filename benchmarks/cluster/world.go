@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -17,6 +19,7 @@ type message struct {
 	stanza         []byte
 	due            time.Time // when the user wanted it sent
 	last           *attempt  // nil: it has not been sent
+	tries          int
 	acked, arrived bool
 }
 
@@ -54,6 +57,7 @@ type world struct {
 		withdrawn   int             // refused after they had been acknowledged: a fault
 		troubles    map[string]int  // why connections ended or failed
 		dark        map[string]bool // addresses of nodes that may acknowledge nothing
+		darkened    time.Time
 		inDark      darkness
 		acks        []time.Time // of every acknowledgement, for gaps of everybody
 	}
@@ -112,6 +116,7 @@ func (w *world) sent(m *message, addr string) *attempt {
 	if m.last != nil {
 		w.mu.check.Resend(m.key)
 	}
+	m.tries++
 	m.last = &attempt{m: m, at: time.Now(), addr: addr}
 	return m.last
 }
@@ -127,11 +132,14 @@ func (w *world) acked(sent []client.Sent) {
 			continue
 		}
 		switch {
-		case !w.mu.dark[a.addr]:
+		case !w.mu.dark[a.addr] || a.at.Before(w.mu.darkened):
+			// Acknowledgements count up: what was stored before the dark may have waited for the outcome of one sent before it.
 		case a.m.arrived:
 			w.mu.inDark.arrived++
 		default:
 			w.mu.inDark.acked++
+			w.mu.inDark.first = cmp.Or(w.mu.inDark.first, fmt.Sprintf("%s at %s, due %v ago, sent %d times, last %v ago", w.talk.id(a.m.key), a.addr,
+				now.Sub(a.m.due), a.m.tries, now.Sub(a.at)))
 		}
 		a.m.acked = true
 		w.mu.check.Ack(a.m.key)
@@ -191,13 +199,16 @@ const unknownOutcome = "wait remote-server-timeout"
 
 // darkness is what happened on nodes without a store: messages acknowledged although nobody had them, messages acknowledged because their
 // recipient had them already, connections ended, and outcomes called unknown.
-type darkness struct{ acked, arrived, ended, unknown int }
+type darkness struct {
+	acked, arrived, ended, unknown int
+	first                          string // of the acknowledged that nobody had
+}
 
 // darken says which nodes may acknowledge nothing from now on, by their addresses, and returns what happened so far.
 func (w *world) darken(addrs map[string]bool) darkness {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.mu.dark = addrs
+	w.mu.dark, w.mu.darkened = addrs, time.Now()
 	return w.mu.inDark
 }
 

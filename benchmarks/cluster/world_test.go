@@ -142,8 +142,20 @@ func TestRefusals(t *testing.T) {
 		t.Error("a refused message counts as acknowledged, or another doesn't")
 	}
 	w.trouble("a:1", io.EOF)
-	if got, want := w.darken(nil), (darkness{acked: 1, ended: 1, unknown: 1}); got != want {
+	got := w.darken(nil)
+	if !strings.HasPrefix(got.first, w.talk.id(two.key)+" at a:1") {
+		t.Errorf("the first in the dark: %q", got.first)
+	}
+	got.first = ""
+	if want := (darkness{acked: 1, ended: 1, unknown: 1}); got != want {
 		t.Errorf("in the dark: %+v", got)
+	}
+	late := w.compose(0, 1)
+	w.sent(late, "c:1")
+	w.darken(map[string]bool{"c:1": true})
+	w.acked(sentOf(late))
+	if w.darken(nil).acked != 1 {
+		t.Error("what was sent before the dark counts")
 	}
 	if w.refused(refusal(two, "")) != nil {
 		t.Error("a message that was acknowledged is sent again")
