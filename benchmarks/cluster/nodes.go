@@ -26,6 +26,7 @@ func joinAndLeave(ctx context.Context, r *round) error {
 	if err != nil {
 		return err
 	}
+	r.publish()
 	r.result.note("%s joined in %.1f s", n.Name, time.Since(begin).Seconds())
 	if err := r.whole(ctx); err != nil {
 		return err

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackdaw-im/jackdaw/benchmarks/load"
@@ -26,6 +26,7 @@ type round struct {
 	w      *world
 	random *rand.Rand
 	order  []*testcluster.Node // drawn by shuffle
+	at     atomic.Pointer[[]string]
 	result result
 }
 
@@ -61,7 +62,8 @@ func (r *round) run(ctx context.Context) error {
 	if err := r.c.Nodes[0].Import(ctx, testnode.Users(accounts.Prefix, accounts.Domain, r.cfg.users+r.cfg.sleepers, accounts.Password)); err != nil {
 		return err
 	}
-	r.w = newWorld(ctx, r.cfg, accounts, r.addrs)
+	r.publish()
+	r.w = newWorld(ctx, r.cfg, accounts, func() []string { return *r.at.Load() })
 	defer r.w.close()
 	begin := time.Now()
 	r.w.start()
@@ -95,13 +97,13 @@ func (r *round) run(ctx context.Context) error {
 	return err
 }
 
-// addrs is where clients find the nodes: all there ever were, in the order of their age.
-func (r *round) addrs() []string {
+// publish lets clients find the nodes: all there ever were, in the order of their age.
+func (r *round) publish() {
 	list := make([]string, 0, len(r.c.Nodes))
-	for _, n := range slices.Clone(r.c.Nodes) {
+	for _, n := range r.c.Nodes {
 		list = append(list, n.C2STLS)
 	}
-	return list
+	r.at.Store(&list)
 }
 
 // afterTime is how long the cluster may still take to be one when a fault is over and mended.

@@ -24,7 +24,8 @@ func small(t *testing.T, fault loadtest.Fault) (*world, *loadtest.Server) {
 	cfg := defaults()
 	cfg.users, cfg.sleepers, cfg.interval, cfg.grace = 6, 2, 5*time.Millisecond, 300*time.Millisecond
 	accounts := load.Accounts{Domain: "localhost", Prefix: "u", Password: loadtest.Password}
-	w := newWorld(t.Context(), cfg, accounts, func() []string { return []string{server.Addr} })
+	addrs := []string{server.Addr}
+	w := newWorld(t.Context(), cfg, accounts, func() []string { return addrs })
 	t.Cleanup(w.close)
 	return w, server
 }
