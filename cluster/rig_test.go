@@ -3,6 +3,7 @@ package cluster_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -311,4 +312,11 @@ func (r *rig) seeView(n *node, all []*node, placed []*node) {
 		}
 	}
 	n.c.SetView(v)
+}
+
+// claims is what the node has claimed so far.
+func (n *node) claims() [][]ident.Partition {
+	n.r.mu.Lock()
+	defer n.r.mu.Unlock()
+	return slices.Clone(n.claimed)
 }

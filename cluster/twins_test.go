@@ -21,7 +21,7 @@ func TestBothHadIt(t *testing.T) {
 		r.settle(time.Second)
 		for _, n := range []*node{a, b} {
 			r.mu.Lock()
-			claims := n.claimed
+			claims := n.claims()
 			r.mu.Unlock()
 			again := 0
 			for _, list := range claims[1:] {
@@ -60,23 +60,23 @@ func TestClaimsOfOthers(t *testing.T) {
 			}
 			owners[mine[0]] = by
 			owners[mine[1]] = by
-			return time.Now(), len(a.claimed)
+			return time.Now(), len(a.claims())
 		}
 		for _, c := range []struct {
 			by    ident.NodeID
 			after time.Duration
 		}{{"c@1", 31 * time.Second}, {b.id, 6 * time.Second}} {
 			begin, since := taken(c.by)
-			for len(a.claimed) == since && time.Since(begin) < time.Hour {
+			for len(a.claims()) == since && time.Since(begin) < time.Hour {
 				r.settle(time.Second)
 			}
-			if d := time.Since(begin); d > c.after || !slices.Equal(a.claimed[len(a.claimed)-1], mine[:2]) {
-				t.Errorf("after %v it claims %v, not %v", d, a.claimed[len(a.claimed)-1], mine[:2])
+			if d := time.Since(begin); d > c.after || !slices.Equal(a.claims()[len(a.claims())-1], mine[:2]) {
+				t.Errorf("after %v it claims %v, not %v", d, a.claims()[len(a.claims())-1], mine[:2])
 			}
 		}
 		_, since := taken("c@1")
 		r.settle(25 * time.Minute)
-		if n := len(a.claimed) - since; n != 2 {
+		if n := len(a.claims()) - since; n != 2 {
 			t.Errorf("claimed %d times in 25 minutes", n)
 		}
 	})
