@@ -20,9 +20,7 @@ func TestBothHadIt(t *testing.T) {
 		r.view([]*node{a, b}, a, b)
 		r.settle(time.Second)
 		for _, n := range []*node{a, b} {
-			r.mu.Lock()
 			claims := n.claims()
-			r.mu.Unlock()
 			again := 0
 			for _, list := range claims[1:] {
 				again += len(list)
@@ -60,7 +58,7 @@ func TestClaimsOfOthers(t *testing.T) {
 			}
 			owners[mine[0]] = by
 			owners[mine[1]] = by
-			return time.Now(), len(a.claims())
+			return time.Now(), len(a.claimed)
 		}
 		for _, c := range []struct {
 			by    ident.NodeID
