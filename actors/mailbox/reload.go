@@ -90,12 +90,18 @@ func (st *state) reloaded(fx *effects, m *lane.Loaded) {
 	st.know(&m.Info)
 	stored := make(map[ident.MessageID]struct{}, len(m.Rows))
 	var fresh []*row
+	moved := false
 	for i := range m.Rows {
 		id := m.Rows[i].ID
 		stored[id] = struct{}{}
 		_, deleted := l.gone[id]
-		if !deleted && st.rows.byID[id] == nil {
+		switch r := st.rows.byID[id]; {
+		case deleted:
+		case r == nil:
 			fresh = append(fresh, &row{Row: m.Rows[i], delayed: true})
+		case !r.gone && (r.Ord != m.Rows[i].Ord || r.CSeq != m.Rows[i].CSeq):
+			// Both have taken it, and the other was first: its place is the one in the store.
+			r.Ord, r.CSeq, moved = m.Rows[i].Ord, m.Rows[i].CSeq, true
 		}
 	}
 	for _, r := range slices.Clone(st.rows.order) {
@@ -106,6 +112,12 @@ func (st *state) reloaded(fx *effects, m *lane.Loaded) {
 		}
 	}
 	st.rows.merge(fresh)
+	if moved {
+		st.rows.sort()
+		for _, s := range st.sessions {
+			slices.SortStableFunc(s.todo, func(a, b *row) int { return store.CompareRows(a.Row, b.Row) })
+		}
+	}
 	for _, c := range l.changes {
 		st.change(c)
 	}
@@ -134,5 +146,9 @@ func (q *rows) merge(fresh []*row) {
 	for _, r := range fresh {
 		q.add(r)
 	}
+	q.sort()
+}
+
+func (q *rows) sort() {
 	slices.SortStableFunc(q.order, func(a, b *row) int { return store.CompareRows(a.Row, b.Row) })
 }

@@ -249,3 +249,22 @@ func TestReloadBeforeTheFirstLoad(t *testing.T) {
 		t.Errorf("%d loads", r.again)
 	}
 }
+
+// TestReloadOrders: what both have taken has the place that it has in the store, where the first of the two wrote it: not that of the moment
+// when this one took it, behind what followed it there.
+func TestReloadOrders(t *testing.T) {
+	r := newRig(t)
+	r.now = t0.Add(time.Minute)
+	r.send("a") // once more: it was on its way here for long
+	r.commitAll()
+	r.took()
+	for i, l := range []string{"a", "b", "c"} {
+		r.foreign(l, t0.Add(time.Duration(i)*time.Second))
+	}
+	r.reload(1)
+	r.loaded(r.read())
+	r.wantQueue("abc")
+	r.attach("pc", 1, 0, plenty)
+	r.answerReads()
+	r.want("p<-*lane.Reloaded, pc<a delayed, pc<b delayed, pc<c delayed")
+}

@@ -35,7 +35,6 @@ const secret = "hunter2"
 
 // rig is a cluster of three nodes, and who comes to it from outside.
 type rig struct {
-	firstLate bool // the first message to an owner that is lost may come after those that follow it
 	*testing.T
 	c     *testcluster.Cluster
 	began time.Time
