@@ -19,7 +19,6 @@ type pendingCall struct {
 	asker   *process // an actor, which gets reply
 	reply   Reply
 	outside caller // or who is none
-	timeout int64  // what the caller has said, in nanoseconds
 }
 
 // caller is who calls and is no actor of this node.
@@ -90,7 +89,7 @@ func (c *Context) Call(to Ref, req any, timeout time.Duration) CallID {
 	p := c.process()
 	s, x := p.sys(), p.extra()
 	x.nextID++
-	pc := &pendingCall{sys: s, asker: p, req: req, reply: Reply{ID: CallID(x.nextID)}, timeout: int64(timeout)}
+	pc := &pendingCall{sys: s, asker: p, req: req, reply: Reply{ID: CallID(x.nextID)}}
 	x.calls.put(pc.reply.ID, pc)
 	if hook := s.cfg.OnCall; hook != nil {
 		pc.to = to
@@ -171,11 +170,7 @@ func (s *System) waiter() *waiter {
 // Call asks an actor from outside of any actor and waits for the answer until ctx is over. Inside an actor use
 // Context.Call: this one would block the worker.
 func (s *System) Call(ctx context.Context, to Ref, req any) (any, error) {
-	var timeout time.Duration
-	if at, ok := ctx.Deadline(); ok {
-		timeout = time.Until(at)
-	}
-	return ask(s, s.waiter(), to, req, timeout, ctx.Done())
+	return ask(s, s.waiter(), to, req, ctx.Done())
 }
 
 // CallTimeout is Call with a time instead of a context: it takes one allocation, where a context with a deadline takes several.
@@ -186,12 +181,12 @@ func (s *System) CallTimeout(to Ref, req any, timeout time.Duration) (any, error
 	} else {
 		w.timer.Reset(timeout)
 	}
-	return ask(s, w, to, req, timeout, w.timer.C)
+	return ask(s, w, to, req, w.timer.C)
 }
 
 // ask makes a call and waits until it has an outcome or over says that it is too late.
-func ask[T any](s *System, w *waiter, to Ref, req any, timeout time.Duration, over <-chan T) (any, error) {
-	c := &pendingCall{sys: s, req: req, outside: w.answer, timeout: int64(timeout)}
+func ask[T any](s *System, w *waiter, to Ref, req any, over <-chan T) (any, error) {
+	c := &pendingCall{sys: s, req: req, outside: w.answer}
 	if err := s.send(to, (*callRequest)(c), false, nil); err != nil {
 		c.done.Store(true)
 		return nil, err // the waiter isn't put back: a dead letter may have answered

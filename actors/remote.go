@@ -51,9 +51,6 @@ func (a *Asked) Answer(v any, err error) { (*pendingCall)(a).complete(v, err, ni
 // Waiting reports whether nothing has answered yet, and the deadline hasn't passed.
 func (a *Asked) Waiting() bool { return !(*pendingCall)(a).done.Load() }
 
-// Timeout is how long the caller waits in all; 0: it isn't known.
-func (a *Asked) Timeout() time.Duration { return time.Duration((*pendingCall)(a).timeout) }
-
 // Watch is a monitor of an actor on another node.
 type Watch monitor
 

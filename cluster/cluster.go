@@ -381,9 +381,6 @@ func (c *Cluster) leave(list []ident.Partition) {
 // release tells the owner of partitions that no actor of them is here any more.
 func (c *Cluster) release(to ident.NodeID, list []ident.Partition) {
 	m := &nodepb.Partitions{}
-	c.mu.Lock()
-	m.View = c.mu.state.view.ID
-	c.mu.Unlock()
 	for _, p := range list {
 		m.List = append(m.List, uint32(p))
 	}

@@ -19,7 +19,6 @@ type envelope struct {
 	to, from  actors.Ref
 	ref       uint64
 	hops      uint32
-	timeout   uint64
 	typ       uint32
 	body      []byte // of a received one
 	msg       proto.Message
@@ -40,7 +39,7 @@ const (
 	fieldFrom
 	fieldRef
 	fieldHops
-	fieldTimeout
+	_ // reserved
 	fieldType
 	fieldBody
 	fieldReason
@@ -101,7 +100,6 @@ func (e *envelope) encode() ([]byte, error) {
 	b = appendRef(b, fieldFrom, e.from)
 	b = appendUint(b, fieldRef, e.ref)
 	b = appendUint(b, fieldHops, uint64(e.hops))
-	b = appendUint(b, fieldTimeout, e.timeout)
 	if e.typ != 0 {
 		b = protowire.AppendFixed32(protowire.AppendTag(b, fieldType, protowire.Fixed32Type), e.typ)
 	}
@@ -189,8 +187,6 @@ func (e *envelope) number(field protowire.Number, v uint64) {
 		e.ref = v
 	case fieldHops:
 		e.hops = uint32(v)
-	case fieldTimeout:
-		e.timeout = v
 	case fieldFault:
 		e.fault = nodepb.Fault(v)
 	}

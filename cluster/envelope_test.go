@@ -30,10 +30,10 @@ func TestEnvelopeIsItsDefinition(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		e := envelope{
 			how: nodepb.Envelope_How(rapid.IntRange(0, 200).Draw(t, "how")), to: drawRef(t), from: drawRef(t), ref: rapid.Uint64().Draw(t, "ref"),
-			hops: uint32(rapid.IntRange(0, 300).Draw(t, "hops")), timeout: rapid.Uint64().Draw(t, "timeout"), typ: rapid.Uint32().Draw(t, "type"),
+			hops: uint32(rapid.IntRange(0, 300).Draw(t, "hops")), typ: rapid.Uint32().Draw(t, "type"),
 			fault: nodepb.Fault(rapid.IntRange(0, 7).Draw(t, "fault")), faultText: rapid.StringN(0, 20, 40).Draw(t, "text"), origin: "a@1",
 		}
-		want := &nodepb.Envelope{How: e.how, To: protoRef(e.to), From: protoRef(e.from), Ref: e.ref, Hops: e.hops, Timeout: e.timeout, Type: e.typ,
+		want := &nodepb.Envelope{How: e.how, To: protoRef(e.to), From: protoRef(e.from), Ref: e.ref, Hops: e.hops, Type: e.typ,
 			Fault: e.fault, FaultText: e.faultText, Origin: string(e.origin)}
 		if rapid.Bool().Draw(t, "crashed") {
 			e.reason = actors.Crashed(errors.New("on purpose"))

@@ -3,7 +3,6 @@ package cluster
 import (
 	"errors"
 	"fmt"
-	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -54,7 +53,6 @@ func (c *Cluster) export(node ident.NodeID, to actors.Ref, sig actors.Signal) er
 		e.how = nodepb.Envelope_ANSWER
 	case actors.HowCall:
 		e.how, reserved = nodepb.Envelope_CALL, false
-		e.timeout = uint64(sig.Call.Timeout() / time.Millisecond)
 		e.ref = c.calls.put(node, sig.Call)
 	case actors.HowMonitor:
 		e.how, e.ref = nodepb.Envelope_MONITOR, c.watches.put(node, sig.Watch)

@@ -367,8 +367,6 @@ type Envelope struct {
 	Ref uint64 `protobuf:"varint,4,opt,name=ref,proto3" json:"ref,omitempty"`
 	// hops is how often it has been forwarded.
 	Hops uint32 `protobuf:"varint,5,opt,name=hops,proto3" json:"hops,omitempty"`
-	// timeout is a call's, in milliseconds.
-	Timeout uint64 `protobuf:"varint,6,opt,name=timeout,proto3" json:"timeout,omitempty"`
 	// type is the body's: the lower half of the xxh64 (seed 0) of its full protobuf name; 0: there is no body.
 	Type   uint32  `protobuf:"fixed32,7,opt,name=type,proto3" json:"type,omitempty"`
 	Body   []byte  `protobuf:"bytes,8,opt,name=body,proto3" json:"body,omitempty"`
@@ -446,13 +444,6 @@ func (x *Envelope) GetRef() uint64 {
 func (x *Envelope) GetHops() uint32 {
 	if x != nil {
 		return x.Hops
-	}
-	return 0
-}
-
-func (x *Envelope) GetTimeout() uint64 {
-	if x != nil {
-		return x.Timeout
 	}
 	return 0
 }
@@ -562,10 +553,8 @@ func (x *Reason) GetText() string {
 
 // Partitions lists some.
 type Partitions struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	List  []uint32               `protobuf:"varint,1,rep,packed,name=list,proto3" json:"list,omitempty"`
-	// view is the id of the view that its sender acts upon.
-	View          uint64 `protobuf:"fixed64,2,opt,name=view,proto3" json:"view,omitempty"`
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	List          []uint32               `protobuf:"varint,1,rep,packed,name=list,proto3" json:"list,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -605,13 +594,6 @@ func (x *Partitions) GetList() []uint32 {
 		return x.List
 	}
 	return nil
-}
-
-func (x *Partitions) GetView() uint64 {
-	if x != nil {
-		return x.View
-	}
-	return 0
 }
 
 // GroupUpdate is pg.Update: what the scope of one node tells those of the same name on others.
@@ -753,14 +735,13 @@ const file_nodepb_cluster_proto_rawDesc = "" +
 	"\x03ack\x18\t \x01(\x04R\x03ack\x12\x16\n" +
 	"\x06credit\x18\n" +
 	" \x01(\x04R\x06credit\x12\x18\n" +
-	"\arefused\x18\v \x01(\tR\arefused\"\xc8\x04\n" +
+	"\arefused\x18\v \x01(\tR\arefused\"\xb4\x04\n" +
 	"\bEnvelope\x12/\n" +
 	"\x03how\x18\x01 \x01(\x0e2\x1d.jackdaw.node.v1.Envelope.HowR\x03how\x12$\n" +
 	"\x02to\x18\x02 \x01(\v2\x14.jackdaw.node.v1.RefR\x02to\x12(\n" +
 	"\x04from\x18\x03 \x01(\v2\x14.jackdaw.node.v1.RefR\x04from\x12\x10\n" +
 	"\x03ref\x18\x04 \x01(\x04R\x03ref\x12\x12\n" +
-	"\x04hops\x18\x05 \x01(\rR\x04hops\x12\x18\n" +
-	"\atimeout\x18\x06 \x01(\x04R\atimeout\x12\x12\n" +
+	"\x04hops\x18\x05 \x01(\rR\x04hops\x12\x12\n" +
 	"\x04type\x18\a \x01(\aR\x04type\x12\x12\n" +
 	"\x04body\x18\b \x01(\fR\x04body\x12/\n" +
 	"\x06reason\x18\t \x01(\v2\x17.jackdaw.node.v1.ReasonR\x06reason\x12,\n" +
@@ -785,14 +766,13 @@ const file_nodepb_cluster_proto_rawDesc = "" +
 	"\x06BOUNCE\x10\t\x12\f\n" +
 	"\bRELEASED\x10\n" +
 	"\x12\t\n" +
-	"\x05GROUP\x10\v\"0\n" +
+	"\x05GROUP\x10\vJ\x04\b\x06\x10\a\"0\n" +
 	"\x06Reason\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\rR\x04code\x12\x12\n" +
-	"\x04text\x18\x02 \x01(\tR\x04text\"4\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\"&\n" +
 	"\n" +
 	"Partitions\x12\x12\n" +
-	"\x04list\x18\x01 \x03(\rR\x04list\x12\x12\n" +
-	"\x04view\x18\x02 \x01(\x06R\x04view\"\x9d\x01\n" +
+	"\x04list\x18\x01 \x03(\rR\x04listJ\x04\b\x02\x10\x03\"\x9d\x01\n" +
 	"\vGroupUpdate\x12\x14\n" +
 	"\x05whole\x18\x01 \x01(\bR\x05whole\x12\x12\n" +
 	"\x04want\x18\x02 \x01(\bR\x04want\x12/\n" +
