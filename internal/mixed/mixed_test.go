@@ -66,7 +66,7 @@ func TestRollingUpgrade(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.began = time.Now()
-	if f.c, err = testcluster.Start(t.Context(), testcluster.Config{Nodes: 2, Data: t.TempDir(), Binary: f.old}); err != nil {
+	if f.c, err = testcluster.Start(t.Context(), testcluster.Config{Nodes: 2, Databases: 2, Data: t.TempDir(), Binary: f.old}); err != nil {
 		t.Fatal(err)
 	}
 	defer func() {

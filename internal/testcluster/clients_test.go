@@ -17,7 +17,7 @@ import (
 
 // TestClients: users whose resources are on different nodes, and who go from one to another.
 func TestClients(t *testing.T) {
-	c, err := testcluster.Start(t.Context(), testcluster.Config{Nodes: 3, Data: t.TempDir()})
+	c, err := testcluster.Start(t.Context(), testcluster.Config{Nodes: 3, Databases: 2, Data: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}

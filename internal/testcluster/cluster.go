@@ -17,6 +17,8 @@ import (
 type Config struct {
 	// Nodes is how many nodes there are at first.
 	Nodes int
+	// Databases is how many the messages are spread over; 0 means 1. With more than one, accounts have a database of their own.
+	Databases int
 	// Standbys is how many synchronous standbys the database has. Without any, the nodes are told to be content with that.
 	Standbys int
 	// Fsync makes the database flush before it commits, as one in use does.
@@ -31,8 +33,8 @@ type Config struct {
 	Env []string
 }
 
-// database is the one of the messages, accounts and groups.
-const database = "postgres"
+// directory is the database of the accounts, and of the messages where they have no others.
+const directory = "postgres"
 
 // Cluster is some nodes and the PostgreSQL servers under them.
 type Cluster struct {
@@ -73,6 +75,14 @@ func Start(ctx context.Context, cfg Config) (_ *Cluster, err error) {
 	if c.Store, err = testpg.Start(ctx, testpg.Options{Fsync: cfg.Fsync, Standbys: cfg.Standbys, Host: c.net.store}); err != nil {
 		return nil, err
 	}
+	for _, name := range c.databases() {
+		if name == directory {
+			continue
+		}
+		if err := c.Store.Exec(ctx, "CREATE DATABASE "+name); err != nil {
+			return nil, err
+		}
+	}
 	for range cfg.Nodes {
 		if _, err := c.Add(ctx); err != nil {
 			return nil, err
@@ -81,14 +91,38 @@ func Start(ctx context.Context, cfg Config) (_ *Cluster, err error) {
 	return c, nil
 }
 
-// StoreURL is how nodes reach the database: on whichever of its servers takes writes.
+// databases are the names of those that have the messages.
+func (c *Cluster) databases() []string {
+	if c.cfg.Databases < 2 {
+		return []string{directory}
+	}
+	list := make([]string, c.cfg.Databases)
+	for i := range list {
+		list[i] = fmt.Sprintf("mail%d", i+1)
+	}
+	return list
+}
+
+// url is how nodes reach a database: on whichever of its servers takes writes.
+func (c *Cluster) url(name string) string {
+	return testpg.URL(name, append([]*testpg.Server{c.Store}, c.Store.Standbys...)...)
+}
+
+// StoreURL is how nodes reach the databases of the messages, separated by commas.
 func (c *Cluster) StoreURL() string {
-	return testpg.URL(database, append([]*testpg.Server{c.Store}, c.Store.Standbys...)...)
+	var list []string
+	for _, name := range c.databases() {
+		list = append(list, c.url(name))
+	}
+	return strings.Join(list, ",")
 }
 
 // Add starts one more node and waits until it is ready.
 func (c *Cluster) Add(ctx context.Context) (*Node, error) {
 	join := []string{"--store", c.StoreURL()}
+	if c.cfg.Databases > 1 {
+		join = append(join, "--directory", c.url(directory))
+	}
 	if seed := c.running(); seed != nil {
 		token, err := seed.Token(ctx)
 		if err != nil {
