@@ -42,18 +42,7 @@ type rig struct {
 
 // TestMisuse has all cases one after the other on one cluster, which has to be in good order after each.
 func TestMisuse(t *testing.T) {
-	c, err := testcluster.Start(t.Context(), testcluster.Config{Nodes: 3, Data: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if t.Failed() {
-			t.Log(c.Outputs())
-		}
-		if err := c.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
+	c := testcluster.Run(t, testcluster.Config{Nodes: 3})
 	if err := c.Nodes[0].Import(t.Context(), testnode.Users("u", "localhost", 80, talk.Password)); err != nil {
 		t.Fatal(err)
 	}

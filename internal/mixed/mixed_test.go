@@ -66,17 +66,7 @@ func TestRollingUpgrade(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.began = time.Now()
-	if f.c, err = testcluster.Start(t.Context(), testcluster.Config{Nodes: 2, Databases: 2, Data: t.TempDir(), Binary: f.old}); err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if t.Failed() {
-			t.Log(f.c.Outputs())
-		}
-		if err := f.c.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
+	f.c = testcluster.Run(t, testcluster.Config{Nodes: 2, Databases: 2, Binary: f.old})
 	f.c.SetBinary(f.now)
 	f.add("a new node joins two old ones")
 	f.n1, f.n2, f.n3 = f.c.Nodes[0], f.c.Nodes[1], f.c.Nodes[2]
@@ -233,7 +223,7 @@ func (f *fleet) suiteMoves(one, other *testcluster.Node, goer, stayer *talk.Gues
 		stayer.Say(home, 5)
 		leave()
 		stayer.Say(home, 5)
-		if !goer.Resume(to.C2STLS) {
+		if !goer.Resume(to.C2STLS, client.DirectTLS) {
 			f.Fatalf("the stream wasn't resumed on %s", to.Name)
 		}
 		goer.Say(stayer.JID(), 5)

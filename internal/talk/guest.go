@@ -3,6 +3,7 @@ package talk
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -23,8 +24,8 @@ const (
 	again = 100 * time.Millisecond
 )
 
-// strangers trusts whatever certificate a node has made for itself.
-func strangers(domain string) *tls.Config {
+// TLS trusts whatever certificate a node has made for itself.
+func TLS(domain string) *tls.Config {
 	cfg := client.TLSConfig(domain, nil)
 	cfg.InsecureSkipVerify = true
 	return cfg
@@ -53,7 +54,7 @@ func Visit(tb testing.TB, addr, jid string) *Guest {
 	domain, _, _ = strings.Cut(domain, "/")
 	g := &Guest{tb: tb}
 	g.mu.changed = make(chan struct{})
-	g.cfg = client.Config{JID: jid, Password: Password, TLS: strangers(domain), Management: true}
+	g.cfg = client.Config{JID: jid, Password: Password, TLS: TLS(domain), Management: true}
 	g.cfg.OnStanza = func(_ *client.Conn, e *xmpp.Element) { g.note(func() { g.mu.got = append(g.mu.got, e) }) }
 	g.cfg.OnAck = func(_ *client.Conn, sent []client.Sent) {
 		n := 0
@@ -69,7 +70,7 @@ func Visit(tb testing.TB, addr, jid string) *Guest {
 		g.conn.Cut()
 		<-g.conn.Done()
 	})
-	g.available()
+	g.Available(0)
 	return g
 }
 
@@ -103,9 +104,10 @@ func (g *Guest) dial(addr string) {
 	}
 }
 
-func (g *Guest) available() {
+// Available announces the resource with a priority, -128 to 127.
+func (g *Guest) Available(priority int) {
 	g.tb.Helper()
-	if err := g.conn.Presence(0); err != nil {
+	if err := g.conn.Presence(priority); err != nil {
 		g.tb.Fatal(err)
 	}
 }
@@ -115,6 +117,14 @@ func (g *Guest) JID() string { return g.conn.JID() }
 
 // Cut ends the connection as a lost network does.
 func (g *Guest) Cut() { g.conn.Cut() }
+
+// Leave ends the stream in order.
+func (g *Guest) Leave() {
+	g.tb.Helper()
+	if err := errors.Join(g.conn.Close(), g.End()); err != nil {
+		g.tb.Fatalf("%s: left with %v", g.cfg.JID, err)
+	}
+}
 
 // End waits until the connection has ended, and returns why.
 func (g *Guest) End() error {
@@ -128,22 +138,22 @@ func (g *Guest) End() error {
 	}
 }
 
-// Resume goes on with the stream at an address, once the connection has ended. It reports false if the server has refused that and
+// Resume goes on with the stream at an address and by its kind of TLS, once the connection has ended. It reports false if the server has refused that and
 // bound anew; what may be lost is sent again then.
-func (g *Guest) Resume(addr string) bool {
+func (g *Guest) Resume(addr string, security client.Security) bool {
 	g.tb.Helper()
 	_ = g.End() // why is the caller's business
 	r, ok := g.conn.Resumption()
 	if !ok {
 		g.tb.Fatalf("%s: nothing to resume", g.cfg.JID)
 	}
-	g.cfg.Resume = &r
+	g.cfg.Resume, g.cfg.Security = &r, security
 	g.dial(addr)
 	g.cfg.Resume = nil
 	if g.conn.Resumed() {
 		return true
 	}
-	g.available()
+	g.Available(0)
 	for _, s := range g.conn.Carried() {
 		if err := g.conn.Send(s.Stanza, s.Tag); err != nil {
 			g.tb.Fatal(err)
@@ -219,22 +229,42 @@ func shown(list []*xmpp.Element) string {
 	return b.String()
 }
 
-// bodies are those of the messages that have come, each id the first time only, without errors.
-func bodies(got []*xmpp.Element) (all []string) {
-	seen := map[string]bool{}
+// Bodies are those of the messages among what has come, without errors.
+func Bodies(got []*xmpp.Element) (all []string) {
 	for _, e := range got {
-		body := e.Child(xmpp.NSClient, "body")
-		if e.Name != "message" || body == nil || e.Attr("type") == "error" || seen[e.Attr("id")] {
-			continue
+		if body := e.Child(xmpp.NSClient, "body"); e.Name == "message" && body != nil && e.Attr("type") != "error" {
+			all = append(all, body.Text())
 		}
-		seen[e.Attr("id")] = true
-		all = append(all, body.Text())
 	}
 	return all
 }
 
-// Hears waits until all that another has said is here, and checks that it is, in order and nothing else.
+// once leaves out what had come before with the same id.
+func once(got []*xmpp.Element) (first []*xmpp.Element) {
+	seen := map[string]bool{}
+	for _, e := range got {
+		if id := e.Attr("id"); e.Name == "message" && !seen[id] {
+			seen[id] = true
+			first = append(first, e)
+		}
+	}
+	return first
+}
+
+// Hears waits until all that another has said is here, and checks that it is, in order and nothing else. What comes again with
+// its id is no fault.
 func (g *Guest) Hears(from *Guest) {
+	g.tb.Helper()
+	g.hears(from, once)
+}
+
+// HearsOnce is Hears where nothing may come again.
+func (g *Guest) HearsOnce(from *Guest) {
+	g.tb.Helper()
+	g.hears(from, func(got []*xmpp.Element) []*xmpp.Element { return got })
+}
+
+func (g *Guest) hears(from *Guest, of func([]*xmpp.Element) []*xmpp.Element) {
 	g.tb.Helper()
 	var want []string
 	for i := range from.sent {
@@ -242,7 +272,7 @@ func (g *Guest) Hears(from *Guest) {
 	}
 	var all []string
 	g.Await(fmt.Sprintf("%d messages", len(want)), func(got []*xmpp.Element) bool {
-		all = bodies(got)
+		all = Bodies(of(got))
 		return len(all) >= len(want)
 	})
 	if !slices.Equal(all, want) {

@@ -66,7 +66,7 @@ func (p *person) dial() (*client.Conn, error) {
 	addrs := p.c.cfg.Addrs()
 	p.mu.Lock()
 	cfg := client.Config{
-		Addr: addrs[p.mu.at%len(addrs)], JID: p.c.jid(p.number) + "/crowd", Password: Password, TLS: strangers(p.c.cfg.Domain), Management: true,
+		Addr: addrs[p.mu.at%len(addrs)], JID: p.c.jid(p.number) + "/crowd", Password: Password, TLS: TLS(p.c.cfg.Domain), Management: true,
 		Resume: p.mu.resume, OnAck: p.acked, OnStanza: p.stanza,
 	}
 	p.mu.at++

@@ -8,8 +8,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackdaw-im/jackdaw/client"
+	"github.com/jackdaw-im/jackdaw/internal/talk"
 	"github.com/jackdaw-im/jackdaw/internal/testcluster"
 	"github.com/jackdaw-im/jackdaw/internal/testnode"
 	"github.com/jackdaw-im/jackdaw/xmpp"
@@ -17,22 +19,11 @@ import (
 
 // TestClients: users whose resources are on different nodes, and who go from one to another.
 func TestClients(t *testing.T) {
-	c, err := testcluster.Start(t.Context(), testcluster.Config{Nodes: 3, Databases: 2, Data: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if t.Failed() {
-			t.Log(c.Outputs())
-		}
-		if err := c.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
+	c := testcluster.Run(t, testcluster.Config{Nodes: 3, Databases: 2})
 	if err := c.WaitReady(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Nodes[1].Import(t.Context(), testnode.Users("u", "localhost", 10, password)); err != nil {
+	if err := c.Nodes[1].Import(t.Context(), testnode.Users("u", "localhost", 10, talk.Password)); err != nil {
 		t.Fatal(err)
 	}
 	for _, test := range []struct {
@@ -47,7 +38,7 @@ func TestClients(t *testing.T) {
 
 // tickets: what one node has given a client to resume its TLS session with is taken by any other.
 func tickets(t *testing.T, c *testcluster.Cluster) {
-	cfg := strangers()
+	cfg := talk.TLS("localhost")
 	cfg.ClientSessionCache = tls.NewLRUClientSessionCache(1)
 	for i, n := range c.Nodes {
 		// A stream's begin: a client has no ticket before it has read something.
@@ -70,7 +61,7 @@ func tickets(t *testing.T, c *testcluster.Cluster) {
 			var resumed bool
 			own := cfg.Clone()
 			own.VerifyConnection = func(s tls.ConnectionState) error { resumed = s.DidResume; return nil }
-			conn, err := client.Dial(t.Context(), &client.Config{Addr: addr, Security: security, TLS: own, JID: "u0@localhost", Password: password})
+			conn, err := client.Dial(t.Context(), &client.Config{Addr: addr, Security: security, TLS: own, JID: "u0@localhost", Password: talk.Password})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -85,6 +76,12 @@ func tickets(t *testing.T, c *testcluster.Cluster) {
 
 const pingXML = "<ping xmlns='urn:xmpp:ping'/>"
 
+// ask pings an address, and returns the answer's error if it is one.
+func ask(g *talk.Guest, to string) error {
+	_, err := g.Ask("get", to, pingXML)
+	return err
+}
+
 // condition is that of the error that an IQ was answered with.
 func condition(err error) string {
 	if refused := (*client.RequestError)(nil); errors.As(err, &refused) {
@@ -95,117 +92,118 @@ func condition(err error) string {
 
 // resources: what is sent to a user reaches the resources it is for, on whichever nodes these are.
 func resources(t *testing.T, c *testcluster.Cluster) {
-	var list []*guest
+	var list []*talk.Guest
 	for i, n := range c.Nodes {
-		list = append(list, visit(t, n, fmt.Sprint("u1@localhost/r", i+1)))
+		list = append(list, talk.Visit(t, n.C2STLS, fmt.Sprint("u1@localhost/r", i+1)))
 	}
 	for _, g := range list {
 		for _, other := range list {
-			g.presence(other.conn.JID(), "") // one's own is told, too
+			g.Sees(other.JID(), "") // one's own is told, too
 		}
 	}
-	peer := visit(t, c.Nodes[1], "u2@localhost/peer")
+	peer := talk.Visit(t, c.Nodes[1].C2STLS, "u2@localhost/peer")
 	// A contact sees all of them.
-	peer.write("<presence type='subscribe' to='u1@localhost'/>")
-	list[2].presence("u2@localhost", "subscribe")
-	list[2].write("<presence type='subscribed' to='u2@localhost'/>")
+	peer.Write("<presence type='subscribe' to='u1@localhost'/>")
+	list[2].Sees("u2@localhost", "subscribe")
+	list[2].Write("<presence type='subscribed' to='u2@localhost'/>")
 	for _, g := range list {
-		peer.presence(g.conn.JID(), "")
+		peer.Sees(g.JID(), "")
 	}
-	peer.say("u1@localhost", 3)
+	peer.Say("u1@localhost", 3)
 	for _, g := range list { // all have the same priority
-		g.hears(peer, false)
+		g.HearsOnce(peer)
 	}
 	// Those with the highest priority only.
-	list[2].available(5)
-	list[0].await("the new priority", func(got []*xmpp.Element) bool {
+	list[2].Available(5)
+	list[0].Await("the new priority", func(got []*xmpp.Element) bool {
 		return slices.ContainsFunc(got, func(e *xmpp.Element) bool {
 			p := e.Child(xmpp.NSClient, "priority")
-			return e.Attr("from") == list[2].conn.JID() && p != nil && p.Text() == "5"
+			return e.Attr("from") == list[2].JID() && p != nil && p.Text() == "5"
 		})
 	})
-	peer.say("u1@localhost", 1)
-	list[2].hears(peer, false)
+	peer.Say("u1@localhost", 1)
+	list[2].HearsOnce(peer)
 	// To a full address, a message and a request.
 	for i, g := range list {
-		if err := peer.ask(g.conn.JID(), pingXML); err != nil {
-			t.Errorf("a ping to %s: %v", g.conn.JID(), err)
+		if err := ask(peer, g.JID()); err != nil {
+			t.Errorf("a ping to %s: %v", g.JID(), err)
 		}
-		if err := g.conn.SendMessage(&client.Message{To: peer.conn.JID(), ID: fmt.Sprint("full", i), Body: "full"}, nil); err != nil {
-			t.Fatal(err)
-		}
+		m := client.Message{To: peer.JID(), ID: fmt.Sprint("full", i), Body: "full"}
+		g.Write(string(m.Append(nil)))
 	}
-	peer.await("a message of each resource", func([]*xmpp.Element) bool { return len(peer.bodies(false)) == 3 })
-	if err := peer.ask("u1@localhost/nobody", pingXML); condition(err) != "service-unavailable" {
+	peer.Await("a message of each resource", func(got []*xmpp.Element) bool { return len(talk.Bodies(got)) == 3 })
+	if err := ask(peer, "u1@localhost/nobody"); condition(err) != "service-unavailable" {
 		t.Errorf("a ping to a resource that isn't there: %v", err)
 	}
 	// One leaves in order, and the others hear so.
-	gone := list[0].conn.JID()
-	if err := list[0].conn.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if err := list[0].end(); err != nil {
-		t.Error(err)
-	}
+	gone := list[0].JID()
+	list[0].Leave()
 	for _, g := range append(list[1:], peer) {
-		g.presence(gone, "unavailable")
+		g.Sees(gone, "unavailable")
 	}
-	if err := peer.ask(gone, pingXML); condition(err) != "service-unavailable" {
+	if err := ask(peer, gone); condition(err) != "service-unavailable" {
 		t.Errorf("a ping to one that has left: %v", err)
 	}
 }
 
 // conflict: a resource is one session's, wherever it is; the later one wins (RFC 6120 section 7.7.2.2).
 func conflict(t *testing.T, c *testcluster.Cluster) {
-	first, other := visit(t, c.Nodes[0], "u3@localhost/home"), visit(t, c.Nodes[1], "u3@localhost/other")
-	second := visit(t, c.Nodes[2], "u3@localhost/home")
-	err := first.end()
+	first, other := talk.Visit(t, c.Nodes[0].C2STLS, "u3@localhost/home"), talk.Visit(t, c.Nodes[1].C2STLS, "u3@localhost/other")
+	second := talk.Visit(t, c.Nodes[2].C2STLS, "u3@localhost/home")
+	err := first.End()
 	if end := (*xmpp.StreamError)(nil); !errors.As(err, &end) || end.Condition != xmpp.Conflict {
 		t.Fatalf("the first has ended with %v", err)
 	}
-	if second.conn.JID() != first.conn.JID() {
-		t.Fatalf("the second is %s", second.conn.JID())
+	if second.JID() != first.JID() {
+		t.Fatalf("the second is %s", second.JID())
 	}
 	// Its mailbox may hear of the second a moment after its client has: on another node.
-	other.insist(func() error { return other.ask(second.conn.JID(), pingXML) })
-	other.say("u3@localhost/home", 3)
-	second.hears(other, false)
-	if got := first.bodies(false); got != nil {
+	tick, over := time.Tick(20*time.Millisecond), time.After(talk.Patience)
+	for err := ask(other, second.JID()); err != nil; err = ask(other, second.JID()) {
+		select {
+		case <-tick:
+		case <-over:
+			t.Fatalf("a ping to the second: %v", err)
+		}
+	}
+	other.Say("u3@localhost/home", 3)
+	second.HearsOnce(other)
+	if got := talk.Bodies(first.Got()); got != nil {
 		t.Errorf("the first has got %q", got)
 	}
 }
 
 // pair are two that talk: one who goes from node to node, and one who stays.
-func pair(t *testing.T, c *testcluster.Cluster, user int) (goer, stayer *guest) {
-	goer = visit(t, c.Nodes[0], fmt.Sprintf("u%d@localhost/goer", user))
-	stayer = visit(t, c.Nodes[2], fmt.Sprintf("u%d@localhost/stayer", user+1))
+func pair(t *testing.T, c *testcluster.Cluster, user int) (goer, stayer *talk.Guest) {
+	goer = talk.Visit(t, c.Nodes[0].C2STLS, fmt.Sprintf("u%d@localhost/goer", user))
+	stayer = talk.Visit(t, c.Nodes[2].C2STLS, fmt.Sprintf("u%d@localhost/stayer", user+1))
 	for range 2 {
-		goer.say(stayer.conn.JID(), 5)
-		stayer.say("u"+fmt.Sprint(user)+"@localhost", 5)
+		goer.Say(stayer.JID(), 5)
+		stayer.Say("u"+fmt.Sprint(user)+"@localhost", 5)
 	}
-	goer.hears(stayer, false)
-	stayer.hears(goer, false)
+	goer.HearsOnce(stayer)
+	stayer.HearsOnce(goer)
 	return goer, stayer
 }
 
 // resumedElsewhere: a stream whose connection is lost goes on at each other node in turn: nothing is lost, comes twice or in another order.
 func resumedElsewhere(t *testing.T, c *testcluster.Cluster) {
 	goer, stayer := pair(t, c, 4)
-	home := strings.TrimSuffix(goer.conn.JID(), "/goer")
+	home := strings.TrimSuffix(goer.JID(), "/goer")
 	for _, i := range []int{1, 2, 0, 0, 1} {
-		goer.say(stayer.conn.JID(), 5) // perhaps lost with the connection
-		stayer.say(home, 5)
-		goer.conn.Cut()
-		stayer.say(home, 5)
-		if !goer.resume(c.Nodes[i].C2STLS, client.DirectTLS) {
+		goer.Say(stayer.JID(), 5) // perhaps lost with the connection
+		stayer.Say(home, 5)
+		goer.Cut()
+		stayer.Say(home, 5)
+		if !goer.Resume(c.Nodes[i].C2STLS, client.DirectTLS) {
 			t.Fatalf("not resumed on %s", c.Nodes[i].Name)
 		}
-		goer.say(stayer.conn.JID(), 5)
-		stayer.say(home, 5)
-		goer.hears(stayer, false)
-		stayer.hears(goer, false)
+		goer.Say(stayer.JID(), 5)
+		stayer.Say(home, 5)
+		goer.HearsOnce(stayer)
+		stayer.HearsOnce(goer)
 	}
-	if err := stayer.ask(goer.conn.JID(), pingXML); err != nil {
+	if err := ask(stayer, goer.JID()); err != nil {
 		t.Errorf("a ping to where it is now: %v", err)
 	}
 }
@@ -214,25 +212,25 @@ func resumedElsewhere(t *testing.T, c *testcluster.Cluster) {
 func drained(t *testing.T, c *testcluster.Cluster) {
 	goer, stayer := pair(t, c, 6)
 	n := c.Nodes[0]
-	goer.say(stayer.conn.JID(), 5)
+	goer.Say(stayer.JID(), 5)
 	out, err := n.Command(t.Context(), "drain", "--data", n.Data, "--over", "100ms", "--timeout", "30s")
 	if err != nil {
 		t.Fatal(out, err)
 	}
 	end := (*xmpp.StreamError)(nil)
-	if err := goer.end(); !errors.As(err, &end) || end.Condition != xmpp.SeeOtherHost {
+	if err := goer.End(); !errors.As(err, &end) || end.Condition != xmpp.SeeOtherHost {
 		t.Fatalf("sent away with %v", err)
 	}
 	if !slices.ContainsFunc(c.Nodes[1:], func(n *testcluster.Node) bool { return n.C2S == end.Host }) {
 		t.Fatalf("sent to %q", end.Host)
 	}
-	stayer.say("u6@localhost", 5)
-	if !goer.resume(end.Host, client.StartTLS) {
+	stayer.Say("u6@localhost", 5)
+	if !goer.Resume(end.Host, client.StartTLS) {
 		t.Fatal("not resumed")
 	}
-	goer.say(stayer.conn.JID(), 5)
-	goer.hears(stayer, false)
-	stayer.hears(goer, false)
+	goer.Say(stayer.JID(), 5)
+	goer.HearsOnce(stayer)
+	stayer.HearsOnce(goer)
 	if out, err := n.Command(t.Context(), "undrain", "--data", n.Data); err != nil {
 		t.Fatal(out, err)
 	}
@@ -245,17 +243,17 @@ func drained(t *testing.T, c *testcluster.Cluster) {
 // either way.
 func nodeLost(t *testing.T, c *testcluster.Cluster) {
 	goer, stayer := pair(t, c, 8)
-	goer.say(stayer.conn.JID(), 5)
-	stayer.say("u8@localhost", 5)
+	goer.Say(stayer.JID(), 5)
+	stayer.Say("u8@localhost", 5)
 	c.Nodes[0].Kill()
-	stayer.say("u8@localhost", 5)
-	if goer.resume(c.Nodes[1].C2STLS, client.DirectTLS) {
+	stayer.Say("u8@localhost", 5)
+	if goer.Resume(c.Nodes[1].C2STLS, client.DirectTLS) {
 		t.Fatal("resumed a stream whose node is gone")
 	}
-	goer.say(stayer.conn.JID(), 5)
-	stayer.say("u8@localhost", 5)
-	goer.hears(stayer, true)
-	stayer.hears(goer, true)
+	goer.Say(stayer.JID(), 5)
+	stayer.Say("u8@localhost", 5)
+	goer.Hears(stayer)
+	stayer.Hears(goer)
 	if err := c.Nodes[0].Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}

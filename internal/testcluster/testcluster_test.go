@@ -27,18 +27,7 @@ func TestMain(m *testing.M) {
 // TestCluster founds a cluster, cuts it, and loses and adds nodes.
 func TestCluster(t *testing.T) {
 	ctx := t.Context()
-	c, err := testcluster.Start(ctx, testcluster.Config{Nodes: 2, Data: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if t.Failed() {
-			t.Log(c.Outputs())
-		}
-		if err := c.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
+	c := testcluster.Run(t, testcluster.Config{Nodes: 2})
 	if err := c.WaitReady(ctx); err != nil {
 		t.Fatal(err)
 	}

@@ -46,17 +46,25 @@ func apart(ctx context.Context, nodes []*Node) string {
 			return n.Name + ": " + err.Error()
 		}
 		mine += m[`jackdaw_cluster_partitions{phase="mine"}`]
-		switch active := m[`jackdaw_cluster_members{state="active"}`]; {
-		case active != float64(len(nodes)):
-			return fmt.Sprintf("%s knows %v active nodes of %d", n.Name, active, len(nodes))
-		case m["jackdaw_cluster_agreed"] != 1:
-			return n.Name + " doesn't act upon the others' view"
-		case m[`jackdaw_cluster_partitions{phase="waiting"}`]+m[`jackdaw_cluster_partitions{phase="leaving"}`] > 0:
-			return n.Name + " has partitions on their way"
+		if why := restless(m, len(nodes)); why != "" {
+			return n.Name + " " + why
 		}
 	}
 	if mine != partitions {
 		return fmt.Sprintf("the nodes have %v partitions of %d", mine, partitions)
+	}
+	return ""
+}
+
+// restless says by a node's metrics why it isn't at peace in a cluster of so many; "" if it is.
+func restless(m map[string]float64, nodes int) string {
+	switch active := m[`jackdaw_cluster_members{state="active"}`]; {
+	case active != float64(nodes):
+		return fmt.Sprintf("knows %v active nodes of %d", active, nodes)
+	case m["jackdaw_cluster_agreed"] != 1:
+		return "doesn't act upon the others' view"
+	case m[`jackdaw_cluster_partitions{phase="waiting"}`]+m[`jackdaw_cluster_partitions{phase="leaving"}`] > 0:
+		return "has partitions on their way"
 	}
 	return ""
 }
