@@ -7,13 +7,16 @@ SHELL := /bin/bash
 
 GO ?= go
 FUZZTIME ?= 1m
+SEED ?= 1
+# What failed tests write, such as the log of a simulated network, stays in .tools/artifacts.
+KEEP = -artifacts -outputdir $(shell mkdir -p .tools/artifacts && cd .tools/artifacts && pwd)
 PLATFORMS := linux/arm64 darwin/arm64 freebsd/amd64
 TOOL := $(GO) tool -modfile=tools/go.mod
 COUNT := $(GO) run ./internal/testcount
 PROTOS = $(shell cd proto && find . -name '*.proto' | sort | cut -c 3-)
 GOFILES = git ls-files --cached --others --exclude-standard '*.go'
 
-.PHONY: help run build test check race archtest cross cluster cluster-test fuzz bench bench-actors interop proto proto-check cc erlang postgres nftables clean
+.PHONY: help run build test check race archtest cross cluster cluster-test sim fuzz bench bench-actors interop proto proto-check cc erlang postgres nftables clean
 
 help: ## What can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,9 +29,9 @@ build: ## Build bin/jackdaw
 
 test: cc postgres nftables check ## All checks, then all tests with the race detector; counts at the end. About 10 minutes on two cores with nothing built
 	@# With the race detector, each test runs once; without it, those packages again that leave a test out under it.
-	@{ status=0; $(GO) test -race -timeout 9m -json ./... || status=1; \
+	@{ status=0; $(GO) test -race -timeout 9m -json $(KEEP) ./... || status=1; \
 	   plain=$$(git grep -l --untracked '^//go:build !race' -- '*_test.go' | xargs -r -n1 dirname | sort -u | sed 's,^,./,'); \
-	   [ -z "$$plain" ] || $(GO) test -timeout 9m -json $$plain || status=1; \
+	   [ -z "$$plain" ] || $(GO) test -timeout 9m -json $(KEEP) $$plain || status=1; \
 	   exit $$status; } | $(COUNT)
 
 check: fmt-check vet proto-check archtest cross ## What needs no test run: format, vet, staticcheck, generated code, rules, cross-compiling
@@ -46,7 +49,7 @@ archtest: ## The rules of the code: import table, sizes, documentation, goroutin
 	$(GO) test -count=1 ./internal/archtest ./internal/testcount
 
 race: cc postgres nftables ## The tests with the race detector alone (PKG=./store/... for a part)
-	@$(GO) test -race -timeout 9m -json $(or $(PKG),./...) | $(COUNT)
+	@$(GO) test -race -timeout 9m -json $(KEEP) $(or $(PKG),./...) | $(COUNT)
 
 cross: ## Compile for linux/arm64, darwin/arm64 and freebsd/amd64
 	@# Unoptimised, which takes a third less time and finds the same errors.
@@ -60,6 +63,9 @@ cluster: build postgres ## Start three nodes and PostgreSQL on loopback addresse
 cluster-test: build postgres nftables ## Show every fault of a cluster five times (ARGS='--only kill --json' for less); with root all, else those of the network are left out
 	@$(GO) build -o .tools/cluster ./benchmarks/cluster
 	@exec .tools/cluster --binary bin/jackdaw $(ARGS)
+
+sim: ## Histories of whole clusters in fake time: five seeds of each, every interleaving of a handoff, up to 100 nodes (SEED=7 for others)
+	@$(GO) test -count=1 -timeout 120m -json $(KEEP) ./internal/simcluster -seeds 5 -seed $(SEED) -every -large | $(COUNT)
 
 fuzz: ## Run every fuzz target for a minute (FUZZTIME=10s for less)
 	@# Without a failing input, "context deadline exceeded" is the go command's word for an input that ran when the time was over.

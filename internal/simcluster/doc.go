@@ -6,11 +6,13 @@
 // have been delivered out of its sender's order but in a partition, every node has to agree with every other, and nothing may be left
 // waiting anywhere.
 //
+//	make sim
 //	go test ./internal/simcluster -run Histories -seeds 50 -timeout 1h
 //	go test ./internal/simcluster -run Histories/crash -seed 17 -v
 //	go test ./internal/simcluster -run Histories/crash -seeds 10 -users 40 -pace 60ms
 //	go test ./internal/simcluster -run Interleavings -every
 //	go test ./internal/simcluster -run Traffic -large -v
 //
-// A failure prints its seed and writes the network's log of events (see package simnet), among them what the nodes logged.
+// A failure prints its seed, the end of the network's log of events (see package simnet), among them what the nodes logged, and the file
+// that has all of it; go test keeps that file with -artifacts, as make does.
 package simcluster

@@ -14,7 +14,7 @@ import (
 )
 
 var (
-	seeds = flag.Int("seeds", 1, "how many histories of each fault")
+	seeds = flag.Int("seeds", 2, "how many histories of each fault")
 	first = flag.Uint64("seed", 1, "the first seed")
 	crowd = flag.Int("users", 8, "how many users a history has")
 	pace  = flag.Duration("pace", 200*time.Millisecond, "the mean time between two messages of a user")
