@@ -135,6 +135,7 @@ func (c *Cluster) SetLinks(l Links) { c.links = l }
 // Start launches what follows views.
 func (c *Cluster) Start() error {
 	c.stop = make(chan struct{})
+	c.groups.alone()
 	c.mu.Lock()
 	c.mu.state = newState(c.self, c.opts.Hold) // as it is started again, its links know nobody
 	c.mu.held, c.mu.parked, c.mu.n, c.mu.bytes = map[ident.Partition][]held{}, nil, 0, 0
@@ -263,7 +264,7 @@ func (c *Cluster) run(fx effects) {
 		if c.links != nil {
 			c.links.PeerUp(link.Peer{ID: id, Addr: addr})
 		}
-		c.groups.up(id)
+		c.groups.peer(id, true)
 	}
 	for _, id := range fx.down {
 		if c.links != nil {
@@ -292,7 +293,7 @@ func (c *Cluster) lost(id ident.NodeID) {
 	c.calls.lost(id)
 	c.watches.lost(id)
 	c.watchers.lost(id)
-	c.groups.down(id)
+	c.groups.peer(id, false)
 }
 
 // Anew takes that another node has given this one up, and has come back: the monitors and calls between the two are no more.
@@ -305,7 +306,7 @@ func (c *Cluster) Anew(from ident.NodeID) {
 		known := c.mu.state.known[from]
 		c.mu.Unlock()
 		if known {
-			c.groups.up(from)
+			c.groups.peer(from, true)
 		}
 	})
 }

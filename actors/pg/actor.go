@@ -38,6 +38,7 @@ type (
 		from ident.NodeID
 		u    *Update
 	}
+	missed   struct{ from ident.NodeID }
 	retryNow struct{}
 )
 
@@ -86,6 +87,9 @@ func (a *actor) Handle(ctx *actors.Context, msg any) error {
 		}
 	case received:
 		a.st.received(m.from, m.u)
+	case missed:
+		a.scope.setMissed(m.from, false)
+		a.st.missed(m.from)
 	case retryNow:
 		a.st.retry()
 	}

@@ -34,6 +34,7 @@ type Scope struct {
 		sync.Mutex
 		watchers map[MonitorRef]watcher
 		nodes    map[ident.NodeID]bool
+		missed   map[ident.NodeID]bool // those of which an update was not taken, until the actor has heard that
 		peers    Peers
 	}
 }
@@ -57,6 +58,7 @@ func New(sys *actors.System, name string) *Scope {
 	s := &Scope{sys: sys, name: name}
 	s.kept.watchers = map[MonitorRef]watcher{}
 	s.kept.nodes = map[ident.NodeID]bool{}
+	s.kept.missed = map[ident.NodeID]bool{}
 	return s
 }
 
@@ -219,16 +221,40 @@ func (s *Scope) peer(id ident.NodeID, up bool) {
 	_ = s.sys.Answer(s.Ref(), peering{id, up}) // a scope that doesn't run learns it when it does
 }
 
-// Receive takes what the scope on another node has sent. After an error the caller gives it again, or reports that node down and up.
-// Nobody may change u afterwards.
+// Receive takes what the scope on another node has sent, which nobody may change afterwards. An error says that it was not taken; the scope
+// has to be told no more of that: it asks that node for all it has, once for all that is not taken meanwhile.
 func (s *Scope) Receive(from ident.NodeID, u *Update) error {
-	return s.sys.Cast(s.Ref(), received{from, u})
+	s.kept.Lock()
+	waits := s.kept.missed[from]
+	s.kept.Unlock()
+	if waits { // what comes now is in the answer, too
+		return actors.ErrOverloaded
+	}
+	err := s.sys.Cast(s.Ref(), received{from, u})
+	if err != nil {
+		s.setMissed(from, true)
+		if s.sys.Answer(s.Ref(), missed{from}) != nil { // the next to run asks all nodes
+			s.setMissed(from, false)
+		}
+	}
+	return err
+}
+
+func (s *Scope) setMissed(id ident.NodeID, on bool) {
+	s.kept.Lock()
+	defer s.kept.Unlock()
+	if on {
+		s.kept.missed[id] = true
+	} else {
+		delete(s.kept.missed, id)
+	}
 }
 
 // left is what an earlier life of the scope's actor has left.
 func (s *Scope) left() ([]watcher, []ident.NodeID, Peers) {
 	s.kept.Lock()
 	defer s.kept.Unlock()
+	clear(s.kept.missed)
 	return slices.Collect(maps.Values(s.kept.watchers)), slices.Collect(maps.Keys(s.kept.nodes)), s.kept.peers
 }
 

@@ -15,7 +15,8 @@
 //   - Who monitors hears first of all there is and then of each change, in order, with nothing missing between. A watcher whose queue
 //     is full misses changes, and is told all there is anew as soon as its queue takes it.
 //   - Nodes see the same in the end, without a lock over all of them: each tells the others of its own members only, and who goes
-//     down takes its members along. Meanwhile nodes may see different groups, and changes of two nodes in different order.
+//     down takes its members along. Meanwhile nodes may see different groups, and changes of two nodes in different order. Package
+//     cluster carries it (Cluster.Share). The server itself has no scope: they are for who extends it.
 //
 // What a crash does: the table of the groups outlives the scope's actor. Readers go on; the next life monitors the members again,
 // so that those that ended meanwhile leave, and tells watchers and nodes all there is anew. One that crashed and was started again

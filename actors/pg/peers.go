@@ -9,8 +9,8 @@ import (
 
 // Peers carries updates to the scopes of the same name on other nodes. It may be called from any goroutine and must not block.
 //
-// Between PeerUp and PeerDown of a node it delivers in order what Send has taken, by the other side's Receive. If something is lost,
-// in whichever direction, it reports the node down and up again on one side or on both: then the two tell each other all they have.
+// Between PeerUp and PeerDown of a node it delivers in order what Send has taken, by the other side's Receive. If something is lost on the
+// way, in whichever direction, it reports the node up again on one side or on both: then the two tell each other all they have.
 type Peers interface {
 	// Send takes u for the scope on that node. An error says that it was not taken: the scope sends all it has after a moment. u
 	// is not changed afterwards.
@@ -52,6 +52,13 @@ func (s *state) peerUp(id ident.NodeID) {
 	}
 	p.behind, p.asked = false, true
 	s.effects = append(s.effects, send{id, &Update{Whole: true, Want: true, Joined: s.ours()}})
+}
+
+// missed takes that something of another node's was lost, should that be up still.
+func (s *state) missed(id ident.NodeID) {
+	if s.peers[id] != nil {
+		s.peerUp(id)
+	}
 }
 
 // peerDown ends it: the node takes its members along.

@@ -181,6 +181,12 @@ func TestNodesAgreeInTheEnd(t *testing.T) {
 					m.run(x)
 				}
 			},
+			"updates that are not taken": func(rt *rapid.T) {
+				x, y := two(rt)
+				delete(m.links, [2]ident.NodeID{x, y})
+				m.worlds[y].st.missed(x)
+				m.run(y)
+			},
 			"heal": func(rt *rapid.T) {
 				x, y := two(rt)
 				m.connect(x, y, true)
