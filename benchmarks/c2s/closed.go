@@ -51,7 +51,7 @@ func closed(durable bool) func(ctx context.Context, cfg *settings, server *load.
 		if err := l.start(ctx, cfg); err != nil {
 			return nil, err
 		}
-		if err := rest(ctx, cfg.warm); err != nil {
+		if err := load.Rest(ctx, cfg.warm); err != nil {
 			return nil, err
 		}
 		meter, err := server.Meter()
@@ -59,10 +59,10 @@ func closed(durable bool) func(ctx context.Context, cfg *settings, server *load.
 			return nil, err
 		}
 		before := l.delivered.Load()
-		err = rest(ctx, cfg.measure)
+		err = load.Rest(ctx, cfg.measure)
 		for err == nil && l.delivered.Load() == before { // a server that slow is given more time
 			if err = l.fleet.Ended(); err == nil {
-				err = rest(ctx, time.Millisecond)
+				err = load.Rest(ctx, time.Millisecond)
 			}
 		}
 		n := int(l.delivered.Load() - before)

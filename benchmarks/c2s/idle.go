@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/jackdaw-im/jackdaw/benchmarks/load"
 	"github.com/jackdaw-im/jackdaw/client"
@@ -37,23 +36,11 @@ func memoryAt(ctx context.Context, cfg *settings, server *load.Server, fleet *lo
 	if err != nil {
 		return 0, fmt.Errorf("c2s: idle connections: %w", err)
 	}
-	if err := rest(ctx, cfg.settle); err != nil {
+	if err := load.Rest(ctx, cfg.settle); err != nil {
 		return 0, err
 	}
 	if err := fleet.Ended(); err != nil {
 		return 0, fmt.Errorf("c2s: an idle connection ended: %w", err)
 	}
 	return server.RSS()
-}
-
-// rest waits.
-func rest(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

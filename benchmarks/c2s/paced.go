@@ -66,7 +66,7 @@ func paced(ctx context.Context, cfg *settings, server *load.Server) ([]result, e
 		return nil, err
 	}
 	for limit := time.Now().Add(lateTime); watch.underWay() > 0 && time.Now().Before(limit); {
-		if err := rest(ctx, time.Millisecond); err != nil {
+		if err := load.Rest(ctx, time.Millisecond); err != nil {
 			return nil, err
 		}
 	}
@@ -103,7 +103,7 @@ func (w *stopwatch) send(ctx context.Context, cfg *settings, server *load.Server
 	for i := range int(during / step) {
 		due := start + time.Duration(i)*step
 		if wait := due - time.Since(w.begin); wait > 0 {
-			if err := rest(ctx, wait); err != nil {
+			if err := load.Rest(ctx, wait); err != nil {
 				return err
 			}
 		}

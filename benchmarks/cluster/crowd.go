@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/jackdaw-im/jackdaw/benchmarks/load"
 	"github.com/jackdaw-im/jackdaw/internal/testcluster"
 )
 
@@ -25,7 +26,7 @@ func sessions(ctx context.Context, r *round) error {
 	defer cancel()
 	// A user whose connection has ended is offline; who is online elsewhere is back.
 	for r.w.onlineAt("") < r.cfg.users || r.w.onlineAt(victim.C2STLS) > 0 {
-		if err := rest(ctx, lookPause); err != nil {
+		if err := load.Rest(ctx, lookPause); err != nil {
 			return fmt.Errorf("%d of %d users are back: %w", r.w.onlineAt(""), r.cfg.users, err)
 		}
 	}
@@ -67,11 +68,9 @@ func (r *round) requests(ctx context.Context, but *testcluster.Node) (sum reques
 // onlineAt counts the users who are online at an address, "": at any.
 func (w *world) onlineAt(addr string) (n int) {
 	for _, u := range w.users {
-		u.mu.Lock()
-		if u.mu.conn != nil && (addr == "" || u.mu.addr == addr) {
+		if at, ok := u.device.At(); ok && (addr == "" || at == addr) {
 			n++
 		}
-		u.mu.Unlock()
 	}
 	return n
 }

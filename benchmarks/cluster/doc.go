@@ -17,9 +17,8 @@
 // table is that of a message from when its user wanted it sent until it was acknowledged: so long was somebody without service. Its arrival
 // with a recipient who is online may take longer, if the two are parted.
 //
-//	talk.go     what a message looks like
 //	world.go    all users, and what they tell the judge
-//	user.go     one user's client
+//	user.go     one user, whose client is a talk.Device
 //	faults.go   what befalls the cluster
 //	round.go    a cluster, load, a fault, and the end
 //	result.go   the table

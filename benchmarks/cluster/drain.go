@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/jackdaw-im/jackdaw/benchmarks/load"
 )
 
 const (
@@ -25,12 +27,12 @@ func (w *world) settle(ctx context.Context) error {
 	defer cancel()
 	for {
 		w.mu.Lock()
-		left := w.mu.outstanding
+		left := w.mu.check.Open()
 		w.mu.Unlock()
 		if left == 0 {
 			return nil
 		}
-		if err := rest(ctx, lookPause); err != nil {
+		if err := load.Rest(ctx, lookPause); err != nil {
 			return fmt.Errorf("cluster: %d messages were never acknowledged: %s", left, w.unacked())
 		}
 	}
@@ -46,7 +48,7 @@ func (w *world) unacked() string {
 		}
 		sent := "never sent"
 		if m.last != nil {
-			sent = fmt.Sprintf("last sent %v ago, refused: %v", time.Since(m.last.at).Round(time.Millisecond), m.last.refused)
+			sent = fmt.Sprintf("last sent %v ago", time.Since(m.last.At).Round(time.Millisecond))
 		}
 		return fmt.Sprintf("one from user %d to user %d, number %d, due %v ago, %s, arrived: %v", key.Sender, key.Recipient, key.Seq,
 			time.Since(m.due).Round(time.Millisecond), sent, m.arrived)
@@ -70,7 +72,7 @@ func (w *world) drain(ctx context.Context) (stuck int, err error) {
 		w.mu.Unlock()
 		if missing > 0 {
 			stuck += missing
-			u.anew()
+			u.device.Anew()
 		}
 	}
 	if stuck == 0 {
@@ -103,7 +105,7 @@ func (w *world) arrive(ctx context.Context) error {
 		case time.Since(begin) > drainTime:
 			return errors.New("cluster: what was acknowledged goes on arriving, and arriving")
 		}
-		if err := rest(ctx, lookPause); err != nil {
+		if err := load.Rest(ctx, lookPause); err != nil {
 			return err
 		}
 	}
@@ -114,16 +116,4 @@ func later(a, b time.Time) time.Time {
 		return a
 	}
 	return b
-}
-
-// rest waits, unless ctx ends first.
-func rest(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

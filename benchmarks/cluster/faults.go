@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/jackdaw-im/jackdaw/benchmarks/load"
 	"github.com/jackdaw-im/jackdaw/internal/testcluster"
 )
 
@@ -79,11 +80,11 @@ func (r *round) during(full, short time.Duration) time.Duration {
 
 func kill(ctx context.Context, r *round) error {
 	n := r.victim()
-	if err := rest(ctx, time.Duration(r.random.Int64N(int64(time.Second)))); err != nil {
+	if err := load.Rest(ctx, time.Duration(r.random.Int64N(int64(time.Second)))); err != nil {
 		return err
 	}
 	n.Kill()
-	if err := rest(ctx, r.during(8*time.Second, 4*time.Second)); err != nil {
+	if err := load.Rest(ctx, r.during(8*time.Second, 4*time.Second)); err != nil {
 		return err
 	}
 	if err := r.restart(ctx, n); err != nil {

@@ -6,6 +6,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/jackdaw-im/jackdaw/benchmarks/load"
 	"github.com/jackdaw-im/jackdaw/internal/testcluster"
 )
 
@@ -52,7 +53,7 @@ func flap(ctx context.Context, r *round) error {
 		return err
 	}
 	acked := r.w.ackedSoFar()
-	if err := rest(ctx, 2*calm); err != nil {
+	if err := load.Rest(ctx, 2*calm); err != nil {
 		return err
 	}
 	begin, began := time.Now(), r.w.ackedSoFar()
@@ -69,7 +70,7 @@ func flap(ctx context.Context, r *round) error {
 				return err
 			}
 		}
-		if err := rest(ctx, each); err != nil {
+		if err := load.Rest(ctx, each); err != nil {
 			return err
 		}
 		now, err := r.traffic(ctx)
@@ -80,7 +81,7 @@ func flap(ctx context.Context, r *round) error {
 		if err := r.c.Heal(ctx); err != nil {
 			return err
 		}
-		if err := rest(ctx, time.Second); err != nil {
+		if err := load.Rest(ctx, time.Second); err != nil {
 			return err
 		}
 	}
@@ -110,7 +111,7 @@ func (r *round) quiet(ctx context.Context) error {
 		if err == nil && now.held == 0 {
 			return nil
 		}
-		if rest(ctx, lookPause) != nil {
+		if load.Rest(ctx, lookPause) != nil {
 			return fmt.Errorf("%.0f envelopes still wait between nodes, %w", now.held, err)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/jackdaw-im/jackdaw/benchmarks/load"
 	"github.com/jackdaw-im/jackdaw/internal/testcluster"
 )
 
@@ -41,7 +42,7 @@ func part(ctx context.Context, r *round) error {
 	if len(r.order) > 3 { // gossip waits for more witnesses of a death
 		short = 28 * time.Second
 	}
-	if err := rest(ctx, r.during(60*time.Second, short)); err != nil {
+	if err := load.Rest(ctx, r.during(60*time.Second, short)); err != nil {
 		return err
 	}
 	return r.heal(ctx)
@@ -55,7 +56,7 @@ func longCut(ctx context.Context, r *round) error {
 	if err := r.c.Part(ctx, r.order[:half], r.order[half:]); err != nil {
 		return err
 	}
-	if err := rest(ctx, r.during(10*time.Minute, time.Minute)); err != nil {
+	if err := load.Rest(ctx, r.during(10*time.Minute, time.Minute)); err != nil {
 		return err
 	}
 	return r.heal(ctx)
@@ -78,14 +79,14 @@ func island(ctx context.Context, r *round) error {
 		}
 		dark[n.C2STLS] = true
 	}
-	if err := rest(ctx, calm); err != nil { // what was under way is there
+	if err := load.Rest(ctx, calm); err != nil { // what was under way is there
 		return err
 	}
 	before := r.w.darken(dark)
 	begin := time.Now()
 	said := map[string]string{}
 	for time.Since(begin) < islandTime {
-		if err := rest(ctx, time.Second); err != nil {
+		if err := load.Rest(ctx, time.Second); err != nil {
 			return err
 		}
 		for _, n := range half {
@@ -124,7 +125,7 @@ func oneWay(ctx context.Context, r *round) error {
 	if err := r.c.Cut(ctx, r.order[0], r.order[1]); err != nil {
 		return err
 	}
-	if err := rest(ctx, r.during(30*time.Second, 8*time.Second)); err != nil {
+	if err := load.Rest(ctx, r.during(30*time.Second, 8*time.Second)); err != nil {
 		return err
 	}
 	return r.heal(ctx)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/jackdaw-im/jackdaw/benchmarks/load"
 	"github.com/jackdaw-im/jackdaw/internal/testcluster"
 )
 
@@ -11,7 +12,7 @@ import (
 func pauseNode(ctx context.Context, r *round) error {
 	n := r.victim()
 	n.Pause()
-	err := rest(ctx, r.during(30*time.Second, 10*time.Second))
+	err := load.Rest(ctx, r.during(30*time.Second, 10*time.Second))
 	n.Resume()
 	if err != nil {
 		return err
@@ -31,7 +32,7 @@ func joinAndLeave(ctx context.Context, r *round) error {
 	if err := r.whole(ctx); err != nil {
 		return err
 	}
-	if err := rest(ctx, calm); err != nil {
+	if err := load.Rest(ctx, calm); err != nil {
 		return err
 	}
 	if err := r.stop(ctx, r.c.Nodes[r.random.IntN(len(r.c.Nodes)-1)]); err != nil {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackdaw-im/jackdaw/benchmarks/load"
 	"github.com/jackdaw-im/jackdaw/internal/testpg"
 )
 
@@ -18,7 +19,7 @@ func primary(ctx context.Context, r *round) error {
 		furthest, laggard = laggard, furthest
 	}
 	laggard.Kill()
-	if err := rest(ctx, calm); err != nil {
+	if err := load.Rest(ctx, calm); err != nil {
 		return err
 	}
 	p.Kill()
@@ -56,11 +57,11 @@ func (r *round) promoteLaggard(ctx context.Context, laggard *testpg.Server) erro
 	if err := laggard.Promote(ctx); err != nil {
 		return err
 	}
-	if err := rest(ctx, calm); err != nil {
+	if err := load.Rest(ctx, calm); err != nil {
 		return err
 	}
 	begin := time.Now()
-	if err := rest(ctx, r.during(6*time.Second, 3*time.Second)); err != nil {
+	if err := load.Rest(ctx, r.during(6*time.Second, 3*time.Second)); err != nil {
 		return err
 	}
 	if n := r.w.ackedSince(begin); n > 0 {
@@ -81,7 +82,7 @@ func (r *round) oldPrimary(ctx context.Context, p *testpg.Server) error {
 	if err := p.Start(ctx); err != nil {
 		return err
 	}
-	if err := rest(ctx, r.during(8*time.Second, 4*time.Second)); err != nil {
+	if err := load.Rest(ctx, r.during(8*time.Second, 4*time.Second)); err != nil {
 		return err
 	}
 	written, err := p.Text(ctx, "SELECT coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0) FROM pg_stat_user_tables")
@@ -99,7 +100,7 @@ func (r *round) waitAcked(ctx context.Context, since time.Time) error {
 	ctx, cancel := context.WithTimeout(ctx, wholeTime)
 	defer cancel()
 	for r.w.ackedSince(since) == 0 {
-		if rest(ctx, lookPause) != nil {
+		if load.Rest(ctx, lookPause) != nil {
 			return errors.New("nothing is acknowledged again")
 		}
 	}

@@ -49,7 +49,7 @@ type result struct {
 func (r *result) judge(w *world, f fault) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	report := w.mu.check.Report()
+	report := w.mu.check.Findings()
 	r.Acked, r.Lost, r.Duplicates, r.Altered, r.Reordered, r.Unknown = report.Acked, len(report.Lost), report.Duplicates, len(report.Altered), len(report.Reordered), report.Unknown
 	r.Resent, r.Refused, r.Withdrawn, r.Excused, r.Troubles = report.Resent, maps.Clone(w.mu.refused), w.mu.withdrawn, f.parts, maps.Clone(w.mu.troubles)
 	if f.parts {

@@ -70,7 +70,7 @@ func (r *round) run(ctx context.Context) error {
 	if err := r.online(ctx); err != nil {
 		return err
 	}
-	if err := rest(ctx, calm); err != nil {
+	if err := load.Rest(ctx, calm); err != nil {
 		return err
 	}
 	if err := r.fault.do(ctx, r); err != nil {
@@ -82,7 +82,7 @@ func (r *round) run(ctx context.Context) error {
 	if err != nil {
 		r.result.broken("after all of it: %v", err)
 	}
-	if err := rest(ctx, calm); err != nil {
+	if err := load.Rest(ctx, calm); err != nil {
 		return err
 	}
 	r.result.Seconds = time.Since(begin).Seconds()
@@ -133,7 +133,7 @@ func (r *round) online(ctx context.Context) error {
 			r.w.forgetWaits()
 			return nil
 		}
-		if err := rest(ctx, lookPause); err != nil {
+		if err := load.Rest(ctx, lookPause); err != nil {
 			return fmt.Errorf("cluster: %d of %d users are online: %w; %v", r.w.served(), r.cfg.users, err, r.w.troubled())
 		}
 	}

@@ -6,48 +6,7 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/jackdaw-im/jackdaw/benchmarks/load"
-	"github.com/jackdaw-im/jackdaw/client"
-	"github.com/jackdaw-im/jackdaw/xmpp"
 )
-
-// sentOf is what a connection would say of messages sent last.
-func sentOf(list ...*message) (sent []client.Sent) {
-	for _, m := range list {
-		sent = append(sent, client.Sent{Stanza: m.stanza, Tag: m.last})
-	}
-	return sent
-}
-
-func TestTalkIsReadBack(t *testing.T) {
-	tk := talk{run: "r1"}
-	for seq := 1; seq <= 20; seq++ {
-		want := load.Key{Pair: load.Pair{Sender: 3, Recipient: 14}, Seq: seq * seq}
-		e, err := xmpp.Parse(tk.stanza(want, "u14@localhost"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		got, id, ok := tk.read(e)
-		if !ok || got != want || id != tk.id(want) || e.Attr("id") != id {
-			t.Fatalf("read %v, %q, %v; want %v", got, id, ok, want)
-		}
-	}
-	for _, bad := range []string{"", "r1/1/2", "r2/1/2/3", "r1/1/2/03", "r1/1/2/x", "r1/1/2/3/"} {
-		if _, ok := tk.parse(bad); ok {
-			t.Errorf("%q is read", bad)
-		}
-	}
-	for _, bad := range []string{"<message/>", "<message><body>x</body></message>", "<message><body>r1/1/2/3/</body></message>"} {
-		e, err := xmpp.Parse([]byte(strings.Replace(bad, "<message", "<message xmlns='jabber:client'", 1)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, _, ok := tk.read(e); ok {
-			t.Errorf("%s is read", bad)
-		}
-	}
-}
 
 func TestSettings(t *testing.T) {
 	for line, ok := range map[string]bool{"": true, "--rounds 2 --seed 7 --only kill,flap": true, "--rounds 0": false, "x": false, "--nothing": false,

@@ -9,34 +9,29 @@ import (
 	"time"
 
 	"github.com/jackdaw-im/jackdaw/benchmarks/load"
-	"github.com/jackdaw-im/jackdaw/client"
+	"github.com/jackdaw-im/jackdaw/internal/talk"
 	"github.com/jackdaw-im/jackdaw/xmpp"
 )
 
 // message is one that a user sends, as often as it takes.
 type message struct {
-	key            load.Key
+	key            talk.Key
 	stanza         []byte
-	due            time.Time // when the user wanted it sent
-	last           *attempt  // nil: it has not been sent
+	due            time.Time     // when the user wanted it sent
+	last           *talk.Attempt // nil: it has not been sent
 	tries          int
 	acked, arrived bool
 }
 
-// attempt is one time that a message was sent.
-type attempt struct {
-	m       *message
-	at      time.Time
-	addr    string // where
-	refused bool   // answered with an error
-}
+// Stanza implements talk.Message.
+func (m *message) Stanza() []byte { return m.stanza }
 
 // world is all users of a run and what they know. Users 0 .. users-1 send and receive all the time; after them come sleepers, who
 // log in when the load is over.
 type world struct {
 	cfg      settings
 	accounts load.Accounts
-	talk     talk
+	script   talk.Script
 	addrs    func() []string // where the nodes take clients
 	users    []*user
 	ctx      context.Context
@@ -45,32 +40,29 @@ type world struct {
 
 	mu struct {
 		sync.Mutex
-		check       *load.Checker
-		messages    map[load.Key]*message
-		numbers     map[load.Pair]int
-		outstanding int // sent, or due to be, and not acknowledged
-		arrived     time.Time
-		sending     bool            // users make new messages
-		wait        []time.Duration // of each user: the longest that a message of it took to be acknowledged
-		arrival     []time.Duration // and the longest that one took to reach it
-		refused     map[string]int  // conditions of errors that messages were answered with
-		withdrawn   int             // refused after they had been acknowledged: a fault
-		troubles    map[string]int  // why connections ended or failed
-		dark        map[string]bool // addresses of nodes that may acknowledge nothing
-		darkened    time.Time
-		inDark      darkness
-		acks        []time.Time // of every acknowledgement, for gaps of everybody
+		check     *talk.Checker
+		messages  map[talk.Key]*message
+		arrived   time.Time
+		sending   bool            // users make new messages
+		wait      []time.Duration // of each user: the longest that a message of it took to be acknowledged
+		arrival   []time.Duration // and the longest that one took to reach it
+		refused   map[string]int  // conditions of errors that messages were answered with
+		withdrawn int             // refused after they had been acknowledged: a fault
+		troubles  map[string]int  // why connections ended or failed
+		dark      map[string]bool // addresses of nodes that may acknowledge nothing
+		darkened  time.Time
+		inDark    darkness
+		acks      []time.Time // of every acknowledgement, for gaps of everybody
 	}
 }
 
 // newWorld makes the users of a run, none of whom is online.
 func newWorld(ctx context.Context, cfg settings, accounts load.Accounts, addrs func() []string) *world {
 	accounts.Open()
-	w := &world{cfg: cfg, accounts: accounts, talk: talk{run: client.NewID()[:8]}, addrs: addrs}
+	w := &world{cfg: cfg, accounts: accounts, script: talk.NewScript(), addrs: addrs}
 	w.ctx, w.end = context.WithCancel(ctx)
-	w.mu.check = load.NewChecker()
-	w.mu.numbers = map[load.Pair]int{}
-	w.mu.messages, w.mu.refused, w.mu.troubles = map[load.Key]*message{}, map[string]int{}, map[string]int{}
+	w.mu.check = talk.NewChecker()
+	w.mu.messages, w.mu.refused, w.mu.troubles = map[talk.Key]*message{}, map[string]int{}, map[string]int{}
 	w.mu.wait, w.mu.arrival = make([]time.Duration, cfg.users+cfg.sleepers), make([]time.Duration, cfg.users+cfg.sleepers)
 	for i := range cfg.users + cfg.sleepers {
 		w.users = append(w.users, newUser(w, i))
@@ -99,61 +91,57 @@ func (w *world) compose(from, to int) *message {
 	if !w.mu.sending {
 		return nil
 	}
-	pair := load.Pair{Sender: from, Recipient: to}
-	w.mu.numbers[pair]++
-	id := w.talk.id(load.Key{Pair: pair, Seq: w.mu.numbers[pair]})
-	key := w.mu.check.Send(from, to, id)
-	m := &message{key: key, stanza: w.talk.stanza(key, w.accounts.JID(to)), due: time.Now()}
+	key := w.mu.check.Next(from, to)
+	w.mu.check.Send(from, to, w.script.ID(key))
+	m := &message{key: key, stanza: w.script.Stanza(key, w.accounts.JID(to)), due: time.Now()}
 	w.mu.messages[key] = m
-	w.mu.outstanding++
 	return m
 }
 
 // sent notes that a message goes out.
-func (w *world) sent(m *message, addr string) *attempt {
+func (w *world) sent(a *talk.Attempt) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	m := a.Message.(*message)
 	if m.last != nil {
 		w.mu.check.Resend(m.key)
 	}
 	m.tries++
-	m.last = &attempt{m: m, at: time.Now(), addr: addr}
-	return m.last
+	m.last = a
 }
 
 // acked notes what a server acknowledged.
-func (w *world) acked(sent []client.Sent) {
+func (w *world) acked(sent []*talk.Attempt) {
 	now := time.Now()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, s := range sent {
-		a, ok := s.Tag.(*attempt)
-		if !ok || a.refused || a.m.acked {
+	for _, a := range sent {
+		m := a.Message.(*message)
+		if m.acked {
 			continue
 		}
 		switch {
-		case !w.mu.dark[a.addr] || a.at.Before(w.mu.darkened):
+		case !w.mu.dark[a.Addr] || a.At.Before(w.mu.darkened):
 			// Acknowledgements count up: what was stored before the dark may have waited for the outcome of one sent before it.
-		case a.m.arrived:
+		case m.arrived:
 			w.mu.inDark.arrived++
 		default:
 			w.mu.inDark.acked++
-			w.mu.inDark.first = cmp.Or(w.mu.inDark.first, fmt.Sprintf("%s at %s, due %v ago, sent %d times, last %v ago", w.talk.id(a.m.key), a.addr,
-				now.Sub(a.m.due), a.m.tries, now.Sub(a.at)))
+			w.mu.inDark.first = cmp.Or(w.mu.inDark.first, fmt.Sprintf("%s at %s, due %v ago, sent %d times, last %v ago", w.script.ID(m.key), a.Addr,
+				now.Sub(m.due), m.tries, now.Sub(a.At)))
 		}
-		a.m.acked = true
-		w.mu.check.Ack(a.m.key)
-		w.mu.outstanding--
+		m.acked = true
+		w.mu.check.Ack(m.key)
 		w.mu.acks = append(w.mu.acks, now)
-		from := a.m.key.Sender
-		w.mu.wait[from] = max(w.mu.wait[from], now.Sub(a.m.due))
+		from := m.key.Sender
+		w.mu.wait[from] = max(w.mu.wait[from], now.Sub(m.due))
 	}
 }
 
 // received notes a message that has arrived at a user.
 func (w *world) received(at int, e *xmpp.Element) {
 	now := time.Now()
-	key, id, ok := w.talk.read(e)
+	key, id, ok := w.script.Read(e)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.mu.arrived = now
@@ -170,7 +158,7 @@ func (w *world) received(at int, e *xmpp.Element) {
 
 // refused notes an error that answers a message, and returns the message if it is to be sent again.
 func (w *world) refused(e *xmpp.Element) *message {
-	key, ok := w.talk.parse(e.Attr("id"))
+	key, ok := w.script.Parse(e.Attr("id"))
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	m := w.mu.messages[key]
@@ -180,7 +168,7 @@ func (w *world) refused(e *xmpp.Element) *message {
 	}
 	why := condition(e)
 	w.mu.refused[why]++
-	if m.last != nil && w.mu.dark[m.last.addr] && why == unknownOutcome {
+	if m.last != nil && w.mu.dark[m.last.Addr] && why == unknownOutcome {
 		w.mu.inDark.unknown++
 	}
 	if m.acked {
@@ -188,9 +176,6 @@ func (w *world) refused(e *xmpp.Element) *message {
 		return nil
 	}
 	w.mu.check.Excuse(key)
-	if m.last != nil {
-		m.last.refused = true
-	}
 	return m
 }
 

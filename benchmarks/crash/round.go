@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackdaw-im/jackdaw/benchmarks/load"
 	"github.com/jackdaw-im/jackdaw/client"
+	"github.com/jackdaw-im/jackdaw/internal/talk"
 )
 
 // Bounds of the phases of a round. They end a run against a server that is stuck; none decides how long a good round takes.
@@ -41,7 +42,7 @@ type round struct {
 
 	resent, duplicates                         int // allowed
 	lost, altered, reordered, unknown, refused int // faults
-	total                                      load.Report
+	total                                      talk.Findings
 }
 
 // runRound does one round. An error means that the round couldn't be finished, not that the server lost something.
@@ -62,7 +63,7 @@ func (w *world) runRound(ctx context.Context, server target, number int, random 
 }
 
 // since fills in what this round added to the report.
-func (r *round) since(before load.Report, refused int) {
+func (r *round) since(before talk.Findings, refused int) {
 	r.resent = r.total.Resent - before.Resent
 	r.duplicates = r.total.Duplicates - before.Duplicates
 	r.lost = len(r.total.Lost) - len(before.Lost)
@@ -76,7 +77,7 @@ func (r *round) since(before load.Report, refused int) {
 func (r *round) failed() bool { return r.lost+r.altered+r.reordered+r.unknown+r.refused > 0 }
 
 // load puts the server under load and kills it. It returns what was not acknowledged, for each sender.
-func (w *world) load(ctx context.Context, server target, r *round, random *rand.Rand, before load.Report) ([][]client.Sent, error) {
+func (w *world) load(ctx context.Context, server target, r *round, random *rand.Rand, before talk.Findings) ([][]client.Sent, error) {
 	var recipients, senders load.Fleet
 	defer recipients.Cut()
 	defer senders.Cut()
@@ -220,7 +221,7 @@ func (w *world) loginRecipients(ctx context.Context, fleet *load.Fleet, n int) e
 // resend sends again, with the same ids, what can be recognised.
 func (w *world) resend(c *client.Conn, unacked []client.Sent) error {
 	for _, s := range unacked {
-		key, ok := s.Tag.(load.Key)
+		key, ok := s.Tag.(talk.Key)
 		if !ok {
 			continue
 		}
@@ -243,7 +244,7 @@ func (w *world) resend(c *client.Conn, unacked []client.Sent) error {
 
 // fence sends every recipient one last message.
 func (w *world) fence(c *client.Conn) error {
-	fences := make(map[int]load.Key)
+	fences := make(map[int]talk.Key)
 	for i := range w.cfg.online + w.cfg.offline {
 		to := w.cfg.senders + i
 		id := client.NewID()
@@ -251,13 +252,13 @@ func (w *world) fence(c *client.Conn) error {
 		fences[to] = w.newMessage(0, to, id)
 		w.mu.Unlock()
 	}
-	w.note(func() { w.mu.fences = make(map[int]load.Key, len(fences)) })
+	w.note(func() { w.mu.fences = make(map[int]talk.Key, len(fences)) })
 	for to, key := range fences {
 		w.mu.Lock()
 		w.mu.fences[to] = key
 		id := w.mu.check.OriginID(key)
 		w.mu.Unlock()
-		if err := c.Send(w.talk.stanza(key, w.accounts.JID(to), id), key); err != nil {
+		if err := c.Send(w.speech.stanza(key, w.accounts.JID(to), id), key); err != nil {
 			return fmt.Errorf("crash: last messages: %w", err)
 		}
 	}

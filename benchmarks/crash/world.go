@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackdaw-im/jackdaw/benchmarks/load"
 	"github.com/jackdaw-im/jackdaw/client"
+	"github.com/jackdaw-im/jackdaw/internal/talk"
 	"github.com/jackdaw-im/jackdaw/xmpp"
 )
 
@@ -15,13 +16,13 @@ import (
 type world struct {
 	cfg      settings
 	accounts load.Accounts
-	talk     talk
+	speech   speech
 	changed  chan struct{} // gets a value when something was noted
 
 	mu struct {
 		sync.Mutex
-		check    *load.Checker
-		fences   map[int]load.Key // recipient -> the message that ends its drain
+		check    *talk.Checker
+		fences   map[int]talk.Key // recipient -> the message that ends its drain
 		refused  int
 		stopped  bool // senders send nothing new
 		outgoing int  // sent in this connection's life and not acknowledged
@@ -30,8 +31,8 @@ type world struct {
 
 func newWorld(cfg settings, accounts load.Accounts) *world {
 	accounts.Open()
-	w := &world{cfg: cfg, accounts: accounts, talk: talk{run: client.NewID()[:8]}, changed: make(chan struct{}, 1)}
-	w.mu.check = load.NewChecker()
+	w := &world{cfg: cfg, accounts: accounts, speech: speech{talk.NewScript()}, changed: make(chan struct{}, 1)}
+	w.mu.check = talk.NewChecker()
 	return w
 }
 
@@ -65,7 +66,7 @@ func (s *sender) send(c *client.Conn, n int) {
 	w := s.w
 	for range n {
 		to := w.cfg.senders + s.random.IntN(w.cfg.online+w.cfg.offline)
-		id := w.talk.originID(s.random)
+		id := w.speech.originID(s.random)
 		w.mu.Lock()
 		if w.mu.stopped {
 			w.mu.Unlock()
@@ -73,7 +74,7 @@ func (s *sender) send(c *client.Conn, n int) {
 		}
 		key := w.newMessage(s.number, to, id)
 		w.mu.Unlock()
-		if c.Send(w.talk.stanza(key, w.accounts.JID(to), id), key) != nil {
+		if c.Send(w.speech.stanza(key, w.accounts.JID(to), id), key) != nil {
 			return // the crash; the message isn't acknowledged
 		}
 	}
@@ -81,7 +82,7 @@ func (s *sender) send(c *client.Conn, n int) {
 }
 
 // newMessage notes a message that is about to be sent. The caller holds the lock.
-func (w *world) newMessage(from, to int, originID string) load.Key {
+func (w *world) newMessage(from, to int, originID string) talk.Key {
 	key := w.mu.check.Send(from, to, originID)
 	w.mu.outgoing++
 	return key
@@ -91,7 +92,7 @@ func (w *world) newMessage(from, to int, originID string) load.Key {
 func (w *world) acked(sent []client.Sent) (n int) {
 	w.note(func() {
 		for _, s := range sent {
-			if key, ok := s.Tag.(load.Key); ok {
+			if key, ok := s.Tag.(talk.Key); ok {
 				w.mu.check.Ack(key)
 				w.mu.outgoing--
 				n++
@@ -109,7 +110,7 @@ func (w *world) recipientConfig(number int) *client.Config {
 		if e.Name != "message" || e.Attr("type") == "error" {
 			return
 		}
-		key, id, ok := w.talk.read(e)
+		key, id, ok := w.speech.Read(e)
 		w.note(func() {
 			switch {
 			case !ok || key.Recipient != number:
@@ -154,8 +155,8 @@ func (w *world) wait(ctx context.Context, done func() bool) error {
 }
 
 // report is the judge's, with what was refused.
-func (w *world) report() (load.Report, int) {
+func (w *world) report() (talk.Findings, int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.mu.check.Report(), w.mu.refused
+	return w.mu.check.Findings(), w.mu.refused
 }

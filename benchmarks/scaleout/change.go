@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/jackdaw-im/jackdaw/benchmarks/load"
 	"github.com/jackdaw-im/jackdaw/ident"
 	"github.com/jackdaw-im/jackdaw/internal/testcluster"
 )
@@ -115,7 +116,7 @@ func (t *throng) change(ctx context.Context, section string, nodes int, gone *te
 	if err = errors.Join(err, ctx.Err()); err != nil {
 		return err
 	}
-	if err := t.v.whole(ctx); err != nil {
+	if err := t.v.c.WaitWhole(ctx); err != nil {
 		return err
 	}
 	settled := time.Now()
@@ -134,7 +135,7 @@ type times struct{ begin, view, settled time.Time }
 func nextView(ctx context.Context, n *testcluster.Node, views float64) time.Time {
 	for {
 		m, err := n.Metrics(ctx)
-		if err == nil && m["jackdaw_cluster_views_total"] > views || rest(ctx, viewPause) != nil {
+		if err == nil && m["jackdaw_cluster_views_total"] > views || load.Rest(ctx, viewPause) != nil {
 			return time.Now()
 		}
 	}

@@ -30,14 +30,14 @@ func inACrowd(ctx context.Context, v *visit) error {
 
 // alone measures nodes without users.
 func (v *visit) alone(ctx context.Context) error {
-	if err := rest(ctx, v.cfg.settle); err != nil {
+	if err := load.Rest(ctx, v.cfg.settle); err != nil {
 		return err
 	}
 	before, err := take(ctx, v.c)
 	if err != nil {
 		return err
 	}
-	if err := rest(ctx, v.cfg.settle); err != nil {
+	if err := load.Rest(ctx, v.cfg.settle); err != nil {
 		return err
 	}
 	after, err := take(ctx, v.c)
@@ -104,7 +104,7 @@ func (t *throng) memory(ctx context.Context) error {
 		if i == 1 {
 			t.v.add(figure{crowd, "logins, sixteen at a time", "a second", float64(n.to-n.from) / time.Since(begin).Seconds()})
 		}
-		if err := rest(ctx, t.v.cfg.settle); err != nil {
+		if err := load.Rest(ctx, t.v.cfg.settle); err != nil {
 			return err
 		}
 		var err error

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/jackdaw-im/jackdaw/benchmarks/load"
 	"github.com/jackdaw-im/jackdaw/internal/testcluster"
 )
 
@@ -88,7 +89,7 @@ func (t *talk) during(ctx context.Context, d time.Duration, f func() error) erro
 		for _, p := range t.pairs {
 			p.pump(func(w *window) { w.open = true })
 		}
-		err = rest(ctx, d)
+		err = load.Rest(ctx, d)
 	} else {
 		err = t.pace(ctx, d)
 	}
@@ -101,7 +102,7 @@ func (t *talk) pace(ctx context.Context, during time.Duration) error {
 	start := time.Now()
 	for i := range int(during / step) {
 		if wait := time.Until(start.Add(time.Duration(i) * step)); wait > 0 {
-			if err := rest(ctx, wait); err != nil {
+			if err := load.Rest(ctx, wait); err != nil {
 				return err
 			}
 		}
@@ -122,7 +123,7 @@ func (t *talk) close() {
 // finish waits until all that was sent is acknowledged and has arrived.
 func (t *talk) finish(ctx context.Context) error {
 	for limit := time.Now().Add(lateTime); t.left() > 0 && time.Now().Before(limit); {
-		if err := rest(ctx, time.Millisecond); err != nil {
+		if err := load.Rest(ctx, time.Millisecond); err != nil {
 			return err
 		}
 	}

@@ -174,7 +174,7 @@ func (t *throng) sweep(ctx context.Context, gone *testcluster.Node) (round, erro
 		if r.left == 0 {
 			return r, nil
 		}
-		if err := rest(ctx, lookPause); err != nil {
+		if err := load.Rest(ctx, lookPause); err != nil {
 			return r, fmt.Errorf("scaleout: %d of %d users aren't served after %v: %w", r.left, len(r.users), sweepTime, err)
 		}
 	}
@@ -188,7 +188,7 @@ func (t *throng) comeBack(ctx context.Context, user int, nodes []*testcluster.No
 			t.send(user)
 			return nil
 		}
-		if rest(ctx, 2*lookPause) != nil {
+		if load.Rest(ctx, 2*lookPause) != nil {
 			return fmt.Errorf("scaleout: nobody takes user %d: %w", user, err)
 		}
 	}

@@ -48,7 +48,7 @@ func visitCluster(ctx context.Context, cfg *settings, n, users int, measure func
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, v.c.Close()) }()
-	if err := v.whole(start); err != nil {
+	if err := v.c.WaitWhole(start); err != nil {
 		return nil, err
 	}
 	if err := v.c.Nodes[0].Import(start, testnode.Users(v.accounts.Prefix, v.accounts.Domain, users, v.accounts.Password)); err != nil {
@@ -90,44 +90,6 @@ func names(nodes []*testcluster.Node) []string {
 	return list
 }
 
-// whole waits until the nodes that run are one cluster, and no partition is on its way.
-func (v *visit) whole(ctx context.Context) error {
-	for {
-		why := ""
-		for _, n := range v.running() {
-			m, err := n.Metrics(ctx)
-			if err != nil {
-				return err
-			}
-			if why = apart(m, len(v.running())); why != "" {
-				why = n.Name + " " + why
-				break
-			}
-		}
-		if why == "" {
-			return nil
-		}
-		if err := rest(ctx, lookPause); err != nil {
-			return fmt.Errorf("scaleout: the nodes are no cluster: %s: %w", why, err)
-		}
-	}
-}
-
-// apart says by a node's metrics why it isn't at peace in a cluster of so many; "" if it is.
-func apart(m map[string]float64, nodes int) string {
-	active := m[`jackdaw_cluster_members{state="active"}`]
-	moving := m[`jackdaw_cluster_partitions{phase="waiting"}`] + m[`jackdaw_cluster_partitions{phase="leaving"}`]
-	switch {
-	case active != float64(nodes):
-		return fmt.Sprintf("knows %.0f active nodes of %d", active, nodes)
-	case m["jackdaw_cluster_agreed"] != 1:
-		return "doesn't act upon the others' view"
-	case moving > 0:
-		return fmt.Sprintf("has %.0f partitions that move", moving)
-	}
-	return ""
-}
-
 // lastWords are the ends of what the nodes have said, a few lines of each.
 func lastWords(c *testcluster.Cluster) string {
 	const most = 5
@@ -137,16 +99,4 @@ func lastWords(c *testcluster.Cluster) string {
 		fmt.Fprintf(&b, "%s: %s\n", n.Name, strings.Join(lines[max(0, len(lines)-most):], "\n    "))
 	}
 	return b.String()
-}
-
-// rest waits.
-func rest(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -6,9 +6,6 @@ import (
 	"fmt"
 	"sync"
 	"time"
-
-	"github.com/jackdaw-im/jackdaw/client"
-	"github.com/jackdaw-im/jackdaw/xmpp"
 )
 
 // Config says who talks. Users and Addrs are needed.
@@ -54,13 +51,12 @@ func Start(ctx context.Context, cfg Config) (*Crowd, error) {
 		cfg.Every = 50 * time.Millisecond
 	}
 	c := &Crowd{cfg: cfg}
-	c.mu.ledger, c.mu.changed = newLedger(client.NewID()[:8]), make(chan struct{})
+	c.mu.ledger, c.mu.changed = newLedger(NewScript()), make(chan struct{})
 	c.ctx, c.end = context.WithCancel(context.WithoutCancel(ctx))
 	for i := range cfg.Users {
-		p := &person{c: c, number: i}
-		p.mu.at = i
+		p := newPerson(c, i)
 		c.people = append(c.people, p)
-		c.lives.Go(p.live)
+		c.lives.Go(func() { p.device.Live(c.ctx) })
 	}
 	if err := c.Online(ctx); err != nil {
 		c.Close()
@@ -76,7 +72,7 @@ func Start(ctx context.Context, cfg Config) (*Crowd, error) {
 func (c *Crowd) Online(ctx context.Context) error {
 	return c.until(ctx, "everybody to be online", func() bool {
 		for _, p := range c.people {
-			if !p.online() {
+			if _, ok := p.device.At(); !ok {
 				return false
 			}
 		}
@@ -87,12 +83,12 @@ func (c *Crowd) Online(ctx context.Context) error {
 // Says waits until n more messages have been acknowledged.
 func (c *Crowd) Says(ctx context.Context, n int) error {
 	c.mu.Lock()
-	n += c.mu.report.Acked
+	n += c.mu.check.Acked()
 	c.mu.Unlock()
 	return c.until(ctx, "more acknowledgements", func() bool {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		return c.mu.report.Acked >= n
+		return c.mu.check.Acked() >= n
 	})
 }
 
@@ -100,7 +96,7 @@ func (c *Crowd) Says(ctx context.Context, n int) error {
 func (c *Crowd) Report() Report {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.mu.report
+	return c.mu.report()
 }
 
 // Finish lets all come to rest: nobody says anything new, and what was said is acknowledged and arrives. Then all leave.
@@ -109,7 +105,7 @@ func (c *Crowd) Finish(ctx context.Context) (Report, error) {
 	err := c.until(ctx, "rest", func() bool {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		return c.mu.open == 0 && c.mu.missing == 0
+		return c.mu.check.Open() == 0 && c.mu.missing(c.cfg.Users) == 0
 	})
 	c.Close()
 	return c.mu.judge(), err // nobody else is there any more
@@ -145,7 +141,7 @@ func (c *Crowd) until(ctx context.Context, what string, ok func() bool) error {
 		case <-ctx.Done():
 			c.mu.Lock()
 			defer c.mu.Unlock()
-			return fmt.Errorf("talk: waiting for %s: %w: %d open, %d missing, %+v", what, ctx.Err(), c.mu.open, c.mu.missing, c.mu.report)
+			return fmt.Errorf("talk: waiting for %s: %w: %d open, %d missing, %+v", what, ctx.Err(), c.mu.check.Open(), c.mu.missing(c.cfg.Users), c.mu.report())
 		}
 	}
 }
@@ -159,23 +155,5 @@ func (c *Crowd) say(from, to int) *message {
 	if c.mu.quiet {
 		return nil
 	}
-	id := c.mu.send(from, to)
-	m := client.Message{To: c.jid(to), ID: id, OriginID: id, Body: id}
-	return &message{id: id, stanza: m.Append(nil)}
-}
-
-// heard notes a message that has come to a user, and returns the id of one that is to be sent again.
-func (c *Crowd) heard(at int, e *xmpp.Element) (again string) {
-	c.happened(func() {
-		if e.Attr("type") == "error" {
-			if c.mu.refuse(e.Attr("id"), reason(e)) {
-				again = e.Attr("id")
-			}
-			return
-		}
-		if body := e.Child(xmpp.NSClient, "body"); body != nil {
-			c.mu.arrive(at, body.Text())
-		}
-	})
-	return again
+	return c.mu.send(from, to, c.jid(to))
 }

@@ -5,6 +5,9 @@
 // goes on with its stream there (XEP-0198), sends again what may be lost, and talks to the others all the time. At its end the crowd says
 // whether it got what it was promised: what was acknowledged arrives, in each sender's order, and nothing twice but under its id.
 //
+// The parts of a crowd serve other drivers too: a [Device] is one user's client, a [Script] makes messages that can be told apart, and a
+// [Checker] judges.
+//
 //	crowd, err := talk.Start(ctx, talk.Config{Users: 10, Addrs: c.Addrs, Every: 50 * time.Millisecond})
 //	...                            // stop a node, start it again
 //	report, err := crowd.Finish(ctx)

@@ -2,36 +2,9 @@ package talk
 
 import (
 	"fmt"
-	"slices"
-	"strconv"
-	"strings"
+
+	"github.com/jackdaw-im/jackdaw/xmpp"
 )
-
-// entry is what is known of one message.
-type entry struct {
-	seq     int
-	acked   bool
-	excused bool // refused once: it comes out of turn
-	arrived int
-}
-
-// pair is one direction of talk.
-type pair struct{ from, to int }
-
-// ledger holds who sent what, what was acknowledged, and what has arrived. It belongs to one goroutine at a time.
-type ledger struct {
-	run     string // makes its ids unlike those of any other
-	entries map[string]*entry
-	sent    map[pair]int // the last number
-	latest  map[pair]int // the highest number that has arrived
-	open    int          // sent, and not acknowledged
-	missing int          // acknowledged, and not arrived
-	report  Report
-}
-
-func newLedger(run string) *ledger {
-	return &ledger{run: run, entries: map[string]*entry{}, sent: map[pair]int{}, latest: map[pair]int{}}
-}
 
 // Report is what a crowd has seen.
 type Report struct {
@@ -47,107 +20,94 @@ type Report struct {
 	Faults []string
 }
 
-// send notes a new message and returns its id.
-func (l *ledger) send(from, to int) string {
-	p := pair{from, to}
-	l.sent[p]++
-	id := fmt.Sprintf("%s/%d/%d/%d", l.run, from, to, l.sent[p])
-	l.entries[id] = &entry{seq: l.sent[p]}
-	l.open++
-	l.report.Sent++
-	return id
+// ledger is what a crowd knows of its messages. It belongs to one goroutine at a time.
+type ledger struct {
+	script                 Script
+	check                  *Checker
+	messages               map[Key]*message
+	refused, resumed, anew int
+	faults                 []string
 }
 
-// parse reads an id of this run.
-func (l *ledger) parse(id string) (p pair, ok bool) {
-	parts := strings.Split(id, "/")
-	if len(parts) != 4 || parts[0] != l.run {
-		return pair{}, false
-	}
-	from, err := strconv.Atoi(parts[1])
-	to, err2 := strconv.Atoi(parts[2])
-	return pair{from, to}, err == nil && err2 == nil
+func newLedger(s Script) *ledger {
+	return &ledger{script: s, check: NewChecker(), messages: map[Key]*message{}}
 }
 
-// ack notes that a server is responsible for a message.
-func (l *ledger) ack(id string) {
-	e := l.entries[id]
-	if e == nil || e.acked {
+// send makes a new message.
+func (l *ledger) send(from, to int, jid string) *message {
+	key := l.check.Next(from, to)
+	l.check.Send(from, to, l.script.ID(key))
+	m := &message{key: key, stanza: l.script.Stanza(key, jid)}
+	l.messages[key] = m
+	return m
+}
+
+// arrive notes a message that has come to somebody.
+func (l *ledger) arrive(at int, e *xmpp.Element) {
+	key, id, ok := l.script.Read(e)
+	if !ok || key.Recipient != at {
+		l.fault("user %d has got %q, which isn't for it", at, e.Attr("id"))
 		return
 	}
-	e.acked = true
-	l.open--
-	l.report.Acked++
-	if e.arrived == 0 {
-		l.missing++
-	}
+	l.check.Receive(key, id)
 }
 
-// refuse notes that a message was answered with an error, and reports whether it is to be sent again.
-func (l *ledger) refuse(id, why string) bool {
-	l.report.Refused++
-	switch e := l.entries[id]; {
-	case e == nil:
+// refuse notes an error that answers a message, and returns that if it is to be sent again.
+func (l *ledger) refuse(e *xmpp.Element) *message {
+	l.refused++
+	id, why := e.Attr("id"), reason(e)
+	key, _ := l.script.Parse(id)
+	m := l.messages[key]
+	if m == nil {
 		l.fault("an error (%s) answers %q, which nobody sent", why, id)
-		return false
-	case e.acked:
-		l.fault("%s was acknowledged, and then refused: %s", id, why)
-		return false
-	default:
-		e.excused = true
-		return true
+		return nil
 	}
+	if l.check.IsAcked(key) {
+		l.fault("%s was acknowledged, and then refused: %s", id, why)
+		return nil
+	}
+	l.check.Excuse(key)
+	return m
 }
 
-// arrive notes that a message has come to somebody.
-func (l *ledger) arrive(at int, id string) {
-	p, ok := l.parse(id)
-	e := l.entries[id]
-	if !ok || e == nil || p.to != at {
-		l.fault("user %d has got %q, which isn't for it", at, id)
-		return
+// missing is how many are acknowledged and haven't arrived.
+func (l *ledger) missing(users int) (n int) {
+	for i := range users {
+		n += l.check.Missing(i)
 	}
-	if e.arrived++; e.arrived > 1 {
-		l.report.Duplicates++
-		return
-	}
-	l.report.Arrived++
-	if e.acked {
-		l.missing--
-	}
-	switch {
-	case e.excused:
-	case e.seq < l.latest[p]:
-		l.report.Reordered++
-	default:
-		l.latest[p] = e.seq
-	}
+	return n
 }
 
 // mostFaults bounds what is said of them.
 const mostFaults = 20
 
 func (l *ledger) fault(format string, args ...any) {
-	if len(l.report.Faults) < mostFaults {
-		l.report.Faults = append(l.report.Faults, fmt.Sprintf(format, args...))
+	if len(l.faults) < mostFaults {
+		l.faults = append(l.faults, fmt.Sprintf(format, args...))
 	}
 }
 
-// judge is the report with what is lost.
+// report is what has been seen. What is under way is no fault yet.
+func (l *ledger) report() Report {
+	f := l.check.Findings()
+	f.Lost = nil
+	return l.told(f)
+}
+
+// told makes a report of what the checker has found.
+func (l *ledger) told(f Findings) Report {
+	r := Report{Sent: f.Sent, Acked: f.Acked, Arrived: f.Received, Duplicates: f.Duplicates, Refused: l.refused, Resumed: l.resumed, Anew: l.anew,
+		Reordered: len(f.Reordered)}
+	f.Reordered = nil // its reader knows whether the cluster was parted
+	r.Faults = append(append(r.Faults, l.faults...), f.Faults()...)
+	return r
+}
+
+// judge is the report when nothing is under way any more.
 func (l *ledger) judge() Report {
-	r := l.report
-	r.Faults = slices.Clone(r.Faults)
-	var lost []string
-	for id, e := range l.entries {
-		if e.acked && e.arrived == 0 {
-			lost = append(lost, id)
-		}
-	}
-	if slices.Sort(lost); len(lost) > 0 {
-		r.Faults = append(r.Faults, fmt.Sprintf("%d messages were acknowledged and are lost: %s", len(lost), strings.Join(lost[:min(len(lost), mostFaults)], " ")))
-	}
-	if l.open > 0 {
-		r.Faults = append(r.Faults, fmt.Sprintf("%d messages were neither acknowledged nor refused", l.open))
+	r := l.told(l.check.Findings())
+	if n := l.check.Open(); n > 0 {
+		r.Faults = append(r.Faults, fmt.Sprintf("%d messages were neither acknowledged nor refused", n))
 	}
 	return r
 }

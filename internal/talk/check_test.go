@@ -1,4 +1,4 @@
-package load
+package talk
 
 import (
 	"reflect"
@@ -27,8 +27,8 @@ func TestCheckerPasses(t *testing.T) {
 	if c.Acked() != 3 || c.Arrivals() != 4 {
 		t.Errorf("%d acknowledged, %d arrivals", c.Acked(), c.Arrivals())
 	}
-	r := c.Report()
-	want := Report{Sent: 3, Acked: 3, Received: 3, Resent: 1, Duplicates: 1}
+	r := c.Findings()
+	want := Findings{Sent: 3, Acked: 3, Received: 3, Resent: 1, Duplicates: 1}
 	if !reflect.DeepEqual(r, want) || len(r.Faults()) != 0 || c.Missing(2) != 0 {
 		t.Errorf("report %+v, faults %q", r, r.Faults())
 	}
@@ -39,18 +39,18 @@ func TestCheckerFindsFaults(t *testing.T) {
 	for name, test := range map[string]struct {
 		do    func(c *Checker)
 		fault string
-		keys  func(r Report) []Key
+		keys  func(r Findings) []Key
 		want  []Key
 	}{
 		"lost": {
 			do:    func(c *Checker) { c.Ack(at(2)); c.Ack(at(1)); c.Receive(at(3), "c") },
 			fault: "2 acknowledged and lost, the first from sender 1 to recipient 2, number 1",
-			keys:  func(r Report) []Key { return r.Lost }, want: []Key{at(1), at(2)},
+			keys:  func(r Findings) []Key { return r.Lost }, want: []Key{at(1), at(2)},
 		},
 		"another id": {
 			do:    func(c *Checker) { c.Receive(at(1), "a"); c.Receive(at(1), "x") },
 			fault: "1 with another origin-id",
-			keys:  func(r Report) []Key { return r.Altered }, want: []Key{at(1)},
+			keys:  func(r Findings) []Key { return r.Altered }, want: []Key{at(1)},
 		},
 		"excused, and another not": {
 			do: func(c *Checker) {
@@ -61,17 +61,17 @@ func TestCheckerFindsFaults(t *testing.T) {
 				c.Receive(at(2), "b")
 			},
 			fault: "1 out of order, the first from sender 1 to recipient 2, number 2",
-			keys:  func(r Report) []Key { return r.Reordered }, want: []Key{at(2)},
+			keys:  func(r Findings) []Key { return r.Reordered }, want: []Key{at(2)},
 		},
 		"no id": {
 			do:    func(c *Checker) { c.Receive(at(1), "") },
 			fault: "1 with another origin-id",
-			keys:  func(r Report) []Key { return r.Altered }, want: []Key{at(1)},
+			keys:  func(r Findings) []Key { return r.Altered }, want: []Key{at(1)},
 		},
 		"reordered": {
 			do:    func(c *Checker) { c.Receive(at(3), "c"); c.Receive(at(1), "a"); c.Receive(at(2), "b") },
 			fault: "2 out of order",
-			keys:  func(r Report) []Key { return r.Reordered }, want: []Key{at(1), at(2)},
+			keys:  func(r Findings) []Key { return r.Reordered }, want: []Key{at(1), at(2)},
 		},
 		"unknown":         {do: func(c *Checker) { c.Receive(at(9), "a") }, fault: "1 arrived that were never sent so"},
 		"wrong recipient": {do: func(c *Checker) { c.Receive(Key{Pair{1, 3}, 1}, "a") }, fault: "1 arrived"},
@@ -83,7 +83,7 @@ func TestCheckerFindsFaults(t *testing.T) {
 				c.Send(1, 2, id)
 			}
 			test.do(c)
-			r := c.Report()
+			r := c.Findings()
 			if faults := r.Faults(); len(faults) != 1 || !strings.HasPrefix(faults[0], test.fault) {
 				t.Errorf("faults %q, want %q", faults, test.fault)
 			}
@@ -118,7 +118,7 @@ func TestCheckerOnAGoodServer(t *testing.T) {
 				c.Receive(key, ids[key])
 			}
 		}
-		if faults := c.Report().Faults(); len(faults) != 0 {
+		if faults := c.Findings().Faults(); len(faults) != 0 {
 			t.Fatalf("faults %q", faults)
 		}
 	})

@@ -1,4 +1,4 @@
-package load
+package talk
 
 import (
 	"cmp"
@@ -30,11 +30,11 @@ type Checker struct {
 	highest map[Pair]int // the highest Seq that has arrived
 	sent    map[Pair]int // the highest Seq that was sent
 	missing map[int]int  // recipient -> messages acknowledged, not arrived
-	report  Report
+	found   Findings
 }
 
-// Report is what a Checker found. A server passes if Faults is empty.
-type Report struct {
+// Findings are what a Checker found. A server passes if Faults is empty.
+type Findings struct {
 	// Sent and Acked count messages, Received those that arrived at least once.
 	Sent, Acked, Received int
 	// Resent counts how often a client sent a message again.
@@ -52,13 +52,18 @@ func NewChecker() *Checker {
 	return &Checker{fates: make(map[Key]*fate), highest: make(map[Pair]int), sent: make(map[Pair]int), missing: make(map[int]int)}
 }
 
+// Next is the key that the next Send between two returns.
+func (c *Checker) Next(sender, recipient int) Key {
+	pair := Pair{sender, recipient}
+	return Key{pair, c.sent[pair] + 1}
+}
+
 // Send notes that a message is about to be sent, and returns its key. originID may be empty.
 func (c *Checker) Send(sender, recipient int, originID string) Key {
-	pair := Pair{sender, recipient}
-	c.sent[pair]++
-	key := Key{pair, c.sent[pair]}
+	key := c.Next(sender, recipient)
+	c.sent[key.Pair]++
 	c.fates[key] = &fate{originID: originID}
-	c.report.Sent++
+	c.found.Sent++
 	return key
 }
 
@@ -71,7 +76,7 @@ func (c *Checker) OriginID(key Key) string {
 }
 
 // Resend notes that a message is about to be sent again.
-func (c *Checker) Resend(Key) { c.report.Resent++ }
+func (c *Checker) Resend(Key) { c.found.Resent++ }
 
 // Excuse takes a message out of the check of order, for good: its sender knows that it was refused, or that its outcome is unknown, and
 // sends it again after others.
@@ -88,7 +93,7 @@ func (c *Checker) Ack(key Key) {
 		return
 	}
 	f.acked = true
-	c.report.Acked++
+	c.found.Acked++
 	if f.received == 0 {
 		c.missing[key.Recipient]++
 	}
@@ -98,45 +103,54 @@ func (c *Checker) Ack(key Key) {
 func (c *Checker) Receive(key Key, originID string) {
 	f := c.fates[key]
 	if f == nil {
-		c.report.Unknown++
+		c.found.Unknown++
 		return
 	}
 	if f.originID != originID {
-		c.report.Altered = append(c.report.Altered, key)
+		c.found.Altered = append(c.found.Altered, key)
 	}
 	f.received++
 	if f.received > 1 {
-		c.report.Duplicates++
+		c.found.Duplicates++
 		return
 	}
-	c.report.Received++
+	c.found.Received++
 	if f.acked {
 		c.missing[key.Recipient]--
 	}
 	switch {
 	case f.excused:
 	case key.Seq < c.highest[key.Pair]:
-		c.report.Reordered = append(c.report.Reordered, key)
+		c.found.Reordered = append(c.found.Reordered, key)
 	default:
 		c.highest[key.Pair] = key.Seq
 	}
 }
 
 // ReceiveUnknown notes that something arrived that can't be what was sent.
-func (c *Checker) ReceiveUnknown() { c.report.Unknown++ }
+func (c *Checker) ReceiveUnknown() { c.found.Unknown++ }
+
+// IsAcked reports whether a message is acknowledged.
+func (c *Checker) IsAcked(key Key) bool {
+	f := c.fates[key]
+	return f != nil && f.acked
+}
+
+// Open is how many messages were sent and are not acknowledged.
+func (c *Checker) Open() int { return c.found.Sent - c.found.Acked }
 
 // Missing is how many messages are acknowledged and haven't arrived at this recipient.
 func (c *Checker) Missing(recipient int) int { return c.missing[recipient] }
 
 // Acked is how many messages are acknowledged.
-func (c *Checker) Acked() int { return c.report.Acked }
+func (c *Checker) Acked() int { return c.found.Acked }
 
 // Arrivals counts what has arrived, duplicates included.
-func (c *Checker) Arrivals() int { return c.report.Received + c.report.Duplicates }
+func (c *Checker) Arrivals() int { return c.found.Received + c.found.Duplicates }
 
-// Report judges by what is known now.
-func (c *Checker) Report() Report {
-	r := c.report
+// Findings judges by what is known now.
+func (c *Checker) Findings() Findings {
+	r := c.found
 	r.Altered, r.Reordered = slices.Clone(r.Altered), slices.Clone(r.Reordered)
 	for key, f := range c.fates {
 		if f.acked && f.received == 0 {
@@ -152,7 +166,7 @@ func (c *Checker) Report() Report {
 }
 
 // Faults are the broken promises, in words; none if all is well.
-func (r Report) Faults() []string {
+func (r Findings) Faults() []string {
 	var faults []string
 	add := func(keys []Key, what string) {
 		if len(keys) > 0 {
