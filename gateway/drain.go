@@ -42,18 +42,25 @@ type drain struct {
 	total int
 	told  int
 	gone  chan struct{} // a stream has ended
+	over  bool          // Drain has returned
 }
 
 // Drain sends all clients away, since the node is about to stop, and takes no new ones. It returns once they are gone, or with an error
-// when ctx is over, or the server was stopped; either way no client is taken until Undrain.
+// when ctx is over, or the server was stopped; either way no client is taken until Undrain. It may be called again once it has returned:
+// for all that are left it begins anew.
 func (s *Server) Drain(ctx context.Context, opts DrainOptions) error {
 	d := &drain{opts: opts, began: time.Now(), gone: make(chan struct{}, 1)}
 	s.mu.Lock()
-	if s.mu.drain != nil || s.mu.stopping {
+	if old := s.mu.drain; old != nil && !old.over || s.mu.stopping {
 		s.mu.Unlock()
 		return errDraining
 	}
 	s.mu.drain = d
+	defer func() {
+		s.mu.Lock()
+		d.over = true
+		s.mu.Unlock()
+	}()
 	d.total = len(s.mu.streams)
 	s.mu.Unlock()
 	if !opts.Listen {

@@ -139,7 +139,7 @@ func TestDrainKeepsTheListeners(t *testing.T) {
 
 func TestDrainThatTakesTooLong(t *testing.T) {
 	r := newRig(t, nil)
-	r.dial()
+	c, out := r.dial()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := r.drain(ctx, DrainOptions{})
 	if host := r.sentAway(); host != "" {
@@ -151,6 +151,15 @@ func TestDrainThatTakesTooLong(t *testing.T) {
 	}
 	if p := r.srv.Draining(); !p.Draining || p.Left != 1 {
 		t.Fatalf("progress %+v", p)
+	}
+
+	done = r.drain(t.Context(), DrainOptions{Host: func() string { return "n2.example" }}) // who is left is told again
+	if host := r.sentAway(); host != "n2.example" {
+		t.Fatalf("sent to %q", host)
+	}
+	r.leave(c, out)
+	if err := <-done; err != nil {
+		t.Fatal(err)
 	}
 
 	q := newRig(t, nil)

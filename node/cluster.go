@@ -60,6 +60,7 @@ type peers struct {
 	viewing sync.Mutex
 	views   atomic.Int64  // how many there were
 	last    atomic.Uint64 // the id of the latest
+	viewed  atomic.Int64  // when that came, in nanoseconds since 1970
 }
 
 // belongs returns the bundle of the cluster that this node belongs to, joins now, or founds; nil if there is none. A new cluster's is written
@@ -371,6 +372,7 @@ func (p *peers) view(v *member.View) {
 	}
 	if p.last.Swap(v.ID) != v.ID {
 		p.views.Add(1)
+		p.viewed.Store(time.Now().UnixNano())
 	}
 	p.n.cluster.SetView(to)
 	if k := p.keeper; p.up.Load() && k != nil {

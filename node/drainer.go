@@ -2,7 +2,6 @@ package node
 
 import (
 	"context"
-	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -177,9 +176,7 @@ func (d *drainer) send() {
 		if g.Draining().Draining { // from a drain that was cut short
 			d.complain(g.Undrain())
 		}
-		err := g.Drain(ctx, gateway.DrainOptions{Over: over, Host: func() string {
-			return elsewhere(d.n.peers.member.View().Members, d.n.sys.Node(), rand.Float64())
-		}})
+		err := g.Drain(ctx, gateway.DrainOptions{Over: over, Host: d.n.elsewhere})
 		d.mu.Lock()
 		d.mu.sending, d.mu.sent, d.mu.sendErr = false, true, err
 		d.mu.Unlock()

@@ -50,6 +50,7 @@ type Node struct {
 	lanes   *lane.Lanes
 	root    *supervision.Root
 	tree    supervision.SupervisorSpec
+	streams *supervision.Dynamic // the sessions
 	dumps   *dump.Folder
 	phase   atomic.Int32
 
@@ -251,10 +252,12 @@ func (n *Node) Done() <-chan actors.Reason { return n.root.Done() }
 // stopTime is for what is left once the tree has stopped.
 const stopTime = time.Second
 
-// Stop drains the node: it stops accepting, tells clients, lets what they had begun come to its end, and closes the store.
+// Stop drains the node: it hands over to the others of its cluster, if there are any, stops accepting, tells clients, lets what they had
+// begun come to its end, and closes the store.
 // Once ctx is over it waits no more; nothing acknowledged is lost even then.
 func (n *Node) Stop(ctx context.Context) error {
 	n.phase.Store(draining)
+	n.handOver(ctx)
 	err := n.root.Stop(ctx)
 	rest, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
 	defer cancel()

@@ -170,6 +170,8 @@ func TestTreeIsAsPrinted(t *testing.T) {
       echo (permanent)
     share (permanent)
     sessions (dynamic, 64 partitions, 0 children)
+    keepers (dynamic, 1 partitions, 1 children)
+    keeper (permanent)
     gateway (permanent)
     operations (supervisor)
 `

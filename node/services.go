@@ -1,6 +1,8 @@
 package node
 
 import (
+	"context"
+
 	"github.com/jackdaw-im/jackdaw/actors"
 	"github.com/jackdaw-im/jackdaw/actors/mailbox"
 	"github.com/jackdaw-im/jackdaw/actors/session"
@@ -60,10 +62,19 @@ func (n *Node) sessionConfig(secret []byte) session.Config {
 		Domain: n.cfg.Domain, Secret: secret, Services: n.services(),
 		Software: "Jackdaw", Version: n.version.Version,
 		ResumeTime: resume, IdlePing: c.IdlePing, PingTimeout: c.PingTimeout,
-		Location: n.cfg.Cluster.Client,
+		Location: n.cfg.Cluster.Client, Moving: n.moving,
 		Counters: &n.sessions,
 	}
 }
+
+// keeping is that this node keeps streams for others that end.
+type keeping struct{ keepers, sessions *supervision.Dynamic }
+
+// Start implements supervision.Runner.
+func (k keeping) Start() error { return session.StartKeeper(k.keepers, k.sessions) }
+
+// Stop implements supervision.Runner; the keeper ends with its supervisor.
+func (k keeping) Stop(context.Context) error { return nil }
 
 func (n *Node) mailboxConfig() mailbox.Config {
 	c := n.cfg.Mailbox

@@ -25,6 +25,8 @@ func (n *Node) plan(secret []byte) supervision.SupervisorSpec {
 	mailboxes := mailbox.Supervisor(n.sys, n.mailboxConfig())
 	accounts := account.Supervisor(n.sys, n.lanes, &n.accounts)
 	sessions := session.Supervisor(n.sys, n.sessionConfig(secret))
+	keepers := session.Keepers(n.sys)
+	n.streams = sessions
 	return supervision.SupervisorSpec{
 		ID: "jackdaw",
 		Children: []supervision.ChildSpec{
@@ -42,6 +44,8 @@ func (n *Node) plan(secret []byte) supervision.SupervisorSpec {
 				}}),
 				supervision.Service("share", leaveTime, func() (supervision.Runner, error) { return share{n}, nil }),
 				sessions.Child(),
+				keepers.Child(),
+				supervision.Service("keeper", adminStop, func() (supervision.Runner, error) { return keeping{keepers, sessions}, nil }),
 				supervision.Service("gateway", gatewayStop, func() (supervision.Runner, error) { return n.newGateway(sessions), nil }),
 				supervision.Sup(supervision.SupervisorSpec{ID: "operations", Strategy: supervision.RestForOne, Children: n.operationServices()}),
 			}}),

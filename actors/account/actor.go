@@ -39,6 +39,7 @@ type wake struct{}
 func (a *actor) Init(ctx *actors.Context, _ any) error {
 	a.st = newState(ident.UserID(ctx.Self().ID))
 	a.st.throttle = a.all.load(a.st.user)
+	a.st.began = ctx.Now()
 	a.st.load(a.begin(ctx))
 	a.run(ctx)
 	return nil

@@ -67,7 +67,7 @@ func (st *state) handle(fx *effects, m message) {
 	case *nodepb.GetRoster:
 		fx.answer(m, st.roster(actors.RefOf(req.GetSession())))
 	case *nodepb.FindStream:
-		fx.answer(m, st.find(req.GetId()))
+		fx.answer(m, st.find(req.GetId(), fx.now))
 	default: // what changes the account, or may have to wait for what does
 		if len(st.backlog) >= maxWaiting {
 			st.refuse(fx, m, nodepb.Code_LATER)

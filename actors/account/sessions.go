@@ -105,12 +105,19 @@ func (st *state) boundTo(resource string) *nodepb.Bound {
 	return &nodepb.Bound{Code: nodepb.Code_OK, Resource: resource, Digest: st.digest}
 }
 
-// find is who has a resumed stream.
-func (st *state) find(stream string) *nodepb.StreamFound {
+// freshTime is how long after its beginning an account may not know all sessions yet: one that has lost its place on another node, or comes
+// after one that was lost, is told of them within a second, and a little later where that goes wrong at first.
+const freshTime = 2 * time.Second
+
+// find is who has a resumed stream. LATER: it isn't known yet.
+func (st *state) find(stream string, now time.Time) *nodepb.StreamFound {
 	for _, s := range st.sessions {
 		if stream != "" && s.stream == stream {
 			return &nodepb.StreamFound{Code: nodepb.Code_OK, Session: s.ref.Proto()}
 		}
+	}
+	if now.Before(st.began.Add(freshTime)) {
+		return &nodepb.StreamFound{Code: nodepb.Code_LATER}
 	}
 	return &nodepb.StreamFound{Code: nodepb.Code_NOT_FOUND}
 }

@@ -96,11 +96,18 @@ func TestTakeoverNeedsTheOneItReplaces(t *testing.T) {
 	if b, _ = st.bind(takeover, ""); b.GetCode() != nodepb.Code_OK {
 		t.Fatalf("answered %v", b)
 	}
-	if f := st.find("stream"); f.GetCode() != nodepb.Code_OK || actors.RefOf(f.GetSession()) != ref("heir") {
+	if f := st.find("stream", t0); f.GetCode() != nodepb.Code_OK || actors.RefOf(f.GetSession()) != ref("heir") {
 		t.Fatalf("found %v", f)
 	}
+	st.began = t0 // it may not know all yet
+	for at, want := range map[time.Duration]nodepb.Code{0: nodepb.Code_LATER, freshTime - 1: nodepb.Code_LATER, freshTime: nodepb.Code_NOT_FOUND} {
+		if f := st.find("another", t0.Add(at)); f.GetCode() != want {
+			t.Fatalf("after %v: %v", at, f)
+		}
+	}
+	st.began = t0.Add(-freshTime)
 	for _, unknown := range []string{"", "another"} {
-		if f := st.find(unknown); f.GetCode() != nodepb.Code_NOT_FOUND {
+		if f := st.find(unknown, t0); f.GetCode() != nodepb.Code_NOT_FOUND {
 			t.Fatalf("found %v for %q", f, unknown)
 		}
 	}

@@ -37,6 +37,7 @@ type state struct {
 	sessions []*session
 	throttle throttle
 
+	began   time.Time // when this actor did
 	known   bool      // the account was read once
 	loading bool      // it is being read
 	loadAt  time.Time // when that is tried again; zero: it is under way

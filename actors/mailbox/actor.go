@@ -2,6 +2,7 @@ package mailbox
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -75,6 +76,15 @@ func (a *actor) Handle(ctx *actors.Context, msg any) error {
 	}
 	st.current = nil
 	return nil
+}
+
+// HandleCall implements actors.CallHandler: a session may want to know that it is attached.
+func (a *actor) HandleCall(ctx *actors.Context, _ actors.From, req any) (any, error) {
+	m, ok := req.(*nodepb.Attach)
+	if !ok {
+		return nil, fmt.Errorf("mailbox: called with %T", req)
+	}
+	return &nodepb.Attached{}, a.Handle(ctx, m)
 }
 
 // EndBatch implements actors.BatchEnder: sessions and the lane get what the turn came to at once.

@@ -19,6 +19,7 @@ type actor struct {
 	calls  map[actors.CallID]func(*effects, any, error)
 	timer  actors.TimerRef
 	wakeAt time.Time // when the timer fires; zero: there is none
+	waits  bool      // it is counted as waiting
 }
 
 // wake is the one timer's message.
@@ -35,6 +36,11 @@ func (a *actor) Init(ctx *actors.Context, args any) error {
 	a.outlet = in.Outlet
 	a.st = newState(a.sh, ctx.Self(), ctx.Now())
 	a.sh.Counters.Live.Add(1)
+	if in.keep != nil {
+		a.st.keep(a.begin(ctx), in.keep)
+		a.run(ctx)
+		a.count()
+	}
 	a.arm(ctx, ctx.Now())
 	return nil
 }
@@ -63,6 +69,8 @@ func (a *actor) Handle(ctx *actors.Context, msg any) error {
 		st.rebindAsked(fx, m)
 	case Drain:
 		st.drain(fx, m)
+	case Move:
+		st.move(fx, m)
 	case *actors.Reply:
 		if done := a.calls[m.ID]; done != nil {
 			if delete(a.calls, m.ID); len(a.calls) == 0 {
@@ -116,6 +124,7 @@ func (a *actor) EndBatch(ctx *actors.Context) error {
 	}
 	a.st.settle(fx)
 	a.run(ctx)
+	a.count()
 	stop, now := fx.stop, fx.now
 	a.fx = nil
 	fx.reset()
@@ -134,6 +143,9 @@ func (a *actor) Terminate(_ *actors.Context, reason actors.Reason) {
 		return
 	}
 	a.sh.Counters.Live.Add(-1)
+	if a.waits {
+		a.sh.Counters.Waiting.Add(-1)
+	}
 	a.st.forgetResumption()
 	if a.outlet == nil {
 		return
@@ -144,6 +156,17 @@ func (a *actor) Terminate(_ *actors.Context, reason actors.Reason) {
 	}
 	end := append((&xmpp.StreamError{Condition: condition}).Append(nil), streamEnd...)
 	_, _ = a.outlet.Write(Out{Data: end, Close: true}) // the connection may be gone, and nobody is left to mind
+}
+
+// count counts the session among those that wait, or no longer.
+func (a *actor) count() {
+	switch waits := a.st.waits(); {
+	case waits && !a.waits:
+		a.sh.Counters.Waiting.Add(1)
+	case !waits && a.waits:
+		a.sh.Counters.Waiting.Add(-1)
+	}
+	a.waits = a.st.waits()
 }
 
 // begin returns the turn's effects.

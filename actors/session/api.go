@@ -6,6 +6,7 @@ import (
 
 	"github.com/jackdaw-im/jackdaw/actors"
 	"github.com/jackdaw-im/jackdaw/ident"
+	"github.com/jackdaw-im/jackdaw/proto/nodepb"
 	"github.com/jackdaw-im/jackdaw/xmpp"
 )
 
@@ -96,6 +97,8 @@ type Args struct {
 	Outlet Outlet
 	// Remote is the client's address, for logs.
 	Remote string
+
+	keep *nodepb.KeepStream // instead of a connection
 }
 
 // Config is what all sessions of a node share. It must not change once sessions run.
@@ -115,6 +118,9 @@ type Config struct {
 	// Location is this node's address for clients, which one that resumes should try first (XEP-0198 section 5); empty: none. It
 	// is a host name or an address with an optional port, an IPv6 address in brackets.
 	Location string
+	// Moving reports whether accounts may have moved between nodes in the last seconds: then not all may know all sessions yet. It is called
+	// from any goroutine and must be quick; nil: they never do.
+	Moving func() bool
 	// PingTimeout is how long an answer to that question may take before the connection is closed; 0 means
 	// DefaultPingTimeout.
 	PingTimeout time.Duration
@@ -132,6 +138,7 @@ const (
 // Counters count what all sessions of a node do. They are read at any time by whoever exports them.
 type Counters struct {
 	Live         atomic.Int64 // sessions now alive, those waiting to be resumed included
+	Waiting      atomic.Int64 // those that have a stream and no connection
 	Logins       atomic.Int64 // successful logins
 	LoginsFailed atomic.Int64 // wrong passwords and unknown users
 	LoginsSlowed atomic.Int64 // logins held back: after wrong passwords, or because too many use PLAIN at a time

@@ -43,17 +43,55 @@ func (st *state) bindIQ(fx *effects, r request) {
 			st.refuse(fx, r.e, errorWith(code, "too many resources of this account are connected"))
 		} else {
 			b := v.(*nodepb.Bound)
-			if old := b.GetReplaced(); old != nil && st.replaces == nil { // of whose end the mailbox may hear later
+			old := b.GetReplaced()
+			if old != nil && st.replaces == nil { // of whose end the mailbox may hear later
 				st.replaces = old
 			}
 			st.become(fx, b.GetResource())
+			if old != nil {
+				st.attachFirst(fx, r)
+				return
+			}
 			st.attach(fx)
-			st.result(fx, r, func(dst []byte) []byte {
-				dst = append(dst, "<bind xmlns='"+nsBind+"'><jid>"...)
-				return append(xmpp.AppendEscaped(dst, st.full), "</jid></bind>"...)
-			})
+			st.boundResult(fx, r)
 		}
 		st.done(fx, r.n)
+		st.ready(fx)
+	})
+}
+
+// boundResult tells the client its address.
+func (st *state) boundResult(fx *effects, r request) {
+	st.result(fx, r, func(dst []byte) []byte {
+		dst = append(dst, "<bind xmlns='"+nsBind+"'><jid>"...)
+		return append(xmpp.AppendEscaped(dst, st.full), "</jid></bind>"...)
+	})
+}
+
+// attachTime is how long a client that takes another one's resource waits for the mailbox.
+const attachTime = time.Second
+
+// attachFirst tells the client its address once the mailbox knows that the resource is this session's: until then what is sent to that
+// address comes to nobody. The session is bound and busy meanwhile, and what comes for the client waits.
+func (st *state) attachFirst(fx *effects, r request) {
+	fx.call(st.mail(), st.attachment(), attachTime, func(fx *effects, v any, err error) {
+		if _, ok := v.(*nodepb.Attached); ok && err == nil {
+			st.replaces = nil
+		} else if st.phase == bound { // an older version, or it is on the move
+			st.attach(fx)
+		}
+		if st.phase == bound {
+			st.boundResult(fx, r)
+		}
+		st.done(fx, r.n)
+		if st.phase != bound {
+			return
+		}
+		parked := st.parked
+		st.busy, st.parked = false, nil
+		for _, m := range parked {
+			st.relayIn(fx, m)
+		}
 		st.ready(fx)
 	})
 }
@@ -71,12 +109,16 @@ func (st *state) attach(fx *effects) {
 	if st.lostMail.due {
 		return
 	}
-	fx.answer(st.mail(), &nodepb.Attach{
+	fx.answer(st.mail(), st.attachment())
+	st.replaces = nil
+}
+
+func (st *state) attachment() *nodepb.Attach {
+	return &nodepb.Attach{
 		Session: st.ref, Resource: st.resource, Epoch: st.epoch,
 		Connected: st.phase == bound, Available: st.presence != nil, Priority: st.presence.GetPriority(),
 		Credit: creditWindow, Replaces: st.replaces,
-	})
-	st.replaces = nil
+	}
 }
 
 // begins begins a new epoch, whose credit is whole again.

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -111,14 +112,72 @@ func TestNobodyCallsForTheGone(t *testing.T) {
 	}
 }
 
-// TestBoundInAnothersPlace: the mailbox hears from the session that took a resource whose place it has: what that one held goes first.
+// TestBoundInAnothersPlace: the mailbox hears from the session that took a resource whose place it has: what that one held goes first. The
+// client gets its address, and all else, once the mailbox has heard, or that is known not to be.
 func TestBoundInAnothersPlace(t *testing.T) {
-	r := newRig(t)
 	old := actors.Ref{Kind: Kind, ID: "old", Node: "n@1"}
-	r.authenticated()
-	r.give("<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>phone</resource></bind></iq>")
-	r.answer(&nodepb.Bound{Code: nodepb.Code_OK, Resource: "phone", Replaced: old.Proto()}, nil)
-	if a := castsOf[*nodepb.Attach](r); len(a) != 1 || actors.RefOf(a[0].Replaces) != old {
-		t.Fatalf("attached by %v", a)
+	begin := func(t *testing.T) (*rig, *nodepb.Attach) {
+		r := newRig(t)
+		r.authenticated()
+		r.give("<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>phone</resource></bind></iq>")
+		got := r.answer(&nodepb.Bound{Code: nodepb.Code_OK, Resource: "phone", Replaced: old.Proto()}, nil)
+		a, ok := r.calls[0].req.(*nodepb.Attach)
+		if !ok || actors.RefOf(a.Replaces) != old || !a.Connected || r.calls[0].to != r.st.mail() || got != "" || castsOf[*nodepb.Attach](r) != nil {
+			t.Fatalf("attached by %v, wrote %q", r.calls[0].req, got)
+		}
+		got = r.push(row("r1", "one"))
+		got += r.do(func(fx *effects) {
+			r.st.relayIn(fx, &nodepb.Relay{Tag: 7, Resource: "phone", SenderRef: echoRef.Proto(), Stanza: []byte("<iq id='7'/>")})
+			r.st.presenceIn(fx, &nodepb.Presence{From: "bob@example.org/pc", To: "alice@example.org"})
+		})
+		got += r.give("<iq type='get' id='p'><ping xmlns='urn:xmpp:ping'/></iq>")
+		if got != "" {
+			t.Fatalf("wrote %q before the client knows its address", got)
+		}
+		return r, a
+	}
+	for name, end := range map[string]struct {
+		v    any
+		err  error
+		cast int // Attach is cast
+	}{
+		"heard":            {&nodepb.Attached{}, nil, 0},
+		"an older version": {nil, errors.New("mailbox: called"), 1},
+		"on the move":      {nil, actors.ErrTimeout, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, _ := begin(t)
+			r.casts = nil
+			r.want(r.answer(end.v, end.err), "<jid>alice@example.org/phone</jid>", "<iq id='7'/>", "id='p'", "<presence from='bob@example.org/pc'", "one")
+			a := castsOf[*nodepb.Attach](r)
+			if len(a) != end.cast || len(a) > 0 && actors.RefOf(a[0].Replaces) != old {
+				t.Fatalf("attached by %v", a)
+			}
+			r.give("<presence/>")
+			if a := castsOf[*nodepb.Attach](r); len(a) != 1 || a[0].Replaces != nil {
+				t.Fatalf("attached by %v", a)
+			}
+		})
+	}
+	// A client that goes meanwhile.
+	r, _ := begin(t)
+	r.casts = nil
+	r.do(func(fx *effects) { r.st.closed(fx, Closed{Reason: SocketLost}) })
+	if f := castsOf[*nodepb.RelayFailed](r); len(f) != 1 || f[0].Tag != 7 {
+		t.Fatalf("who asked something heard %v", f)
+	}
+	if r.answer(&nodepb.Attached{}, nil); !r.stop {
+		t.Fatal("the session lives on")
+	}
+	// And one too many that asks.
+	r, _ = begin(t)
+	r.casts = nil
+	r.do(func(fx *effects) {
+		for range maxRelayed {
+			r.st.relayIn(fx, &nodepb.Relay{Tag: 8, Resource: "phone", SenderRef: echoRef.Proto(), Stanza: []byte("<iq id='8'/>")})
+		}
+	})
+	if f := castsOf[*nodepb.RelayFailed](r); len(f) != 1 {
+		t.Fatalf("who asked something heard %v", f)
 	}
 }

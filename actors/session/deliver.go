@@ -51,7 +51,7 @@ func (st *state) fill(fx *effects) bool {
 }
 
 func (st *state) fillBound(fx *effects) {
-	if !st.blocked {
+	if !st.blocked && !st.busy {
 		for len(st.arriving.list) > 0 && len(fx.out) < chunk {
 			for _, p := range st.arriving.take(coalesceFrom) {
 				if p != nil {

@@ -21,7 +21,8 @@
 // they may be. A client that resumes on another node names the old one in its previd: the session there hands over what it knows
 // (Takeover), says for a while where that went, and after that the user's account knows. From a node that is gone nothing can be
 // had: the client is told so (item-not-found), binds, and its mailbox gives it again what it has not acknowledged. A session that is
-// told to Drain sends its client to another node and waits, if it can be resumed, to be asked for its state.
+// told to Drain sends its client to another node and waits, if it can be resumed, to be asked for its state. When its node ends, it asks
+// the keeper of another one (Move), where a session without a connection then takes its place, for the client to find by its account.
 //
 // A session is a temporary child: a crash ends the connection and nothing restarts it. What its client had not
 // acknowledged is still in the mailbox; what had no outcome was not counted, so that the client sends it again.

@@ -239,7 +239,9 @@ func (st *state) relayFailed(fx *effects, m *nodepb.RelayFailed) {
 func (st *state) relayIn(fx *effects, m *nodepb.Relay) {
 	request := m.GetTag() != 0
 	switch {
-	case st.phase == bound, !request && (st.phase == detached || st.phase == handing):
+	case st.phase == bound && st.busy && len(st.parked) < maxRelayed:
+		st.parked = append(st.parked, m) // the client doesn't know its address yet
+	case st.phase == bound && !st.busy, !request && (st.phase == detached || st.phase == handing):
 		start := len(fx.out)
 		fx.out = append(fx.out, m.GetStanza()...)
 		st.wrote(fx, start)
@@ -247,10 +249,15 @@ func (st *state) relayIn(fx *effects, m *nodepb.Relay) {
 	case !request && st.phase == given:
 		fx.cast(st.heir.ref, m)
 	default:
-		st.Counters.Dropped.Add(1)
-		if request {
-			fx.answer(actors.RefOf(m.GetSenderRef()), &nodepb.RelayFailed{Tag: m.GetTag(), Code: nodepb.Code_NO_RESOURCE})
-		}
+		st.relayMissed(fx, m)
+	}
+}
+
+// relayMissed tells who sent a request that it has reached nobody.
+func (st *state) relayMissed(fx *effects, m *nodepb.Relay) {
+	st.Counters.Dropped.Add(1)
+	if m.GetTag() != 0 {
+		fx.answer(actors.RefOf(m.GetSenderRef()), &nodepb.RelayFailed{Tag: m.GetTag(), Code: nodepb.Code_NO_RESOURCE})
 	}
 }
 

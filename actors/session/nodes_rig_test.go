@@ -146,10 +146,14 @@ func (c *cloud) start(id ident.NodeID) {
 	lanes := lane.New(c.engine, lane.Options{})
 	mailboxes := mailbox.Supervisor(h.sys, mailbox.Config{Lanes: lanes})
 	accounts := account.Supervisor(h.sys, lanes, nil)
-	h.sessions = Supervisor(h.sys, Config{Domain: "example.org", Secret: []byte("secret"), Counters: &h.counters, Location: string(id.Name()) + ".example.org"})
-	children := append(lanes.Children(), mailboxes.Child(), accounts.Child(), h.sessions.Child())
+	h.sessions = Supervisor(h.sys, Config{Domain: "example.org", Secret: []byte("secret"), Counters: &h.counters, Location: string(id.Name()) + ".example.org", Moving: func() bool { return true }})
+	keepers := Keepers(h.sys)
+	children := append(lanes.Children(), mailboxes.Child(), accounts.Child(), h.sessions.Child(), keepers.Child())
 	var err error
 	if h.root, err = supervision.StartRoot(h.sys, supervision.SupervisorSpec{ID: "test", Children: children}); err != nil {
+		c.t.Fatal(err)
+	}
+	if err := StartKeeper(keepers, h.sessions); err != nil {
 		c.t.Fatal(err)
 	}
 	c.hosts[id] = h
@@ -396,4 +400,13 @@ func (c *cloud) befriend(a, b *client) {
 		cl.take(cl.send("<iq type='get' id='r'><query xmlns='jabber:iq:roster'/></iq>"))
 		cl.read()
 	}
+}
+
+// children are the sessions of a node.
+func (h *host) children() (all []actors.Ref) {
+	h.sessions.WhichChildren(func(c supervision.ChildInfo) bool {
+		all = append(all, c.Ref)
+		return true
+	})
+	return all
 }

@@ -78,6 +78,8 @@ func TestResumeFromALostNode(t *testing.T) {
 				next.send(fmt.Sprintf("<resume xmlns='urn:xmpp:sm:3' previd='%s' h='%d'/>", previd, a.count))
 				if !noticed {
 					time.Sleep(resumeTime)
+				} else {
+					time.Sleep(findTime)
 				}
 				if next.take(next.got()); !noticed && !strings.Contains(next.seen, "<failed") || time.Since(start) > resumeTime {
 					t.Fatalf("after %v got %s", time.Since(start), next.seen)

@@ -58,7 +58,7 @@ func (st *state) resume(fx *effects, e *xmpp.Element, size int) {
 	}
 	r := &resumption{previd: e.Attr("previd"), size: size, until: fx.now.Add(resumeTime), req: &nodepb.Takeover{
 		User: string(st.user), Id: parts[0], Secret: parts[1], H: uint32(h), Heir: st.ref}}
-	st.busy, st.resuming = true, true
+	st.busy, st.resuming, st.taking = true, true, r
 	old, here := st.heirs.find(parts[0])
 	if !here {
 		old = actors.Ref{Kind: Kind, ID: parts[0], Node: ident.NodeID(parts[2])}
@@ -89,6 +89,7 @@ func (st *state) fetch(fx *effects, r *resumption, old actors.Ref) {
 			st.notResumed(fx, r, handledBy(given))
 		case nodepb.Handover_TOO_HIGH:
 			st.resuming = false
+			st.taken(fx)
 			st.tooHigh(fx, r.req.GetH(), given.GetSent())
 		case nodepb.Handover_MOVED:
 			st.fetch(fx, r, actors.RefOf(given.GetHeir()))
@@ -105,13 +106,19 @@ func (st *state) seek(fx *effects, r *resumption) {
 		return
 	}
 	r.sought = true
-	fx.call(st.account(), &nodepb.FindStream{Id: r.req.GetId()}, findTime, func(fx *effects, v any, err error) {
-		if codeOf(v, err) != nodepb.Code_OK {
+	a := &attempt{call: call{to: st.account(), req: &nodepb.FindStream{Id: r.req.GetId()}, timeout: findTime}, until: fx.now.Add(findTime), pause: minPause}
+	a.done = func(fx *effects, v any, err error) {
+		switch code := codeOf(v, err); {
+		case code == nodepb.Code_OK:
+			st.fetch(fx, r, actors.RefOf(v.(*nodepb.StreamFound).GetSession()))
+		case code == nodepb.Code_LATER && st.Moving != nil && st.Moving() && fx.now.Add(a.pause).Before(a.until): // it has just begun, and not all sessions have told it of themselves
+			a.again, a.due = true, fx.now.Add(a.pause)
+			st.attempts = append(st.attempts, a)
+		default:
 			st.notResumed(fx, r, "")
-			return
 		}
-		st.fetch(fx, r, actors.RefOf(v.(*nodepb.StreamFound).GetSession()))
-	})
+	}
+	fx.call(a.to, a.req, a.timeout, a.done)
 }
 
 // handledBy is how much of the client's stream was handled, for the client.
@@ -121,6 +128,7 @@ func handledBy(given *nodepb.Handover) string { return number(uint64(uint32(give
 // may not know yet that the old session is gone, and what that one held goes before what is new.
 func (st *state) notResumed(fx *effects, r *resumption, h string) {
 	st.resuming, st.early = false, nil
+	st.taken(fx)
 	if !r.gone.IsZero() {
 		st.replaces = r.gone.Proto()
 	}
@@ -166,6 +174,7 @@ func (st *state) rebind(fx *effects, r *resumption, given *nodepb.Handover) {
 			fx.credit(r.size)
 			st.ready(fx)
 		}
+		st.taken(fx)
 	})
 }
 
@@ -208,6 +217,9 @@ func (st *state) detach(fx *effects) {
 func (st *state) handOver(fx *effects, from actors.From, req *nodepb.Takeover) {
 	if req.GetUser() != string(st.user) || st.sm.secret == "" || req.GetId() != st.sm.id ||
 		subtle.ConstantTimeCompare([]byte(req.GetSecret()), []byte(st.sm.secret)) != 1 {
+		if st.claimed(fx, from, req) {
+			return
+		}
 		fx.reply(from, &nodepb.Handover{Verdict: nodepb.Handover_UNKNOWN})
 		return
 	}
@@ -216,16 +228,21 @@ func (st *state) handOver(fx *effects, from actors.From, req *nodepb.Takeover) {
 	case st.phase == given:
 		fx.reply(from, &nodepb.Handover{Verdict: nodepb.Handover_MOVED, Heir: st.heir.ref.Proto()})
 		return
+	case req.GetKeep() && st.phase != detached:
+		fx.reply(from, &nodepb.Handover{Verdict: nodepb.Handover_UNKNOWN})
+		return
 	case !known || !st.sm.resumable:
 		fx.reply(from, &nodepb.Handover{Verdict: nodepb.Handover_OVER, Received: st.handledSince()})
 		return
 	}
-	n, ok := st.sm.covered(req.GetH(), &st.out)
-	if !ok {
-		fx.reply(from, &nodepb.Handover{Verdict: nodepb.Handover_TOO_HIGH, Sent: uint32(st.out.sent - st.sm.outBase)})
-		return
+	if !req.GetKeep() {
+		n, ok := st.sm.covered(req.GetH(), &st.out)
+		if !ok {
+			fx.reply(from, &nodepb.Handover{Verdict: nodepb.Handover_TOO_HIGH, Sent: uint32(st.out.sent - st.sm.outBase)})
+			return
+		}
+		st.acks.ids = st.out.ack(n, st.acks.ids)
 	}
-	st.acks.ids = st.out.ack(n, st.acks.ids)
 	switch st.phase {
 	case bound:
 		fx.out = (&xmpp.StreamError{Condition: xmpp.Conflict, Text: "resumed by another connection"}).Append(fx.out)

@@ -47,7 +47,8 @@ type state struct {
 	self  actors.Ref
 	ref   *nodepb.Ref // self, as it travels
 	phase phase
-	// busy is set while an answer decides what the next stanza means (login, bind, resumption); waiting holds what came.
+	// busy is set while an answer decides what the next stanza means (login, bind, resumption); waiting holds what came. A bound
+	// session is busy until its client is told its address.
 	busy    bool
 	waiting []Stanza
 	// until is when the phase's patience is over; zero: never.
@@ -90,7 +91,8 @@ type state struct {
 	unheard               [][]byte  // acknowledged rows of which the mailbox may not have heard
 	since                 time.Time // when the client bound or resumed its resource
 	replaces              *nodepb.Ref
-	attempts              []*attempt // calls that wait to be made again
+	parked                []*nodepb.Relay // came while bound and busy
+	attempts              []*attempt      // calls that wait to be made again
 
 	outbox  *mailbox.Outbox
 	sending map[flight]uint64 // the inbound numbers of messages without outcome
@@ -99,6 +101,8 @@ type state struct {
 	tag     uint64
 
 	resuming bool                 // the state of an older session is awaited
+	taking   *resumption          // which; nil once it is here, or known not to come
+	claim    *claim               // who wants it from here
 	early    []*nodepb.RosterPush // came while resuming
 	heir     *heir                // phases handing and given: who has the state
 }
@@ -303,7 +307,10 @@ func (st *state) failWith(fx *effects, err *xmpp.StreamError) {
 func (st *state) leave(fx *effects) {
 	st.unregister(fx)
 	st.phase, st.until = lingering, fx.now.Add(lingerTime)
-	st.busy, st.waiting, st.auth, st.attempts = false, nil, nil, nil
+	st.busy, st.waiting, st.auth = false, nil, nil
+	if !st.resuming { // else what was given to this session has to have its place
+		st.attempts = nil
+	}
 	st.out, st.ask = outgoing{sent: st.out.sent, acked: st.out.sent}, asking{}
 	st.arriving, st.relayed = presences{}, nil
 }
@@ -318,6 +325,11 @@ func (st *state) unregister(fx *effects) {
 	fx.answer(st.account(), &nodepb.Unbind{Session: st.ref})
 	fx.answer(st.mail(), &nodepb.Detach{Session: st.ref})
 	st.presence, st.untold, st.held, st.retryAt = nil, nil, nil, time.Time{}
+	parked := st.parked
+	st.parked = nil
+	for _, m := range parked {
+		st.relayMissed(fx, m)
+	}
 	st.forgetResumption()
 }
 

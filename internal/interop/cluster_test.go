@@ -149,6 +149,29 @@ func TestDrain(t *testing.T) {
 	}
 }
 
+// TestNodeEnds: the same where a node is told to end, by SIGTERM, and nothing else. Whoever has been away for longer finds its stream as well.
+func TestNodeEnds(t *testing.T) {
+	c := needCluster(t)
+	n := c.cluster.Nodes[0]
+	stop := func() {
+		if err := n.Stop(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	went := 0
+	leave(t, followsDrain, func(*login) {}, stop, func(_ *kind, d *dialogue) {
+		d.s.awaitEvent(resumed, 1)
+		d.speak(false)
+		d.heard()
+		went++
+	})
+	t.Logf("%d of %d clients have resumed their streams on another node", went, len(leavers))
+	n.Kill() // also should it have come to nothing
+	if err := errors.Join(n.Start(t.Context()), c.cluster.WaitReady(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestNodeLost: clients whose node is killed are told that their streams are gone (XEP-0198 section 5), log in on another node, and send again
 // what was not acknowledged, as the server does. What comes twice has the same id.
 func TestNodeLost(t *testing.T) {

@@ -68,7 +68,7 @@ func (x MailboxChange_What) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use MailboxChange_What.Descriptor instead.
 func (MailboxChange_What) EnumDescriptor() ([]byte, []int) {
-	return file_nodepb_mailbox_proto_rawDescGZIP(), []int{9, 0}
+	return file_nodepb_mailbox_proto_rawDescGZIP(), []int{10, 0}
 }
 
 // Deliver asks a mailbox (or a service such as echo) to take one message. Answered with Outcome.
@@ -368,7 +368,7 @@ func (x *RelayFailed) GetCode() Code {
 }
 
 // Attach tells a mailbox the whole state of one session; sent again on each change. A higher epoch ends what an earlier
-// one had in flight.
+// one had in flight. It may also be a call, which is answered with Attached.
 type Attach struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
 	Session  *Ref                   `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
@@ -482,6 +482,43 @@ func (x *Attach) GetReplaces() *Ref {
 	return nil
 }
 
+// Attached answers an Attach that is a call: from now on the session gets what is addressed to its resource.
+type Attached struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Attached) Reset() {
+	*x = Attached{}
+	mi := &file_nodepb_mailbox_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Attached) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Attached) ProtoMessage() {}
+
+func (x *Attached) ProtoReflect() protoreflect.Message {
+	mi := &file_nodepb_mailbox_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Attached.ProtoReflect.Descriptor instead.
+func (*Attached) Descriptor() ([]byte, []int) {
+	return file_nodepb_mailbox_proto_rawDescGZIP(), []int{5}
+}
+
 // Detach ends an attachment: the session is gone.
 type Detach struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -492,7 +529,7 @@ type Detach struct {
 
 func (x *Detach) Reset() {
 	*x = Detach{}
-	mi := &file_nodepb_mailbox_proto_msgTypes[5]
+	mi := &file_nodepb_mailbox_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -504,7 +541,7 @@ func (x *Detach) String() string {
 func (*Detach) ProtoMessage() {}
 
 func (x *Detach) ProtoReflect() protoreflect.Message {
-	mi := &file_nodepb_mailbox_proto_msgTypes[5]
+	mi := &file_nodepb_mailbox_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -517,7 +554,7 @@ func (x *Detach) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Detach.ProtoReflect.Descriptor instead.
 func (*Detach) Descriptor() ([]byte, []int) {
-	return file_nodepb_mailbox_proto_rawDescGZIP(), []int{5}
+	return file_nodepb_mailbox_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Detach) GetSession() *Ref {
@@ -543,7 +580,7 @@ type Push struct {
 
 func (x *Push) Reset() {
 	*x = Push{}
-	mi := &file_nodepb_mailbox_proto_msgTypes[6]
+	mi := &file_nodepb_mailbox_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -555,7 +592,7 @@ func (x *Push) String() string {
 func (*Push) ProtoMessage() {}
 
 func (x *Push) ProtoReflect() protoreflect.Message {
-	mi := &file_nodepb_mailbox_proto_msgTypes[6]
+	mi := &file_nodepb_mailbox_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -568,7 +605,7 @@ func (x *Push) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Push.ProtoReflect.Descriptor instead.
 func (*Push) Descriptor() ([]byte, []int) {
-	return file_nodepb_mailbox_proto_rawDescGZIP(), []int{6}
+	return file_nodepb_mailbox_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Push) GetMailbox() *Ref {
@@ -624,7 +661,7 @@ type PushedRow struct {
 
 func (x *PushedRow) Reset() {
 	*x = PushedRow{}
-	mi := &file_nodepb_mailbox_proto_msgTypes[7]
+	mi := &file_nodepb_mailbox_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -636,7 +673,7 @@ func (x *PushedRow) String() string {
 func (*PushedRow) ProtoMessage() {}
 
 func (x *PushedRow) ProtoReflect() protoreflect.Message {
-	mi := &file_nodepb_mailbox_proto_msgTypes[7]
+	mi := &file_nodepb_mailbox_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -649,7 +686,7 @@ func (x *PushedRow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PushedRow.ProtoReflect.Descriptor instead.
 func (*PushedRow) Descriptor() ([]byte, []int) {
-	return file_nodepb_mailbox_proto_rawDescGZIP(), []int{7}
+	return file_nodepb_mailbox_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *PushedRow) GetId() []byte {
@@ -702,7 +739,7 @@ type Ack struct {
 
 func (x *Ack) Reset() {
 	*x = Ack{}
-	mi := &file_nodepb_mailbox_proto_msgTypes[8]
+	mi := &file_nodepb_mailbox_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -714,7 +751,7 @@ func (x *Ack) String() string {
 func (*Ack) ProtoMessage() {}
 
 func (x *Ack) ProtoReflect() protoreflect.Message {
-	mi := &file_nodepb_mailbox_proto_msgTypes[8]
+	mi := &file_nodepb_mailbox_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -727,7 +764,7 @@ func (x *Ack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ack.ProtoReflect.Descriptor instead.
 func (*Ack) Descriptor() ([]byte, []int) {
-	return file_nodepb_mailbox_proto_rawDescGZIP(), []int{8}
+	return file_nodepb_mailbox_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Ack) GetSession() *Ref {
@@ -777,7 +814,7 @@ type MailboxChange struct {
 
 func (x *MailboxChange) Reset() {
 	*x = MailboxChange{}
-	mi := &file_nodepb_mailbox_proto_msgTypes[9]
+	mi := &file_nodepb_mailbox_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -789,7 +826,7 @@ func (x *MailboxChange) String() string {
 func (*MailboxChange) ProtoMessage() {}
 
 func (x *MailboxChange) ProtoReflect() protoreflect.Message {
-	mi := &file_nodepb_mailbox_proto_msgTypes[9]
+	mi := &file_nodepb_mailbox_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -802,7 +839,7 @@ func (x *MailboxChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MailboxChange.ProtoReflect.Descriptor instead.
 func (*MailboxChange) Descriptor() ([]byte, []int) {
-	return file_nodepb_mailbox_proto_rawDescGZIP(), []int{9}
+	return file_nodepb_mailbox_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *MailboxChange) GetWhat() MailboxChange_What {
@@ -863,7 +900,9 @@ const file_nodepb_mailbox_proto_rawDesc = "" +
 	"\tavailable\x18\x06 \x01(\bR\tavailable\x12\x1a\n" +
 	"\bpriority\x18\a \x01(\x05R\bpriority\x12\x16\n" +
 	"\x06credit\x18\b \x01(\rR\x06credit\x120\n" +
-	"\breplaces\x18\t \x01(\v2\x14.jackdaw.node.v1.RefR\breplaces\"8\n" +
+	"\breplaces\x18\t \x01(\v2\x14.jackdaw.node.v1.RefR\breplaces\"\n" +
+	"\n" +
+	"\bAttached\"8\n" +
 	"\x06Detach\x12.\n" +
 	"\asession\x18\x01 \x01(\v2\x14.jackdaw.node.v1.RefR\asession\"\xaa\x01\n" +
 	"\x04Push\x12.\n" +
@@ -906,7 +945,7 @@ func file_nodepb_mailbox_proto_rawDescGZIP() []byte {
 }
 
 var file_nodepb_mailbox_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_nodepb_mailbox_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_nodepb_mailbox_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_nodepb_mailbox_proto_goTypes = []any{
 	(MailboxChange_What)(0), // 0: jackdaw.node.v1.MailboxChange.What
 	(*Deliver)(nil),         // 1: jackdaw.node.v1.Deliver
@@ -914,29 +953,30 @@ var file_nodepb_mailbox_proto_goTypes = []any{
 	(*Relay)(nil),           // 3: jackdaw.node.v1.Relay
 	(*RelayFailed)(nil),     // 4: jackdaw.node.v1.RelayFailed
 	(*Attach)(nil),          // 5: jackdaw.node.v1.Attach
-	(*Detach)(nil),          // 6: jackdaw.node.v1.Detach
-	(*Push)(nil),            // 7: jackdaw.node.v1.Push
-	(*PushedRow)(nil),       // 8: jackdaw.node.v1.PushedRow
-	(*Ack)(nil),             // 9: jackdaw.node.v1.Ack
-	(*MailboxChange)(nil),   // 10: jackdaw.node.v1.MailboxChange
-	(*Ref)(nil),             // 11: jackdaw.node.v1.Ref
-	(*chatpb.Message)(nil),  // 12: jackdaw.chat.v1.Message
-	(Code)(0),               // 13: jackdaw.node.v1.Code
+	(*Attached)(nil),        // 6: jackdaw.node.v1.Attached
+	(*Detach)(nil),          // 7: jackdaw.node.v1.Detach
+	(*Push)(nil),            // 8: jackdaw.node.v1.Push
+	(*PushedRow)(nil),       // 9: jackdaw.node.v1.PushedRow
+	(*Ack)(nil),             // 10: jackdaw.node.v1.Ack
+	(*MailboxChange)(nil),   // 11: jackdaw.node.v1.MailboxChange
+	(*Ref)(nil),             // 12: jackdaw.node.v1.Ref
+	(*chatpb.Message)(nil),  // 13: jackdaw.chat.v1.Message
+	(Code)(0),               // 14: jackdaw.node.v1.Code
 }
 var file_nodepb_mailbox_proto_depIdxs = []int32{
-	11, // 0: jackdaw.node.v1.Deliver.sender_ref:type_name -> jackdaw.node.v1.Ref
-	12, // 1: jackdaw.node.v1.Deliver.message:type_name -> jackdaw.chat.v1.Message
-	11, // 2: jackdaw.node.v1.Outcome.from:type_name -> jackdaw.node.v1.Ref
-	13, // 3: jackdaw.node.v1.Outcome.code:type_name -> jackdaw.node.v1.Code
-	11, // 4: jackdaw.node.v1.Relay.sender_ref:type_name -> jackdaw.node.v1.Ref
-	13, // 5: jackdaw.node.v1.RelayFailed.code:type_name -> jackdaw.node.v1.Code
-	11, // 6: jackdaw.node.v1.Attach.session:type_name -> jackdaw.node.v1.Ref
-	11, // 7: jackdaw.node.v1.Attach.replaces:type_name -> jackdaw.node.v1.Ref
-	11, // 8: jackdaw.node.v1.Detach.session:type_name -> jackdaw.node.v1.Ref
-	11, // 9: jackdaw.node.v1.Push.mailbox:type_name -> jackdaw.node.v1.Ref
-	8,  // 10: jackdaw.node.v1.Push.rows:type_name -> jackdaw.node.v1.PushedRow
-	12, // 11: jackdaw.node.v1.PushedRow.message:type_name -> jackdaw.chat.v1.Message
-	11, // 12: jackdaw.node.v1.Ack.session:type_name -> jackdaw.node.v1.Ref
+	12, // 0: jackdaw.node.v1.Deliver.sender_ref:type_name -> jackdaw.node.v1.Ref
+	13, // 1: jackdaw.node.v1.Deliver.message:type_name -> jackdaw.chat.v1.Message
+	12, // 2: jackdaw.node.v1.Outcome.from:type_name -> jackdaw.node.v1.Ref
+	14, // 3: jackdaw.node.v1.Outcome.code:type_name -> jackdaw.node.v1.Code
+	12, // 4: jackdaw.node.v1.Relay.sender_ref:type_name -> jackdaw.node.v1.Ref
+	14, // 5: jackdaw.node.v1.RelayFailed.code:type_name -> jackdaw.node.v1.Code
+	12, // 6: jackdaw.node.v1.Attach.session:type_name -> jackdaw.node.v1.Ref
+	12, // 7: jackdaw.node.v1.Attach.replaces:type_name -> jackdaw.node.v1.Ref
+	12, // 8: jackdaw.node.v1.Detach.session:type_name -> jackdaw.node.v1.Ref
+	12, // 9: jackdaw.node.v1.Push.mailbox:type_name -> jackdaw.node.v1.Ref
+	9,  // 10: jackdaw.node.v1.Push.rows:type_name -> jackdaw.node.v1.PushedRow
+	13, // 11: jackdaw.node.v1.PushedRow.message:type_name -> jackdaw.chat.v1.Message
+	12, // 12: jackdaw.node.v1.Ack.session:type_name -> jackdaw.node.v1.Ref
 	0,  // 13: jackdaw.node.v1.MailboxChange.what:type_name -> jackdaw.node.v1.MailboxChange.What
 	14, // [14:14] is the sub-list for method output_type
 	14, // [14:14] is the sub-list for method input_type
@@ -957,7 +997,7 @@ func file_nodepb_mailbox_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_nodepb_mailbox_proto_rawDesc), len(file_nodepb_mailbox_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   10,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -81,7 +81,7 @@ func (x Handover_Verdict) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Handover_Verdict.Descriptor instead.
 func (Handover_Verdict) EnumDescriptor() ([]byte, []int) {
-	return file_nodepb_session_proto_rawDescGZIP(), []int{1, 0}
+	return file_nodepb_session_proto_rawDescGZIP(), []int{2, 0}
 }
 
 // Takeover (a call) is how a session whose client resumes a stream asks the session that has it for its state (XEP-0198
@@ -96,7 +96,10 @@ type Takeover struct {
 	// h is how many stanzas the client has, modulo 2^32.
 	H uint32 `protobuf:"varint,4,opt,name=h,proto3" json:"h,omitempty"`
 	// heir is the session that asks.
-	Heir          *Ref `protobuf:"bytes,5,opt,name=heir,proto3" json:"heir,omitempty"`
+	Heir *Ref `protobuf:"bytes,5,opt,name=heir,proto3" json:"heir,omitempty"`
+	// keep says that no client asks, but a session that keeps the stream for one (KeepStream): h says nothing, and only a session
+	// that waits for its client gives its state.
+	Keep          bool `protobuf:"varint,6,opt,name=keep,proto3" json:"keep,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -166,6 +169,85 @@ func (x *Takeover) GetHeir() *Ref {
 	return nil
 }
 
+func (x *Takeover) GetKeep() bool {
+	if x != nil {
+		return x.Keep
+	}
+	return false
+}
+
+// KeepStream (a cast to a node's keeper) asks that node to keep a stream whose client isn't there, because the node of its session
+// ends. A session there takes it over (Takeover), and waits for the client.
+type KeepStream struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	User  string                 `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
+	// id and secret are those of the stream.
+	Id     string `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	Secret string `protobuf:"bytes,3,opt,name=secret,proto3" json:"secret,omitempty"`
+	// session is who has it.
+	Session       *Ref `protobuf:"bytes,4,opt,name=session,proto3" json:"session,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *KeepStream) Reset() {
+	*x = KeepStream{}
+	mi := &file_nodepb_session_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *KeepStream) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*KeepStream) ProtoMessage() {}
+
+func (x *KeepStream) ProtoReflect() protoreflect.Message {
+	mi := &file_nodepb_session_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use KeepStream.ProtoReflect.Descriptor instead.
+func (*KeepStream) Descriptor() ([]byte, []int) {
+	return file_nodepb_session_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *KeepStream) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *KeepStream) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *KeepStream) GetSecret() string {
+	if x != nil {
+		return x.Secret
+	}
+	return ""
+}
+
+func (x *KeepStream) GetSession() *Ref {
+	if x != nil {
+		return x.Session
+	}
+	return nil
+}
+
 // Handover answers Takeover.
 type Handover struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
@@ -196,7 +278,7 @@ type Handover struct {
 
 func (x *Handover) Reset() {
 	*x = Handover{}
-	mi := &file_nodepb_session_proto_msgTypes[1]
+	mi := &file_nodepb_session_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -208,7 +290,7 @@ func (x *Handover) String() string {
 func (*Handover) ProtoMessage() {}
 
 func (x *Handover) ProtoReflect() protoreflect.Message {
-	mi := &file_nodepb_session_proto_msgTypes[1]
+	mi := &file_nodepb_session_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -221,7 +303,7 @@ func (x *Handover) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Handover.ProtoReflect.Descriptor instead.
 func (*Handover) Descriptor() ([]byte, []int) {
-	return file_nodepb_session_proto_rawDescGZIP(), []int{1}
+	return file_nodepb_session_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Handover) GetVerdict() Handover_Verdict {
@@ -319,7 +401,7 @@ type FindStream struct {
 
 func (x *FindStream) Reset() {
 	*x = FindStream{}
-	mi := &file_nodepb_session_proto_msgTypes[2]
+	mi := &file_nodepb_session_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -331,7 +413,7 @@ func (x *FindStream) String() string {
 func (*FindStream) ProtoMessage() {}
 
 func (x *FindStream) ProtoReflect() protoreflect.Message {
-	mi := &file_nodepb_session_proto_msgTypes[2]
+	mi := &file_nodepb_session_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -344,7 +426,7 @@ func (x *FindStream) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindStream.ProtoReflect.Descriptor instead.
 func (*FindStream) Descriptor() ([]byte, []int) {
-	return file_nodepb_session_proto_rawDescGZIP(), []int{2}
+	return file_nodepb_session_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *FindStream) GetId() string {
@@ -365,7 +447,7 @@ type StreamFound struct {
 
 func (x *StreamFound) Reset() {
 	*x = StreamFound{}
-	mi := &file_nodepb_session_proto_msgTypes[3]
+	mi := &file_nodepb_session_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -377,7 +459,7 @@ func (x *StreamFound) String() string {
 func (*StreamFound) ProtoMessage() {}
 
 func (x *StreamFound) ProtoReflect() protoreflect.Message {
-	mi := &file_nodepb_session_proto_msgTypes[3]
+	mi := &file_nodepb_session_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -390,7 +472,7 @@ func (x *StreamFound) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamFound.ProtoReflect.Descriptor instead.
 func (*StreamFound) Descriptor() ([]byte, []int) {
-	return file_nodepb_session_proto_rawDescGZIP(), []int{3}
+	return file_nodepb_session_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *StreamFound) GetCode() Code {
@@ -422,7 +504,7 @@ type Rebind struct {
 
 func (x *Rebind) Reset() {
 	*x = Rebind{}
-	mi := &file_nodepb_session_proto_msgTypes[4]
+	mi := &file_nodepb_session_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -434,7 +516,7 @@ func (x *Rebind) String() string {
 func (*Rebind) ProtoMessage() {}
 
 func (x *Rebind) ProtoReflect() protoreflect.Message {
-	mi := &file_nodepb_session_proto_msgTypes[4]
+	mi := &file_nodepb_session_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -447,7 +529,7 @@ func (x *Rebind) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rebind.ProtoReflect.Descriptor instead.
 func (*Rebind) Descriptor() ([]byte, []int) {
-	return file_nodepb_session_proto_rawDescGZIP(), []int{4}
+	return file_nodepb_session_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Rebind) GetFrom() *Ref {
@@ -468,13 +550,20 @@ var File_nodepb_session_proto protoreflect.FileDescriptor
 
 const file_nodepb_session_proto_rawDesc = "" +
 	"\n" +
-	"\x14nodepb/session.proto\x12\x0fjackdaw.node.v1\x1a\x14nodepb/account.proto\x1a\x10nodepb/ref.proto\"~\n" +
+	"\x14nodepb/session.proto\x12\x0fjackdaw.node.v1\x1a\x14nodepb/account.proto\x1a\x10nodepb/ref.proto\"\x92\x01\n" +
 	"\bTakeover\x12\x12\n" +
 	"\x04user\x18\x01 \x01(\tR\x04user\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x16\n" +
 	"\x06secret\x18\x03 \x01(\tR\x06secret\x12\f\n" +
 	"\x01h\x18\x04 \x01(\rR\x01h\x12(\n" +
-	"\x04heir\x18\x05 \x01(\v2\x14.jackdaw.node.v1.RefR\x04heir\"\x9b\x04\n" +
+	"\x04heir\x18\x05 \x01(\v2\x14.jackdaw.node.v1.RefR\x04heir\x12\x12\n" +
+	"\x04keep\x18\x06 \x01(\bR\x04keep\"x\n" +
+	"\n" +
+	"KeepStream\x12\x12\n" +
+	"\x04user\x18\x01 \x01(\tR\x04user\x12\x0e\n" +
+	"\x02id\x18\x02 \x01(\tR\x02id\x12\x16\n" +
+	"\x06secret\x18\x03 \x01(\tR\x06secret\x12.\n" +
+	"\asession\x18\x04 \x01(\v2\x14.jackdaw.node.v1.RefR\asession\"\x9b\x04\n" +
 	"\bHandover\x12;\n" +
 	"\averdict\x18\x01 \x01(\x0e2!.jackdaw.node.v1.Handover.VerdictR\averdict\x12(\n" +
 	"\x04heir\x18\x02 \x01(\v2\x14.jackdaw.node.v1.RefR\x04heir\x12\x12\n" +
@@ -521,33 +610,35 @@ func file_nodepb_session_proto_rawDescGZIP() []byte {
 }
 
 var file_nodepb_session_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_nodepb_session_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_nodepb_session_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_nodepb_session_proto_goTypes = []any{
 	(Handover_Verdict)(0), // 0: jackdaw.node.v1.Handover.Verdict
 	(*Takeover)(nil),      // 1: jackdaw.node.v1.Takeover
-	(*Handover)(nil),      // 2: jackdaw.node.v1.Handover
-	(*FindStream)(nil),    // 3: jackdaw.node.v1.FindStream
-	(*StreamFound)(nil),   // 4: jackdaw.node.v1.StreamFound
-	(*Rebind)(nil),        // 5: jackdaw.node.v1.Rebind
-	(*Ref)(nil),           // 6: jackdaw.node.v1.Ref
-	(*SetPresence)(nil),   // 7: jackdaw.node.v1.SetPresence
-	(*Presence)(nil),      // 8: jackdaw.node.v1.Presence
-	(Code)(0),             // 9: jackdaw.node.v1.Code
+	(*KeepStream)(nil),    // 2: jackdaw.node.v1.KeepStream
+	(*Handover)(nil),      // 3: jackdaw.node.v1.Handover
+	(*FindStream)(nil),    // 4: jackdaw.node.v1.FindStream
+	(*StreamFound)(nil),   // 5: jackdaw.node.v1.StreamFound
+	(*Rebind)(nil),        // 6: jackdaw.node.v1.Rebind
+	(*Ref)(nil),           // 7: jackdaw.node.v1.Ref
+	(*SetPresence)(nil),   // 8: jackdaw.node.v1.SetPresence
+	(*Presence)(nil),      // 9: jackdaw.node.v1.Presence
+	(Code)(0),             // 10: jackdaw.node.v1.Code
 }
 var file_nodepb_session_proto_depIdxs = []int32{
-	6, // 0: jackdaw.node.v1.Takeover.heir:type_name -> jackdaw.node.v1.Ref
-	0, // 1: jackdaw.node.v1.Handover.verdict:type_name -> jackdaw.node.v1.Handover.Verdict
-	6, // 2: jackdaw.node.v1.Handover.heir:type_name -> jackdaw.node.v1.Ref
-	7, // 3: jackdaw.node.v1.Handover.presence:type_name -> jackdaw.node.v1.SetPresence
-	8, // 4: jackdaw.node.v1.Handover.arriving:type_name -> jackdaw.node.v1.Presence
-	9, // 5: jackdaw.node.v1.StreamFound.code:type_name -> jackdaw.node.v1.Code
-	6, // 6: jackdaw.node.v1.StreamFound.session:type_name -> jackdaw.node.v1.Ref
-	6, // 7: jackdaw.node.v1.Rebind.from:type_name -> jackdaw.node.v1.Ref
-	8, // [8:8] is the sub-list for method output_type
-	8, // [8:8] is the sub-list for method input_type
-	8, // [8:8] is the sub-list for extension type_name
-	8, // [8:8] is the sub-list for extension extendee
-	0, // [0:8] is the sub-list for field type_name
+	7,  // 0: jackdaw.node.v1.Takeover.heir:type_name -> jackdaw.node.v1.Ref
+	7,  // 1: jackdaw.node.v1.KeepStream.session:type_name -> jackdaw.node.v1.Ref
+	0,  // 2: jackdaw.node.v1.Handover.verdict:type_name -> jackdaw.node.v1.Handover.Verdict
+	7,  // 3: jackdaw.node.v1.Handover.heir:type_name -> jackdaw.node.v1.Ref
+	8,  // 4: jackdaw.node.v1.Handover.presence:type_name -> jackdaw.node.v1.SetPresence
+	9,  // 5: jackdaw.node.v1.Handover.arriving:type_name -> jackdaw.node.v1.Presence
+	10, // 6: jackdaw.node.v1.StreamFound.code:type_name -> jackdaw.node.v1.Code
+	7,  // 7: jackdaw.node.v1.StreamFound.session:type_name -> jackdaw.node.v1.Ref
+	7,  // 8: jackdaw.node.v1.Rebind.from:type_name -> jackdaw.node.v1.Ref
+	9,  // [9:9] is the sub-list for method output_type
+	9,  // [9:9] is the sub-list for method input_type
+	9,  // [9:9] is the sub-list for extension type_name
+	9,  // [9:9] is the sub-list for extension extendee
+	0,  // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_nodepb_session_proto_init() }
@@ -563,7 +654,7 @@ func file_nodepb_session_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_nodepb_session_proto_rawDesc), len(file_nodepb_session_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   5,
+			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
