@@ -86,17 +86,18 @@ func (w *watches) lost(node ident.NodeID) {
 
 // withdraw ends the monitors of actors of a node that had given this one up: those that came there after that stand.
 func (c *Cluster) withdraw(node ident.NodeID) {
-	all, ids := c.watches.takeIf(func(x watch) bool { return x.node == node })
-	for i, x := range all {
-		x.Down(actors.NoConnection)
-		c.toNode(node, nodepb.LinkClass_MESSAGES, true, &envelope{how: nodepb.Envelope_DEMONITOR, to: x.Target(), ref: ids[i]})
-	}
+	c.endWatches(func(x watch) bool { return x.node == node })
 }
 
 // recheck tells those who watch placed actors that have moved from where they are watched.
 func (c *Cluster) recheck() {
 	r := c.routes.Load()
-	all, ids := c.watches.takeIf(func(x watch) bool { return x.Target().Node == "" && r.owner(x.Target()) != x.node })
+	c.endWatches(func(x watch) bool { return x.Target().Node == "" && r.owner(x.Target()) != x.node })
+}
+
+// endWatches tells those who watch that they don't any more, and the nodes where they did.
+func (c *Cluster) endWatches(match func(watch) bool) {
+	all, ids := c.watches.takeIf(match)
 	for i, x := range all {
 		x.Down(actors.NoConnection)
 		c.toNode(x.node, nodepb.LinkClass_MESSAGES, true, &envelope{how: nodepb.Envelope_DEMONITOR, to: x.Target(), ref: ids[i]})

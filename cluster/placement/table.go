@@ -102,22 +102,3 @@ func (t *Table) Share() map[ident.NodeID]int {
 	}
 	return share
 }
-
-// Move is a partition whose owner differs between two tables.
-type Move struct {
-	Partition ident.Partition
-	// From and To are "" where there is nobody.
-	From, To ident.NodeID
-}
-
-// Moves returns what changes hands from one table to the next, in the order of the partitions. A node's next incarnation is another
-// owner: what the node had in memory is gone.
-func Moves(from, to *Table) []Move {
-	var moves []Move
-	for p := range ident.Partition(ident.Partitions) {
-		if a, b := from.Owner(p), to.Owner(p); a != b {
-			moves = append(moves, Move{p, a, b})
-		}
-	}
-	return moves
-}

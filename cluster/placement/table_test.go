@@ -29,8 +29,8 @@ func TestTheSameTableFromAnyOrder(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		nodes := someNodes(t, 0)
 		other := rapid.Permutation(nodes).Draw(t, "permutation")
-		if moves := Moves(Make(nodes), Make(other)); len(moves) != 0 {
-			t.Fatalf("%v and %v differ in %d partitions: %v", nodes, other, len(moves), moves[0])
+		if all := moves(Make(nodes), Make(other)); len(all) != 0 {
+			t.Fatalf("%v and %v differ in %d partitions: %v", nodes, other, len(all), all[0])
 		}
 	})
 }
@@ -66,7 +66,7 @@ func TestMovesAreMinimal(t *testing.T) {
 				now = n.Weight
 			}
 		}
-		for _, m := range Moves(Make(before), Make(after)) {
+		for _, m := range moves(Make(before), Make(after)) {
 			switch {
 			case m.From == "":
 			case now > was && m.To != changed:
@@ -87,13 +87,13 @@ func TestARestartMovesNothing(t *testing.T) {
 		before := Make(nodes)
 		again := slices.Clone(nodes)
 		again[i].ID = id(nodes[i].ID.Name(), 4_000_000_000)
-		for _, m := range Moves(before, Make(again)) {
+		for _, m := range moves(before, Make(again)) {
 			if m.From != nodes[i].ID || m.To != again[i].ID {
 				t.Fatalf("%s restarted as %s, and yet %v", nodes[i].ID, again[i].ID, m)
 			}
 		}
 		// While both are listed, the later one counts.
-		if moves := Moves(Make(again), Make(append(again, nodes[i]))); again[i].Weight > 0 && len(moves) > 0 && nodes[i].ID != again[i].ID {
+		if moves := moves(Make(again), Make(append(again, nodes[i]))); again[i].Weight > 0 && len(moves) > 0 && nodes[i].ID != again[i].ID {
 			t.Fatalf("an earlier incarnation beside the later one moves %d partitions", len(moves))
 		}
 	})
@@ -138,7 +138,7 @@ func TestAJoinMovesItsShare(t *testing.T) {
 	for n := range 10 {
 		before := Make(nodes)
 		nodes = append(nodes, Node{id(fmt.Sprintf("n%d", n+1), 1), UsualWeight})
-		moves := Moves(before, Make(nodes))
+		moves := moves(before, Make(nodes))
 		ideal := float64(ident.Partitions) / float64(n+1)
 		if got := float64(len(moves)); math.Abs(got-ideal) > ideal*0.2 {
 			t.Errorf("node %d joins: %.0f partitions move, ideal %.0f", n+1, got, ideal)
@@ -174,7 +174,7 @@ func TestTablesWithoutNodes(t *testing.T) {
 	if one.Named("a") != "a@1" || one.Named("b") != "" {
 		t.Error("a node is not found by its name")
 	}
-	if len(Moves(nil, one)) != ident.Partitions || len(Moves(one, one)) != 0 {
+	if len(moves(nil, one)) != ident.Partitions || len(moves(one, one)) != 0 {
 		t.Error("the first node does not get all partitions")
 	}
 }
@@ -192,4 +192,23 @@ func BenchmarkMake(b *testing.B) {
 			}
 		})
 	}
+}
+
+// move is a partition whose owner differs between two tables.
+type move struct {
+	Partition ident.Partition
+	// From and To are "" where there is nobody.
+	From, To ident.NodeID
+}
+
+// moves returns what changes hands from one table to the next, in the order of the partitions. A node's next incarnation is another
+// owner: what the node had in memory is gone.
+func moves(from, to *Table) []move {
+	var list []move
+	for p := range ident.Partition(ident.Partitions) {
+		if a, b := from.Owner(p), to.Owner(p); a != b {
+			list = append(list, move{p, a, b})
+		}
+	}
+	return list
 }

@@ -12,9 +12,8 @@ import (
 )
 
 const (
-	// TicketPeriod is how often session-ticket keys change, at midnight UTC, and ticketKeys how many decrypt.
-	TicketPeriod = 24 * time.Hour
-	ticketKeys   = 4
+	// ticketKeys is how many keys of session tickets decrypt. There is a new one each day.
+	ticketKeys = 4
 	// Settle is how long a node must have had a version before the next step of a rotation: for what is under way with the old keys.
 	Settle = 2 * time.Second
 	// RevocationPatience is how long a step of a revocation waits for members that don't come to its version.
@@ -36,8 +35,7 @@ func (b *Bundle) next(by, what string, now time.Time) *Bundle {
 	return n
 }
 
-// InstallGossip adds a new key of gossip, which decrypts only; UseGossip makes it encrypt, RemoveGossip takes the others away. Between
-// two of them every member must have come to the version before.
+// InstallGossip adds a new key of gossip, which decrypts only, until Advance makes it encrypt.
 func (b *Bundle) InstallGossip(by string, now time.Time) (*Bundle, error) {
 	if len(b.Gossip) > 1 {
 		return nil, ErrRotating
@@ -51,28 +49,7 @@ func (b *Bundle) installGossip(now time.Time) {
 	b.Gossip = append(b.Gossip, newKey(newest(b.Gossip, keyNumber)+1, now))
 }
 
-// UseGossip makes the newest key encrypt.
-func (b *Bundle) UseGossip(by string, now time.Time) (*Bundle, error) {
-	if phaseOf(b.Gossip, keyNumber) != installed {
-		return nil, errors.New("trust: no key of gossip is installed and unused")
-	}
-	n := b.next(by, "the new key of gossip is used", now)
-	newestFirst(n.Gossip, keyNumber)
-	return n, nil
-}
-
-// RemoveGossip takes all but the key that encrypts away.
-func (b *Bundle) RemoveGossip(by string, now time.Time) (*Bundle, error) {
-	if phaseOf(b.Gossip, keyNumber) != used {
-		return nil, errors.New("trust: the new key of gossip is not in use")
-	}
-	n := b.next(by, "the old key of gossip is removed", now)
-	n.Gossip = n.Gossip[:1]
-	return n, nil
-}
-
-// AddAuthority makes a new authority valid beside the old one; SwitchAuthority makes it sign, DropAuthority takes the others away.
-// Between two of them every member must have come to the version before.
+// AddAuthority makes a new authority valid beside the old one, until Advance makes it sign.
 func (b *Bundle) AddAuthority(by string, now time.Time) (*Bundle, error) {
 	if len(b.Authorities) > 1 {
 		return nil, ErrRotating
@@ -85,26 +62,6 @@ func (b *Bundle) addAuthority(now time.Time) error {
 	ca, err := NewAuthority(b.Cluster, newest(b.Authorities, authorityNumber)+1, now)
 	b.Authorities = append(b.Authorities, ca)
 	return err
-}
-
-// SwitchAuthority makes the newest authority sign.
-func (b *Bundle) SwitchAuthority(by string, now time.Time) (*Bundle, error) {
-	if phaseOf(b.Authorities, authorityNumber) != installed {
-		return nil, errors.New("trust: there is no new authority that doesn't sign yet")
-	}
-	n := b.next(by, "the new authority signs", now)
-	newestFirst(n.Authorities, authorityNumber)
-	return n, nil
-}
-
-// DropAuthority takes all but the signing authority away.
-func (b *Bundle) DropAuthority(by string, now time.Time) (*Bundle, error) {
-	if phaseOf(b.Authorities, authorityNumber) != used {
-		return nil, errors.New("trust: the new authority doesn't sign yet")
-	}
-	n := b.next(by, "the old authority is dropped", now)
-	n.Authorities = n.Authorities[:1]
-	return n, nil
 }
 
 // RotateAll begins the rotation of everything: the keys of gossip and the authority in steps, the keys of tokens and tickets at once.
@@ -246,8 +203,8 @@ func (b *Bundle) Due(members map[string]uint64, held time.Duration) bool {
 	return len(b.Lagging(members)) == 0 || b.leaving() && held >= RevocationPatience
 }
 
-// Advance takes the next step of what is being rotated: what is installed is used, what was used before is removed. It is the same at
-// every node, so that two who take it don't disagree.
+// Advance takes the next step of what is being rotated: what is installed is used, what was used before is removed. Before it every member
+// must have come to this version: see Due. The step is the same at every node, so that two who take it don't disagree.
 func (b *Bundle) Advance(now time.Time) (*Bundle, error) {
 	if !b.Rotating() {
 		return nil, errors.New("trust: nothing is being rotated")
@@ -321,12 +278,6 @@ func (b *Bundle) TicketKeys() [][KeySize]byte {
 	}
 	tomorrow, _ := b.nextTicket()
 	return append(keys, [KeySize]byte(tomorrow))
-}
-
-// AuthorityDue reports whether two thirds of the signing authority's life are over, so that it should be rotated.
-func (b *Bundle) AuthorityDue(now time.Time) bool {
-	c, err := b.Authorities[0].parse()
-	return err == nil && nearEnd(c, c.NotBefore.Add(Backdate), now)
 }
 
 // GossipDiff is what a keyring has to do to come from one bundle to another, in this order: install all, use one, remove all.

@@ -79,10 +79,3 @@ func (l *Live) end(g *guarded) {
 		l.wg.Go(g.end)
 	}
 }
-
-// Guarded returns how many connections are held.
-func (l *Live) Guarded() int {
-	l.guards.Lock()
-	defer l.guards.Unlock()
-	return len(l.guards.of)
-}

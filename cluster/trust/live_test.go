@@ -317,17 +317,17 @@ func TestGuard(t *testing.T) {
 	eve, bob := guard("eve"), guard("bob")
 	one, other := net.Pipe()
 	defer func() { _ = other.Close() }()
-	if err := l.Guard(one, Peer{Name: "eve", Authority: authority}).Close(); err != nil || l.Guarded() != 2 {
-		t.Errorf("%d are held after a close, %v", l.Guarded(), err)
+	if err := l.Guard(one, Peer{Name: "eve", Authority: authority}).Close(); err != nil || l.guarded() != 2 {
+		t.Errorf("%d are held after a close, %v", l.guarded(), err)
 	}
 	must(t)(l.Change(func(b *Bundle) (*Bundle, error) { return b.Revoke("eve", "ada", now) }))
 	closed(t, eve)
 	closed(t, guard("eve")) // at once
-	if l.Guarded() != 1 {
-		t.Errorf("%d are held", l.Guarded())
+	if l.guarded() != 1 {
+		t.Errorf("%d are held", l.guarded())
 	}
 	must(t)(l.Change(func(b *Bundle) (*Bundle, error) { return b.Advance(now) }))
-	if l.Guarded() != 1 {
+	if l.guarded() != 1 {
 		t.Error("bob's connection was closed before the old authority was dropped")
 	}
 	must(t)(l.Change(func(b *Bundle) (*Bundle, error) { return b.Advance(now) }))
@@ -341,7 +341,7 @@ func TestGuard(t *testing.T) {
 		}
 		must(t)(l.Change(step))
 	}
-	if l.Guarded() != 1 {
+	if l.guarded() != 1 {
 		t.Error("a usual rotation closed a connection")
 	}
 	_ = bob
@@ -356,4 +356,11 @@ func closed(t *testing.T, c net.Conn) {
 	if err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("the connection is open: %v", err)
 	}
+}
+
+// guarded returns how many connections are held.
+func (l *Live) guarded() int {
+	l.guards.Lock()
+	defer l.guards.Unlock()
+	return len(l.guards.of)
 }

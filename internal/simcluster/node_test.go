@@ -252,14 +252,7 @@ func (n *node) leave() {
 		}
 		return ""
 	})
-	w.mu.Lock()
-	var moving []*seat
-	for _, s := range w.seats {
-		if s.n == n {
-			moving = append(moving, s)
-		}
-	}
-	w.mu.Unlock()
+	moving := w.seatsAt(n)
 	for _, s := range moving {
 		s.tell(func(ctx *actors.Context, p *peer) { p.leave(ctx) })
 		w.login(s.user, w.some(), s)

@@ -69,17 +69,21 @@ func (w *world) login(u ident.UserID, n *node, from *seat) {
 	}
 }
 
-// evict brings the users of a node that is lost to others, sooner or later.
-func (w *world) evict(n *node) {
+// seatsAt are those of the users on a node.
+func (w *world) seatsAt(n *node) (list []*seat) {
 	w.mu.Lock()
-	var lost []*seat
+	defer w.mu.Unlock()
 	for _, s := range w.seats {
 		if s.n == n {
-			lost = append(lost, s)
+			list = append(list, s)
 		}
 	}
-	w.mu.Unlock()
-	for _, s := range lost {
+	return list
+}
+
+// evict brings the users of a node that is lost to others, sooner or later.
+func (w *world) evict(n *node) {
+	for _, s := range w.seatsAt(n) {
 		time.AfterFunc(w.between(100*time.Millisecond, 15*time.Second), func() { w.again(s) })
 	}
 }
