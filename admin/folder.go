@@ -63,7 +63,7 @@ func (f *Folder) Create(_ context.Context, u User) error {
 
 // SetPassword implements Users.
 func (f *Folder) SetPassword(ctx context.Context, u User) error {
-	old, err := f.accounts().Account(ctx, u.ID)
+	old, _, err := f.accounts().Account(ctx, u.ID)
 	if err != nil {
 		return fromStore(err)
 	}

@@ -171,7 +171,7 @@ func put(ctx context.Context, accounts store.Accounts, users []User, now time.Ti
 	batch := make([]store.Account, len(users))
 	for i, u := range users {
 		batch[i] = u.account(now)
-		old, err := accounts.Account(ctx, u.ID)
+		old, _, err := accounts.Account(ctx, u.ID)
 		switch {
 		case err == nil:
 			batch[i].Created, batch[i].Disabled = old.Created, old.Disabled

@@ -72,7 +72,7 @@ func (c *cage) user(jid string) {
 	if err != nil {
 		c.Fatal(err)
 	}
-	a, err := c.n.engine.Directory().Accounts().Account(c.Context(), ident.UserID(jid))
+	a, _, err := c.n.engine.Directory().Accounts().Account(c.Context(), ident.UserID(jid))
 	if err != nil {
 		c.Fatal(err)
 	}

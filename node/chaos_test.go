@@ -107,12 +107,12 @@ func (m shakyMail) Commit(b *store.Batch) (store.Result, error) {
 	return r, err
 }
 
-// Index implements store.Mail.
-func (m shakyMail) Index(ctx context.Context, u ident.UserID) ([]store.Row, error) {
+// Load implements store.Mail.
+func (m shakyMail) Load(ctx context.Context, u ident.UserID, page store.Page) (*store.Mailbox, error) {
 	if err := m.c.fault(50); err != nil {
 		return nil, err
 	}
-	return m.Mail.Index(ctx, u)
+	return m.Mail.Load(ctx, u, page)
 }
 
 // Read implements store.Mail.
@@ -137,9 +137,9 @@ type shakyAccounts struct {
 }
 
 // Account fails a little more often than the rest, because it is seldom asked.
-func (a shakyAccounts) Account(ctx context.Context, u ident.UserID) (*store.Account, error) {
+func (a shakyAccounts) Account(ctx context.Context, u ident.UserID) (*store.Account, store.Roster, error) {
 	if err := a.c.fault(20); err != nil {
-		return nil, err
+		return nil, store.Roster{}, err
 	}
 	return a.Accounts.Account(ctx, u)
 }

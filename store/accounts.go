@@ -16,8 +16,8 @@ type Accounts interface {
 	Put(accounts []Account) (created int, err error)
 	// Update replaces an account if its revision still is a.Rev, and returns the new one. ErrNotFound, ErrRevision.
 	Update(a *Account) (rev uint64, err error)
-	// Account returns one account, or ErrNotFound.
-	Account(ctx context.Context, user ident.UserID) (*Account, error)
+	// Account returns one account with its roster, in one request, or ErrNotFound.
+	Account(ctx context.Context, user ident.UserID) (*Account, Roster, error)
 	// List returns up to limit accounts in ascending order of User, those after the given one ("" = from the start).
 	List(ctx context.Context, after ident.UserID, limit int) ([]Account, error)
 	// Remove removes an account with all that it owns, its mail included; each group it was a member of gets a new

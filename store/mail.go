@@ -18,9 +18,9 @@ type Mail interface {
 	// A row that was already there is a duplicate: it stays as it was first written, and Commit returns only once that
 	// first write is durable too.
 	Commit(b *Batch) (Result, error)
-	// Index returns the rows of a mailbox without their bodies, sorted by (Ord, Sender, CSeq, ID). It sees every Commit
-	// that has returned. An unknown mailbox has no rows.
-	Index(ctx context.Context, mailbox ident.UserID) ([]Row, error)
+	// Load returns in one request what a mailbox must know when it starts. It sees every Commit that has returned. An unknown
+	// mailbox has no rows, and its user doesn't exist.
+	Load(ctx context.Context, mailbox ident.UserID, page Page) (*Mailbox, error)
 	// Read returns the bodies of rows in the order of ids, nil for a row that is not there (any more).
 	Read(ctx context.Context, mailbox ident.UserID, ids []ident.MessageID) ([][]byte, error)
 	// Purge removes all rows of a mailbox and says how many there were.
@@ -82,6 +82,35 @@ type Result struct {
 	// Stale are partitions of the batch that another node has claimed. Their rows stand, and that node has been left a
 	// notice; the caller refreshes its view of who owns what. Always empty for an engine that isn't Shared.
 	Stale []ident.Partition
+}
+
+// Mailbox is what a mailbox must know when it starts.
+type Mailbox struct {
+	// User is what the directory says.
+	User MailboxInfo
+	// Rows are all there are, without their bodies, sorted by (Ord, Sender, CSeq, ID).
+	Rows []Row
+	// Bodies are those of the first rows, as many as were asked for: Bodies[i] is that of Rows[i], or nil where it has to be
+	// read because something changed meanwhile.
+	Bodies [][]byte
+}
+
+// Page says how many of the first bodies a load brings along. The zero value is none.
+type Page struct {
+	// Rows is how many at most.
+	Rows int
+	// Bytes is how many bytes of bodies are enough: the one that reaches it is the last.
+	Bytes int
+}
+
+// Of returns how many of the first rows are on the page.
+func (p Page) Of(rows []Row) int {
+	n, bytes := 0, 0
+	for n < len(rows) && n < p.Rows && bytes < p.Bytes {
+		bytes += rows[n].Size
+		n++
+	}
+	return n
 }
 
 // Row is one message of a mailbox without its body.

@@ -6,11 +6,9 @@ import (
 	"github.com/jackdaw-im/jackdaw/ident"
 )
 
-// Rosters are the contacts and blocks of users. A user's roster has one revision, which grows by one with each change of
-// an item; a change is made from a known revision, so that a stale twin of an account actor can't write.
+// Rosters are the contacts and blocks of users. Contacts are read with the account. A user's roster has one revision, which grows by
+// one with each change of an item; a change is made from a known revision, so that a stale twin of an account actor can't write.
 type Rosters interface {
-	// Roster returns a user's roster; of an unknown user an empty one of revision 0.
-	Roster(ctx context.Context, user ident.UserID) (Roster, error)
 	// SetItem stores one contact if the roster's revision still is rev, and returns the new revision, which also
 	// becomes the item's Rev. ErrNotFound if there is no such account, ErrRevision.
 	SetItem(user ident.UserID, rev uint64, item RosterItem) (uint64, error)
@@ -22,8 +20,6 @@ type Rosters interface {
 	SetBlocks(user ident.UserID, add, remove []string) error
 	// Blocks returns the blocked addresses in ascending order.
 	Blocks(ctx context.Context, user ident.UserID) ([]string, error)
-	// Mailbox returns in one read what a mailbox needs to know of its user. An unknown user is no error: Exists is false.
-	Mailbox(ctx context.Context, user ident.UserID) (MailboxInfo, error)
 }
 
 // Roster is one user's contacts, in ascending order of Contact.
@@ -83,7 +79,7 @@ func SubscriptionOf(to, from bool) Subscription {
 	return s
 }
 
-// MailboxInfo is what a mailbox needs to know of its user.
+// MailboxInfo is what a mailbox needs to know of its user. Of one who doesn't exist it is the zero value.
 type MailboxInfo struct {
 	Exists   bool
 	Disabled bool

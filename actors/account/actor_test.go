@@ -16,6 +16,7 @@ import (
 	"github.com/jackdaw-im/jackdaw/ident"
 	"github.com/jackdaw-im/jackdaw/proto/nodepb"
 	"github.com/jackdaw-im/jackdaw/store"
+	"github.com/jackdaw-im/jackdaw/store/storetest"
 )
 
 const (
@@ -191,7 +192,7 @@ func TestRequestWaitsForInitialPresence(t *testing.T) {
 			r.want(j, "AVAILABLE from juliet/balcony", "SUBSCRIBE from paris")
 		}
 		c := store.RosterItem{}
-		if roster, err := r.engine.Directory().Rosters().Roster(context.Background(), juliet); err == nil {
+		if _, roster, err := r.engine.Directory().Accounts().Account(context.Background(), juliet); err == nil {
 			c = roster.Items[0]
 		}
 		if p := contactOf(c).request; p.GetId() != "s1" || string(p.GetPayload()) != "<status>hi</status>" || p.GetTo() != string(juliet) {
@@ -247,7 +248,7 @@ func TestRemovalTellsEverybody(t *testing.T) {
 		r.want(j, "end not-authorized")
 		r.want(mailbox.Ref(juliet), "REMOVED")
 		r.want(p, "UNAVAILABLE from juliet/balcony", "UNSUBSCRIBE from juliet", "push juliet to ask=false", "UNSUBSCRIBED from juliet", "push juliet none ask=false")
-		rows, err := r.engine.Mail().Index(context.Background(), juliet)
+		rows, err := storetest.Rows(context.Background(), r.engine, juliet)
 		if err != nil || len(rows) != 0 || r.stored(juliet) != "" || r.stored(paris) != "juliet none" {
 			t.Fatalf("%d rows, %q, %q, %v", len(rows), r.stored(juliet), r.stored(paris), err)
 		}
@@ -262,7 +263,7 @@ func TestRemovalTellsEverybody(t *testing.T) {
 			t.Fatal(err)
 		}
 		r.create(juliet)
-		if rows, err := r.engine.Mail().Index(context.Background(), juliet); err != nil || len(rows) != 0 {
+		if rows, err := storetest.Rows(context.Background(), r.engine, juliet); err != nil || len(rows) != 0 {
 			t.Fatalf("the next one of that name inherits %d rows, %v", len(rows), err)
 		}
 	})
@@ -418,7 +419,7 @@ func TestOutcomesOfTheStore(t *testing.T) {
 
 func (r *rig) rev(user ident.UserID) uint64 {
 	r.t.Helper()
-	roster, err := r.engine.Directory().Rosters().Roster(context.Background(), user)
+	_, roster, err := r.engine.Directory().Accounts().Account(context.Background(), user)
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -54,7 +54,7 @@ func (st *state) create(req *nodepb.CreateAccount, now time.Time) (*work, proto.
 	return &work{
 		write: func(e store.Engine) (any, error) {
 			accounts := e.Directory().Accounts()
-			_, err := accounts.Account(context.Background(), a.User)
+			_, _, err := accounts.Account(context.Background(), a.User)
 			if err == nil {
 				return nil, store.ErrExists
 			}

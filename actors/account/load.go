@@ -16,19 +16,15 @@ type snapshot struct {
 	roster  store.Roster
 }
 
-// load reads the account, at activation and whenever the store knows better. What comes meanwhile waits.
+// load reads the account with its roster, at activation and whenever the store knows better. What comes meanwhile waits.
 func (st *state) load(fx *effects) {
 	st.loading, st.loadAt = true, time.Time{}
 	user := st.user
 	fx.store = func(e store.Engine) (any, error) {
-		a, err := e.Directory().Accounts().Account(context.Background(), user)
+		a, r, err := e.Directory().Accounts().Account(context.Background(), user)
 		if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrInvalid) {
 			return &snapshot{}, nil
 		}
-		if err != nil {
-			return nil, err
-		}
-		r, err := e.Directory().Rosters().Roster(context.Background(), user)
 		return &snapshot{account: a, roster: r}, err
 	}
 }

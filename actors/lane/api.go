@@ -79,6 +79,7 @@ type Lanes struct {
 	opts     Options
 	places   *places
 	claims   []*claims // by shard; none if the engine isn't shared
+	taken    taken
 
 	mailIDs, directoryIDs []string
 	abandoned             abandoned
@@ -159,14 +160,14 @@ func (l *Lanes) Acknowledge(ctx *actors.Context, mailbox ident.UserID, acks []st
 	return l.cast(ctx, mailbox, &acknowledge{acks})
 }
 
-// Load asks for all that a mailbox must know when it starts. The answer is Loaded, to the asking actor.
-func (l *Lanes) Load(ctx *actors.Context, mailbox ident.UserID, tag uint64) error {
-	return l.cast(ctx, mailbox, &load{ctx.Self(), tag, mailbox, false})
+// Load asks for all that a mailbox must know when it starts, and for a page of bodies. The answer is Loaded, to the asking actor.
+func (l *Lanes) Load(ctx *actors.Context, mailbox ident.UserID, tag uint64, page store.Page) error {
+	return l.cast(ctx, mailbox, &load{ctx.Self(), tag, mailbox, page, false})
 }
 
 // LoadAgain asks for the same while the mailbox runs: it is no new beginning, and what was Lost stays so. The answer is Loaded.
 func (l *Lanes) LoadAgain(ctx *actors.Context, mailbox ident.UserID, tag uint64) error {
-	return l.cast(ctx, mailbox, &load{ctx.Self(), tag, mailbox, true})
+	return l.cast(ctx, mailbox, &load{ctx.Self(), tag, mailbox, store.Page{}, true})
 }
 
 // Flush asks for word when everything that the mailbox has asked for before is in the store. The answer is Flushed, to the
@@ -230,8 +231,11 @@ type Lost struct{ Tag uint64 }
 type Loaded struct {
 	Tag  uint64
 	Info store.MailboxInfo
-	// Rows are in the order of delivery.
-	Rows []store.Row
+	// Rows are in the order of delivery. Bodies are those of the first, nil for one that has to be read.
+	Rows   []store.Row
+	Bodies [][]byte
+	// Claim is the newest claim of this node before the load: see Reload.
+	Claim uint64
 	// Err, if any, is the store's: ask again later.
 	Err error
 }
@@ -254,6 +258,9 @@ type Flushed struct{ Tag uint64 }
 type Reload struct {
 	From actors.Ref
 	Tag  uint64
+	// Claim is the number of the claim that the reload is for, after which nobody else writes unseen: a mailbox whose last load
+	// came after that claim, by Loaded.Claim, needs no other. 0: it always does.
+	Claim uint64
 }
 
 // Reloaded answers Reload.
@@ -272,6 +279,7 @@ type (
 		from    actors.Ref
 		tag     uint64
 		mailbox ident.UserID
+		page    store.Page
 		again   bool // the mailbox runs
 	}
 	flush struct {

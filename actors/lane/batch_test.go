@@ -10,6 +10,7 @@ import (
 	"github.com/jackdaw-im/jackdaw/ident"
 	"github.com/jackdaw-im/jackdaw/store"
 	"github.com/jackdaw-im/jackdaw/store/memstore"
+	"github.com/jackdaw-im/jackdaw/store/storetest"
 )
 
 // TestBatchesMeanTheSame: gathered into batches, requests leave the store as they would have one by one, and every append
@@ -81,8 +82,8 @@ func TestBatchesMeanTheSame(t *testing.T) {
 				t.Fatalf("append %d was told %d times", tag, n)
 			}
 		}
-		want, _ := one.Mail().Index(context.Background(), "romeo@x")
-		got, err := many.Mail().Index(context.Background(), "romeo@x")
+		want, _ := storetest.Rows(context.Background(), one, "romeo@x")
+		got, err := storetest.Rows(context.Background(), many, "romeo@x")
 		if err != nil || fmt.Sprint(got) != fmt.Sprint(want) {
 			t.Fatalf("in batches %v\none by one %v, %v", got, want, err)
 		}

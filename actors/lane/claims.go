@@ -193,7 +193,7 @@ func (c *claimer) Handle(ctx *actors.Context, msg any) error {
 	case err == nil:
 		c.pause = 0
 		c.lanes.Counters.Claimed.Add(int64(len(all)))
-		_ = ctx.Answer(pollerRef, &claimedNow{all})
+		_ = ctx.Answer(pollerRef, &claimedNow{all, c.lanes.taken.note(all, ctx.Now())})
 		c.of.answer(waiting, nil)
 	case errors.Is(err, store.ErrClosed), errors.Is(err, store.ErrInvalid):
 		c.of.answer(waiting, err)

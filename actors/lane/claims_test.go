@@ -15,6 +15,7 @@ import (
 	"github.com/jackdaw-im/jackdaw/ident"
 	"github.com/jackdaw-im/jackdaw/store"
 	"github.com/jackdaw-im/jackdaw/store/memstore"
+	"github.com/jackdaw-im/jackdaw/store/storetest"
 )
 
 // shared is one node's view of a store of two shards that several nodes use; each shard can be shut, and made to fail.
@@ -234,7 +235,7 @@ func TestStale(t *testing.T) {
 			t.Errorf("stale %v", stale)
 		}
 		r.want("answers", r.results(), "1=0 2=0 ")
-		if rows, _ := e.Node.Mail().Index(t.Context(), romeo); len(rows) != 2 {
+		if rows, _ := storetest.Rows(t.Context(), e.Node, romeo); len(rows) != 2 {
 			t.Errorf("%d rows", len(rows))
 		}
 	})

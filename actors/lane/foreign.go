@@ -34,7 +34,8 @@ type poller struct {
 type reloading struct {
 	notices []int64 // not covered by the reload that is under way
 	covered []int64 // by that
-	again   bool    // it is to be asked, whether there are notices or not
+	claim   uint64  // the newest claim for which it is to be asked, whether there are notices or not; 0: there is none
+	claimed uint64  // the one of the reload that is under way
 	tag     uint64  // of the reload that is under way; 0: none is
 	asked   time.Time
 }
@@ -42,7 +43,10 @@ type reloading struct {
 // pollNow is the timer's message; claimedNow tells that partitions are this node's now.
 type (
 	pollNow    struct{}
-	claimedNow struct{ partitions []ident.Partition }
+	claimedNow struct {
+		partitions []ident.Partition
+		number     uint64
+	}
 )
 
 // Init implements actors.Behaviour; args are *Lanes.
@@ -62,7 +66,7 @@ func (p *poller) Handle(ctx *actors.Context, msg any) error {
 		p.ask(ctx)
 		ctx.SendAfter(p.lanes.opts.PollEvery, pollNow{})
 	case *claimedNow:
-		p.claimed(ctx, m.partitions)
+		p.claimed(ctx, m)
 		p.ask(ctx)
 	case *Reloaded:
 		p.reloaded(m)
@@ -95,12 +99,13 @@ func (p *poller) poll(ctx *actors.Context) {
 }
 
 // claimed has the mailboxes of partitions that run load again what may have come there before the claim.
-func (p *poller) claimed(ctx *actors.Context, partitions []ident.Partition) {
+func (p *poller) claimed(ctx *actors.Context, m *claimedNow) {
 	ctx.System().Each(func(ref actors.Ref) bool {
 		if ref.Kind == store.MailKind && ref.Node == "" {
 			mailbox := ident.UserID(ref.ID)
-			if _, found := slices.BinarySearch(partitions, store.MailPartition(mailbox)); found {
-				p.reloading(mailbox).again = true
+			if _, found := slices.BinarySearch(m.partitions, store.MailPartition(mailbox)); found {
+				r := p.reloading(mailbox)
+				r.claim = max(r.claim, m.number)
 			}
 		}
 		return true
@@ -124,20 +129,31 @@ func (p *poller) ask(ctx *actors.Context) {
 			continue
 		}
 		r.notices, r.covered = append(r.notices, r.covered...), nil
+		r.claim, r.claimed = max(r.claim, r.claimed), 0
 		to := actors.Ref{Kind: store.MailKind, ID: string(mailbox)}
 		p.tag++
 		if sys.Alive(to) {
-			if sys.Receive(to, actors.Signal{How: actors.HowCast, From: ctx.Self(), Msg: &Reload{ctx.Self(), p.tag}}) != nil {
+			if sys.Receive(to, actors.Signal{How: actors.HowCast, From: ctx.Self(), Msg: r.reload(ctx.Self(), p.tag)}) != nil {
 				r.tag = 0
 				continue
 			}
-			r.tag, r.asked, r.again = p.tag, now, false
+			r.tag, r.asked = p.tag, now
 			r.notices, r.covered = nil, r.notices
+			r.claim, r.claimed = 0, r.claim
 			continue
 		}
 		p.remove(mailbox, r.notices) // it will load what there is when it starts
 		delete(p.due, mailbox)
 	}
+}
+
+// reload is what the mailbox is asked. What a notice tells of may have come after any claim.
+func (r *reloading) reload(from actors.Ref, tag uint64) *Reload {
+	m := &Reload{From: from, Tag: tag}
+	if len(r.notices) == 0 {
+		m.Claim = r.claim
+	}
+	return m
 }
 
 // reloaded takes that a mailbox has loaded what there is.
@@ -147,8 +163,8 @@ func (p *poller) reloaded(m *Reloaded) {
 		return
 	}
 	p.remove(m.Mailbox, r.covered)
-	r.covered, r.tag = nil, 0
-	if len(r.notices) == 0 && !r.again {
+	r.covered, r.claimed, r.tag = nil, 0, 0
+	if len(r.notices) == 0 && r.claim == 0 {
 		delete(p.due, m.Mailbox)
 	}
 }

@@ -279,10 +279,11 @@ func (m *mailLane) answer(ctx *actors.Context, request any) {
 	switch r := request.(type) {
 	case *load:
 		m.lanes.Counters.Loads.Add(1)
-		a := &Loaded{Tag: r.tag}
-		a.Err = guarded(func() (err error) {
-			if a.Info, err = m.lanes.engine.Directory().Rosters().Mailbox(background, r.mailbox); err == nil {
-				a.Rows, err = m.mail.Index(background, r.mailbox)
+		a := &Loaded{Tag: r.tag, Claim: m.lanes.taken.claims.Load()} // before the store is asked
+		a.Err = guarded(func() error {
+			found, err := m.mail.Load(background, r.mailbox, r.page)
+			if err == nil {
+				a.Info, a.Rows, a.Bodies = found.User, found.Rows, found.Bodies
 			}
 			return err
 		})

@@ -151,7 +151,7 @@ func TestStoreFull(t *testing.T) {
 		r.do(func(ctx *actors.Context) {
 			must(r, r.lanes.Append(ctx, r.message(3)))
 			must(r, r.lanes.Acknowledge(ctx, romeo, []store.Ack{ack(1)}))
-			must(r, r.lanes.Load(ctx, romeo, 7))
+			must(r, r.lanes.Load(ctx, romeo, 7, store.Page{}))
 		})
 		close(r.e.gate)
 		synctest.Wait()
@@ -204,7 +204,7 @@ func TestInvalidItems(t *testing.T) {
 func TestReadsSeeWhatWasAskedBefore(t *testing.T) {
 	held(t, lane.Options{Mail: 1}, func(r *rig, ctx *actors.Context) {
 		must(r, r.lanes.Append(ctx, r.message(2)))
-		must(r, r.lanes.Load(ctx, romeo, 10))
+		must(r, r.lanes.Load(ctx, romeo, 10, store.Page{}))
 		must(r, r.lanes.Read(ctx, romeo, 11, []ident.MessageID{id(2), id(99), id(1)}))
 	}, func(r *rig) {
 		var seen string
@@ -236,7 +236,7 @@ func TestPurgeKeepsItsPlace(t *testing.T) {
 func TestClosedStore(t *testing.T) {
 	held(t, lane.Options{Mail: 1}, func(r *rig, ctx *actors.Context) {
 		must(r, r.lanes.Append(ctx, r.message(2)))
-		must(r, r.lanes.Load(ctx, romeo, 3))
+		must(r, r.lanes.Load(ctx, romeo, 3, store.Page{}))
 		must(r, r.e.Close())
 	}, func(r *rig) {
 		if l, ok := r.heard()[len(r.heard())-1].(*lane.Loaded); !ok || !errors.Is(l.Err, store.ErrClosed) {

@@ -12,6 +12,7 @@ import (
 	"github.com/jackdaw-im/jackdaw/ident"
 	"github.com/jackdaw-im/jackdaw/store"
 	"github.com/jackdaw-im/jackdaw/store/memstore"
+	"github.com/jackdaw-im/jackdaw/store/storetest"
 )
 
 const romeo = ident.UserID("romeo@example.org")
@@ -50,9 +51,9 @@ func (m mail) Commit(b *store.Batch) (store.Result, error) {
 	return res, err
 }
 
-func (m mail) Index(ctx context.Context, u ident.UserID) ([]store.Row, error) {
+func (m mail) Load(ctx context.Context, u ident.UserID, page store.Page) (*store.Mailbox, error) {
 	m.e.rot()
-	return m.Mail.Index(ctx, u)
+	return m.Mail.Load(ctx, u, page)
 }
 
 func (m mail) Read(ctx context.Context, u ident.UserID, ids []ident.MessageID) ([][]byte, error) {
@@ -133,7 +134,7 @@ func (r *rig) results() (out string) {
 
 // stored is what the store has of romeo's.
 func (r *rig) stored() (out string) {
-	rows, err := r.e.Engine.Mail().Index(context.Background(), romeo)
+	rows, err := storetest.Rows(context.Background(), r.e.Engine, romeo)
 	if err != nil {
 		r.Fatal(err)
 	}

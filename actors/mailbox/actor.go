@@ -36,8 +36,7 @@ type wake struct{}
 // Init implements actors.Behaviour; args are the user's id, which the Ref holds as well.
 func (a *actor) Init(ctx *actors.Context, _ any) error {
 	a.st = newState(a.cfg, ctx.Self(), ctx.System().Node(), ctx.Now())
-	a.st.start(a.begin(ctx))
-	a.run(ctx)
+	a.st.wait(a.begin(ctx))
 	a.arm(ctx)
 	return nil
 }
@@ -127,6 +126,7 @@ func (a *actor) Terminate(ctx *actors.Context, reason actors.Reason) {
 	if a.st == nil {
 		return
 	}
+	defer a.st.release()
 	answer := func(to actors.Ref, m *nodepb.Outcome) { _ = ctx.Answer(to, m) }
 	switch {
 	case !reason.IsNormal():
@@ -153,7 +153,7 @@ func (a *actor) run(ctx *actors.Context) {
 	fx, st := a.fx, a.st
 	if fx.load {
 		fx.load = false
-		if a.cfg.Lanes.Load(ctx, st.user, st.tag) != nil {
+		if a.cfg.Lanes.Load(ctx, st.user, st.tag, st.page(a.cfg.Lanes.TakenOver(st.user, fx.now))) != nil {
 			st.loadFailed(fx, laneRetry)
 		}
 	}

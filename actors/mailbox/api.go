@@ -24,7 +24,13 @@ type Config struct {
 	Limits Limits
 	// Counters may be nil.
 	Counters *Counters
+	// Held is how many bytes of messages all mailboxes together keep in memory, for a minute or two, for sessions that come or come
+	// back meanwhile; 0 is DefaultHeld.
+	Held int64
 }
+
+// DefaultHeld is the default of Config.Held.
+const DefaultHeld = 64 << 20
 
 // Limits bound one mailbox. Over them the sender is refused with QUOTA.
 type Limits struct {
@@ -80,4 +86,5 @@ type Counters struct {
 	Missed     atomic.Int64 // rows that one session acknowledged before another, slower one was given its copy
 	Expired    atomic.Int64 // rows whose sender was told that they expired
 	Unreadable atomic.Int64 // rows whose body can't be decoded; they stay in the store
+	Held       atomic.Int64 // bytes that are held now: see Config
 }

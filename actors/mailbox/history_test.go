@@ -62,6 +62,8 @@ func newWorld(t *rapid.T) *world {
 	w := &world{T: t, byID: map[string]*letter{}, info: store.MailboxInfo{Exists: true, Contacts: []ident.UserID{juliet}}}
 	w.r = newRig(t)
 	w.r.st.cfg.Limits = Limits{Messages: 10, Bytes: 1 << 20, Stranger: 5, SharePercent: 70, TTL: time.Hour}
+	w.r.st.cfg.Held = rapid.SampledFrom([]int64{0, 500, 1 << 20}).Draw(t, "held")
+	w.r.taken = rapid.Bool().Draw(t, "taken over")
 	w.r.seen = w.seen
 	for _, u := range []string{juliet, "tybalt@example.org"} {
 		w.senders = append(w.senders, &author{user: u, ref: sessionRef(u), box: NewOutbox(0)})

@@ -17,6 +17,7 @@ import (
 	"github.com/jackdaw-im/jackdaw/proto/nodepb"
 	"github.com/jackdaw-im/jackdaw/store"
 	"github.com/jackdaw-im/jackdaw/store/memstore"
+	"github.com/jackdaw-im/jackdaw/store/storetest"
 	"github.com/jackdaw-im/jackdaw/supervision"
 )
 
@@ -301,7 +302,7 @@ func (n *node) want(name, want string) {
 // rows is how many rows a user has in the store, once acknowledgements that were in no hurry are there too.
 func (n *node) rows(user ident.UserID) int {
 	n.wait(100 * time.Millisecond)
-	rows, err := n.gate.Engine.Mail().Index(context.Background(), user)
+	rows, err := storetest.Rows(context.Background(), n.gate.Engine, user)
 	if err != nil {
 		n.Fatal(err)
 	}

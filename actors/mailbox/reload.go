@@ -31,6 +31,10 @@ func (l *reload) busy() bool { return l.tag != 0 || !l.at.IsZero() }
 
 // reloadAsked takes the word that another node may have written to the rows.
 func (st *state) reloadAsked(fx *effects, m *lane.Reload) {
+	if m.Claim != 0 && m.Claim <= st.claim { // what was loaded is as new as that
+		fx.answer(m.From, &lane.Reloaded{Mailbox: st.user, Tag: m.Tag})
+		return
+	}
 	if st.reload.busy() {
 		st.reload.waiting = append(st.reload.waiting, m)
 		return
@@ -88,6 +92,7 @@ func (st *state) reloaded(fx *effects, m *lane.Loaded) {
 		return
 	}
 	st.know(&m.Info)
+	st.claim = m.Claim
 	stored := make(map[ident.MessageID]struct{}, len(m.Rows))
 	var fresh []*row
 	moved := false

@@ -41,7 +41,9 @@ type rig struct {
 	rows    map[ident.MessageID]stored // the store
 	order   []ident.MessageID
 	loads   int
-	again   int // loads of a mailbox that runs
+	page    store.Page // of the last load
+	taken   bool       // the node has the partition since lately
+	again   int        // loads of a mailbox that runs
 	flushes []uint64
 	purges  int
 	log     []string                 // outcomes, pushes and the rest, as text
@@ -76,6 +78,9 @@ func (r *rig) load(info store.MailboxInfo) {
 		m.Rows = append(m.Rows, s.row)
 	}
 	slices.SortFunc(m.Rows, store.CompareRows)
+	for _, row := range m.Rows[:r.page.Of(m.Rows)] {
+		m.Bodies = append(m.Bodies, r.rows[row.ID].body)
+	}
 	r.do(func(fx *effects) { r.st.loaded(fx, m) })
 }
 
@@ -119,6 +124,7 @@ func (r *rig) run() {
 			st.loadFailed(fx, laneRetry)
 		} else {
 			r.loads++
+			r.page = st.page(r.taken)
 		}
 	}
 	if fx.loadAgain {
@@ -259,6 +265,7 @@ func (r *rig) crash(info store.MailboxInfo) {
 		r.put(a.Append)
 	}
 	r.appends, r.reads = nil, nil
+	r.st.release()
 	r.begin(r.st.cfg)
 	r.load(info)
 }
@@ -349,7 +356,7 @@ func (r *rig) pass(d time.Duration) {
 func (r *rig) check() {
 	r.Helper()
 	q := &r.st.rows
-	var unheld, hidden, live, kept int
+	var unheld, hidden, live, kept, held int
 	var bytes int64
 	shares := map[ident.UserID]share{}
 	keptOf := map[*row]bool{}
@@ -393,9 +400,17 @@ func (r *rig) check() {
 		}
 	}
 	for x := range keptOf {
-		if x.msg != nil {
+		switch {
+		case x.held && (x.msg == nil || x.queued > 0 || x.gone):
+			r.Fatalf("a row is held that shouldn't be: %+v", x)
+		case x.held:
+			held += x.cost()
+		case x.msg != nil:
 			kept += x.cost()
 		}
+	}
+	if all := r.st.cfg.Counters.Held.Load(); held != r.st.held.bytes || all != int64(held) || held > maxHeld || all > r.st.cfg.Held {
+		r.Fatalf("held %d/%d/%d", held, r.st.held.bytes, all)
 	}
 	if live != len(q.byID) || unheld != q.unheld || hidden != q.hidden || bytes != q.bytes || len(shares) != len(q.shares) || kept != r.st.kept {
 		r.Fatalf("rows %d/%d, unheld %d/%d, hidden %d/%d, bytes %d/%d, shares %v/%v, kept %d/%d", live, len(q.byID), unheld, q.unheld,

@@ -27,6 +27,7 @@ type row struct {
 	gone      bool   // it is acknowledged, or not there any more
 	expiring  bool   // its sender is being told that it expired
 	flying    bool   // one of its holders has been given it
+	held      bool   // its message is in memory though it is in nobody's todo
 }
 
 // cost is what a row takes of a session's credit and of the room for messages kept in memory.

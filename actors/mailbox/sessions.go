@@ -115,7 +115,7 @@ func (st *state) inherit(s *attachment) {
 			if !r.gone && (s.receives() || r.resource == s.resource) && slices.Contains(r.holders, other) && !slices.Contains(r.holders, s) {
 				found = append(found, r)
 				st.rows.hold(r, s)
-				r.queued++
+				st.enters(r)
 				r.delayed = true
 			}
 		}
@@ -178,7 +178,7 @@ func (st *state) again(s *attachment) {
 	for _, r := range st.rows.order {
 		if !r.gone && slices.Contains(r.holders, s) {
 			s.todo = append(s.todo, r)
-			r.queued++
+			st.enters(r)
 		}
 	}
 }
@@ -212,7 +212,7 @@ func (st *state) dispatch(fx *effects) {
 		if len(r.holders) == 0 && !r.gone && !r.hidden {
 			found = append(found, r)
 			st.rows.hold(r, s)
-			r.queued++
+			st.enters(r)
 			r.delayed = true
 		}
 	}
@@ -241,12 +241,15 @@ func (st *state) offer(fx *effects, r *row, to []*attachment) bool {
 		taken = true
 		st.rows.hold(r, s)
 		s.todo = append(s.todo, r)
-		r.queued++
+		st.enters(r)
 	}
 	for _, s := range to {
 		st.pump(fx, s)
 	}
-	if r.queued == 0 || st.kept > maxKept && !r.transient {
+	switch {
+	case r.queued == 0:
+		st.hold(r)
+	case st.kept > maxKept && !r.transient:
 		st.drop(r)
 	}
 	return taken
@@ -317,7 +320,7 @@ func (st *state) takeBack(fx *effects, s *attachment, pushes []*nodepb.PushedRow
 	for i, r := range pushed {
 		s.credit += int64(pushes[i].Cost)
 		st.keep(r, pushes[i].Message)
-		r.queued++
+		st.enters(r)
 		if r.transient {
 			st.rows.hold(r, s)
 		}

@@ -20,6 +20,9 @@ func Supervisor(sys *actors.System, cfg Config) *supervision.Dynamic {
 	if cfg.Counters == nil {
 		cfg.Counters = new(Counters)
 	}
+	if cfg.Held <= 0 {
+		cfg.Held = DefaultHeld
+	}
 	return supervision.NewDynamic(sys, supervision.DynamicSpec{
 		ID: "mailboxes",
 		Child: actors.Spec{

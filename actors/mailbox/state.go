@@ -34,11 +34,13 @@ type state struct {
 	ref  *nodepb.Ref  // self, as it travels
 	here ident.NodeID // this node
 
-	// ready is set once the index is there; stash holds what came before.
+	// ready is set once the index is there; stash holds what came before. begun says that the index was asked for.
+	begun  bool
 	ready  bool
 	stash  []any
 	loadAt time.Time // when a failed load is tried again; zero: it is under way, or done
 	tag    uint64    // of the newest request to the lane; one of an earlier life is never used again
+	claim  uint64    // the newest claim of this node before the last load
 
 	exists   bool
 	contacts []ident.UserID // ascending
@@ -50,7 +52,8 @@ type state struct {
 	senders  senders
 	sessions []*attachment // in the order of their first attachment
 	arrivals uint64
-	kept     int  // bytes of the rows' messages in memory
+	kept     int // bytes of the messages in memory that sessions are to get
+	held     hold
 	cautious bool // the store was full: nobody is given a message before it is stored
 
 	acks    []store.Ack // for the lane
@@ -84,8 +87,13 @@ func newState(cfg *Config, self actors.Ref, here ident.NodeID, now time.Time) *s
 	}
 }
 
+// wait puts the load off to the end of the first turn: by then it is known whether a session comes. If nobody comes at all, as after a
+// crash, it is asked for a little later.
+func (st *state) wait(fx *effects) { st.loadAt = fx.now.Add(laneRetry) }
+
 // start asks for the index.
 func (st *state) start(fx *effects) {
+	st.begun = true
 	st.tag++
 	st.loadAt, fx.load = time.Time{}, true
 }
@@ -124,12 +132,25 @@ func (st *state) loaded(fx *effects, m *lane.Loaded) {
 		st.loadFailed(fx, loadRetry)
 		return
 	}
+	var brought []*row
 	for i := range m.Rows {
-		st.rows.add(&row{Row: m.Rows[i], delayed: true})
+		r := &row{Row: m.Rows[i], delayed: true}
+		st.rows.add(r)
+		if i < len(m.Bodies) && m.Bodies[i] != nil {
+			if msg := st.decode(r, m.Bodies[i]); msg != nil {
+				st.keep(r, msg)
+				brought = append(brought, r)
+			}
+		}
 	}
 	st.know(&m.Info)
-	st.ready = true
+	st.ready, st.claim = true, m.Claim
 	st.dispatch(fx)
+	for _, r := range brought {
+		if r.queued == 0 {
+			st.hold(r)
+		}
+	}
 }
 
 // next handles the oldest message that came too early, and reports whether there was one.
@@ -269,7 +290,7 @@ func (st *state) readFailed(fx *effects, tag uint64) {
 	st.later(fx)
 }
 
-// keep and drop hold a row's message in memory, and not.
+// keep and drop have a row's message in memory, for a session that is to get it, and not.
 func (st *state) keep(r *row, msg *chatpb.Message) {
 	if r.msg == nil {
 		r.msg = msg
@@ -279,15 +300,21 @@ func (st *state) keep(r *row, msg *chatpb.Message) {
 
 func (st *state) drop(r *row) {
 	if r.msg != nil {
+		st.unhold(r)
 		r.msg = nil
 		st.kept -= r.cost()
 	}
 }
 
-// leaves notes that a row has left one session's todo.
+// enters and leaves note that a row is in one session's todo, and no longer.
+func (st *state) enters(r *row) {
+	r.queued++
+	st.unhold(r)
+}
+
 func (st *state) leaves(r *row) {
 	if r.queued--; r.queued == 0 {
-		st.drop(r)
+		st.hold(r)
 	}
 }
 
@@ -306,6 +333,9 @@ func (st *state) delete(fx *effects, r *row) {
 	for _, s := range slices.Clone(r.holders) {
 		st.rows.release(r, s)
 	}
+	if r.queued == 0 {
+		st.drop(r)
+	}
 	st.recent.add(r.ID, fx.now)
 	st.reload.deleted(r.ID)
 	st.acks = append(st.acks, store.Ack{Mailbox: st.user, ID: r.ID, Delete: true})
@@ -318,8 +348,14 @@ func (st *state) later(fx *effects) {
 	}
 }
 
-// endTurn asks for what the turn came to: pushes, acknowledgements.
+// endTurn asks for what the turn came to: pushes, acknowledgements; the index at first.
 func (st *state) endTurn(fx *effects) {
+	if !st.begun && !st.handoff.retiring {
+		st.start(fx)
+	}
+	if st.held.bytes > 0 && st.held.at.IsZero() {
+		st.held.at = fx.now.Add(heldTime)
+	}
 	for _, s := range st.sessions {
 		st.flush(fx, s)
 	}
@@ -352,7 +388,7 @@ func (st *state) purgeFailed(fx *effects) {
 // nextTick is when tick has something to do; zero: never, as things stand.
 func (st *state) nextTick() time.Time {
 	at := st.retryAt
-	for _, t := range []time.Time{st.loadAt, st.reload.at, st.expiry.next()} {
+	for _, t := range []time.Time{st.loadAt, st.reload.at, st.held.at, st.expiry.next()} {
 		if !t.IsZero() && (at.IsZero() || t.Before(at)) {
 			at = t
 		}
@@ -368,6 +404,9 @@ func (st *state) tick(fx *effects) {
 	}
 	if due(st.reload.at) {
 		st.beginReload(fx)
+	}
+	if due(st.held.at) {
+		st.letGo(fx.now)
 	}
 	if due(st.retryAt) {
 		st.retryAt = time.Time{}

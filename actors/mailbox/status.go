@@ -9,7 +9,8 @@ type status struct {
 	Blocks   int  `json:"blocks"`
 
 	Rows     rowStatus          `json:"rows"`
-	Kept     int                `json:"kept_bytes"` // of messages in memory
+	Kept     int                `json:"kept_bytes"` // of messages in memory that sessions are to get
+	Held     int                `json:"held_bytes"` // of those that are there in case a session comes
 	Pending  int                `json:"pending"`    // appends without answer
 	Recent   int                `json:"recent"`     // ids of acknowledged rows that are remembered
 	Senders  int                `json:"senders"`
@@ -56,7 +57,7 @@ func (st *state) status() status {
 	s := status{
 		Ready: st.ready, Exists: st.exists, Waiting: len(st.stash), Contacts: len(st.contacts), Blocks: len(st.blocks),
 		Rows: rowStatus{len(st.rows.byID), st.rows.bytes, st.rows.unheld, st.rows.hidden, len(st.rows.shares)},
-		Kept: st.kept, Pending: len(st.pending), Recent: len(st.recent.queue), Senders: len(st.senders.m),
+		Kept: st.kept, Held: st.held.bytes, Pending: len(st.pending), Recent: len(st.recent.queue), Senders: len(st.senders.m),
 		Sessions: make([]attachmentStatus, len(st.sessions)),
 		Cautious: st.cautious, Acks: len(st.acks), Purging: st.purging, Retrying: !st.retryAt.IsZero(),
 		Expiring:  len(st.expiry.flight) + len(st.expiry.batch),

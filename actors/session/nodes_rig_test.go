@@ -65,9 +65,9 @@ type countingMail struct {
 
 func (e *countingEngine) Mail() store.Mail { return countingMail{e.Engine.Mail(), e} }
 
-func (m countingMail) Index(ctx context.Context, user ident.UserID) ([]store.Row, error) {
+func (m countingMail) Load(ctx context.Context, user ident.UserID, page store.Page) (*store.Mailbox, error) {
 	m.e.count("mailbox " + string(user))
-	return m.Mail.Index(ctx, user)
+	return m.Mail.Load(ctx, user, page)
 }
 
 type countingDirectory struct {
@@ -79,18 +79,18 @@ func (e *countingEngine) Directory() store.Directory {
 	return countingDirectory{e.Engine.Directory(), e}
 }
 
-type countingRosters struct {
-	store.Rosters
+type countingAccounts struct {
+	store.Accounts
 	e *countingEngine
 }
 
-func (d countingDirectory) Rosters() store.Rosters {
-	return countingRosters{d.Directory.Rosters(), d.e}
+func (d countingDirectory) Accounts() store.Accounts {
+	return countingAccounts{d.Directory.Accounts(), d.e}
 }
 
-func (r countingRosters) Roster(ctx context.Context, user ident.UserID) (store.Roster, error) {
-	r.e.count("account " + string(user))
-	return r.Rosters.Roster(ctx, user)
+func (a countingAccounts) Account(ctx context.Context, user ident.UserID) (*store.Account, store.Roster, error) {
+	a.e.count("account " + string(user))
+	return a.Accounts.Account(ctx, user)
 }
 
 // takeReads returns what was read since the last time.

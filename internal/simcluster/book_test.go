@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackdaw-im/jackdaw/ident"
 	"github.com/jackdaw-im/jackdaw/proto/nodepb"
+	"github.com/jackdaw-im/jackdaw/store/storetest"
 )
 
 // book is all that was said, and what became of it.
@@ -147,7 +148,7 @@ func (b *book) judge(left map[ident.MessageID]bool) (s summary, wrong []string) 
 func (w *world) left() map[ident.MessageID]bool {
 	left := map[ident.MessageID]bool{}
 	for _, u := range w.users {
-		rows, err := w.mem.Mail().Index(context.Background(), u)
+		rows, err := storetest.Rows(context.Background(), w.mem, u)
 		if err != nil {
 			w.Fatal(err)
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/jackdaw-im/jackdaw/actors"
 	"github.com/jackdaw-im/jackdaw/actors/mailbox"
 	"github.com/jackdaw-im/jackdaw/ident"
+	"github.com/jackdaw-im/jackdaw/store/storetest"
 )
 
 var (
@@ -91,7 +92,7 @@ func (w *world) settle() time.Duration {
 // stuck says whose rows are left, where their mailboxes ought to be and are, and whom the store has.
 func (w *world) stuck() (list []string) {
 	for _, u := range w.users {
-		rows, err := w.mem.Mail().Index(w.Context(), u)
+		rows, err := storetest.Rows(w.Context(), w.mem, u)
 		if err != nil {
 			w.Fatal(err)
 		}

@@ -178,7 +178,7 @@ func TestHot(t *testing.T) {
 	}
 	close(stop)
 	writers.Wait()
-	rows, err := e.Mail().Index(bg, "a@x")
+	rows, err := storetest.Rows(bg, e, "a@x")
 	must(t, err)
 	if len(rows) != acked.n {
 		t.Errorf("%d rows, %d acknowledged", len(rows), acked.n)
@@ -281,7 +281,7 @@ func TestInterruptedRestoration(t *testing.T) {
 		}
 		e, err := pebblestore.Open("pebble:"+filepath.Join(again, "store"), pebblestore.Options{Ballast: -1})
 		if err == nil {
-			_, err := e.Directory().Accounts().Account(bg, "a@x")
+			_, _, err := e.Directory().Accounts().Account(bg, "a@x")
 			must(t, e.Close())
 			if err != nil {
 				t.Fatalf("after %d of %d files a server would start without its users: %v", after, len(m.Files), err)

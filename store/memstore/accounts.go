@@ -120,17 +120,17 @@ func (s accounts) Update(a *store.Account) (uint64, error) {
 }
 
 // Account implements store.Accounts.
-func (s accounts) Account(_ context.Context, id ident.UserID) (*store.Account, error) {
+func (s accounts) Account(_ context.Context, id ident.UserID) (*store.Account, store.Roster, error) {
 	if err := s.enter(false); err != nil {
-		return nil, err
+		return nil, store.Roster{}, err
 	}
 	defer s.mu.Unlock()
 	u := s.mu.users[id]
 	if u == nil {
-		return nil, store.ErrNotFound
+		return nil, store.Roster{}, store.ErrNotFound
 	}
 	a := cloneAccount(u.account)
-	return &a, nil
+	return &a, u.sortedRoster(), nil
 }
 
 // List implements store.Accounts.

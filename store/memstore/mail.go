@@ -85,17 +85,20 @@ func (m mail) ack(a *store.Ack) {
 	}
 }
 
-// Index implements store.Mail.
-func (m mail) Index(_ context.Context, mailbox ident.UserID) ([]store.Row, error) {
+// Load implements store.Mail.
+func (m mail) Load(_ context.Context, mailbox ident.UserID, page store.Page) (*store.Mailbox, error) {
 	if err := m.enter(false); err != nil {
 		return nil, err
 	}
 	defer m.mu.Unlock()
-	var out []store.Row
+	out := &store.Mailbox{User: m.mailbox(mailbox)}
 	for _, r := range m.mu.mail[mailbox] {
-		out = append(out, r.index())
+		out.Rows = append(out.Rows, r.index())
 	}
-	slices.SortFunc(out, store.CompareRows)
+	slices.SortFunc(out.Rows, store.CompareRows)
+	for _, r := range out.Rows[:page.Of(out.Rows)] {
+		out.Bodies = append(out.Bodies, append([]byte{}, m.mu.mail[mailbox][r.ID].body...))
+	}
 	return out, nil
 }
 

@@ -85,7 +85,7 @@ func TestForeignWrites(t *testing.T) {
 	if r := put(t, b, 2); !slices.Equal(r.Stale, []ident.Partition{store.MailPartition(alice)}) {
 		t.Errorf("stale %v", r.Stale)
 	}
-	rows, err := a.Mail().Index(context.Background(), alice)
+	rows, err := storetest.Rows(context.Background(), a, alice)
 	if err != nil || len(rows) != 2 {
 		t.Errorf("%d rows, %v", len(rows), err)
 	}

@@ -21,18 +21,6 @@ func cloneItem(i store.RosterItem) store.RosterItem {
 
 func sortedBlocks(u *user) []string { return slices.Sorted(maps.Keys(u.blocks)) }
 
-// Roster implements store.Rosters.
-func (s rosters) Roster(_ context.Context, id ident.UserID) (store.Roster, error) {
-	if err := s.enter(false); err != nil {
-		return store.Roster{}, err
-	}
-	defer s.mu.Unlock()
-	if u := s.mu.users[id]; u != nil {
-		return u.sortedRoster(), nil
-	}
-	return store.Roster{}, nil
-}
-
 // change returns the user if the roster's revision is rev.
 func (s rosters) change(id ident.UserID, rev uint64) (*user, error) {
 	u := s.mu.users[id]
@@ -119,15 +107,11 @@ func (s rosters) Blocks(_ context.Context, id ident.UserID) ([]string, error) {
 	return nil, nil
 }
 
-// Mailbox implements store.Rosters.
-func (s rosters) Mailbox(_ context.Context, id ident.UserID) (store.MailboxInfo, error) {
-	if err := s.enter(false); err != nil {
-		return store.MailboxInfo{}, err
-	}
-	defer s.mu.Unlock()
-	u := s.mu.users[id]
+// mailbox is what a mailbox needs to know of its user. The caller holds the lock.
+func (e *Engine) mailbox(id ident.UserID) store.MailboxInfo {
+	u := e.mu.users[id]
 	if u == nil {
-		return store.MailboxInfo{}, nil
+		return store.MailboxInfo{}
 	}
 	info := store.MailboxInfo{Exists: true, Disabled: u.account.Disabled, Blocks: sortedBlocks(u), Devices: u.sortedDevices()}
 	for _, i := range u.sortedRoster().Items {
@@ -135,7 +119,7 @@ func (s rosters) Mailbox(_ context.Context, id ident.UserID) (store.MailboxInfo,
 			info.Contacts = append(info.Contacts, i.Contact)
 		}
 	}
-	return info, nil
+	return info
 }
 
 type groups struct{ *Engine }

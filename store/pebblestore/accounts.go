@@ -108,19 +108,28 @@ func (s accounts) Update(a *store.Account) (rev uint64, err error) {
 }
 
 // Account implements store.Accounts.
-func (s accounts) Account(_ context.Context, user ident.UserID) (*store.Account, error) {
+func (s accounts) Account(_ context.Context, user ident.UserID) (*store.Account, store.Roster, error) {
 	if err := s.enter(none); err != nil {
-		return nil, err
+		return nil, store.Roster{}, err
 	}
 	defer s.leave()
-	a, there, err := s.account(user)
+	a, r, err := s.accountAndRoster(user)
+	if err != nil {
+		return nil, store.Roster{}, s.wrap(err)
+	}
+	return a, r, nil
+}
+
+func (e *Engine) accountAndRoster(user ident.UserID) (*store.Account, store.Roster, error) {
+	a, there, err := e.account(user)
 	if err == nil && !there {
 		err = store.ErrNotFound
 	}
 	if err != nil {
-		return nil, s.wrap(err)
+		return nil, store.Roster{}, err
 	}
-	return &a, nil
+	r, err := e.roster(user)
+	return &a, r, err
 }
 
 // List implements store.Accounts.
@@ -236,17 +245,11 @@ func (s accounts) Export(_ context.Context, user ident.UserID) (*store.Export, e
 		return nil, err
 	}
 	defer s.leave()
-	a, there, err := s.account(user)
-	if err == nil && !there {
-		err = store.ErrNotFound
-	}
+	a, r, err := s.accountAndRoster(user)
 	if err != nil {
 		return nil, s.wrap(err)
 	}
-	x := &store.Export{Account: a}
-	if x.Roster, err = s.roster(user); err != nil {
-		return nil, s.wrap(err)
-	}
+	x := &store.Export{Account: *a, Roster: r}
 	if x.Blocks, err = s.blocks(user); err != nil {
 		return nil, s.wrap(err)
 	}

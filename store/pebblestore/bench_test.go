@@ -153,7 +153,7 @@ func BenchmarkDrain(b *testing.B) {
 			b.StartTimer()
 		}
 		m := u(drained - 1)
-		rows, err := e.Mail().Index(b.Context(), m)
+		rows, err := storetest.Rows(b.Context(), e, m)
 		if err != nil || len(rows) != per {
 			b.Fatalf("%d rows, %v", len(rows), err)
 		}
@@ -188,11 +188,8 @@ func BenchmarkMailboxInfo(b *testing.B) {
 	for b.Loop() {
 		n++
 		u := list[n*7919%accounts].User
-		if info, err := e.Directory().Rosters().Mailbox(b.Context(), u); err != nil || !info.Exists {
-			b.Fatal(info, err)
-		}
-		if _, err := e.Mail().Index(b.Context(), u); err != nil {
-			b.Fatal(err)
+		if m, err := e.Mail().Load(b.Context(), u, store.Page{}); err != nil || !m.User.Exists {
+			b.Fatal(m, err)
 		}
 	}
 }

@@ -82,7 +82,7 @@ func TestBallastGainsTime(t *testing.T) {
 	if _, err := mem.Stat("/data/ballast"); err != nil {
 		t.Fatal("the ballast was not made again")
 	}
-	if rows, err := r.Mail().Index(t.Context(), "a@x"); err != nil || len(rows) != 2 {
+	if rows, err := storetest.Rows(t.Context(), r, "a@x"); err != nil || len(rows) != 2 {
 		t.Fatalf("%d rows, %v", len(rows), err)
 	}
 }
@@ -181,7 +181,7 @@ func TestDiskFullEndsTheProcess(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer func() { _ = e.Close() }()
-			if rows, err := e.Mail().Index(t.Context(), "a@x"); err != nil || len(rows) != 1 {
+			if rows, err := storetest.Rows(t.Context(), e, "a@x"); err != nil || len(rows) != 1 {
 				t.Errorf("%d rows, %v", len(rows), err)
 			}
 		})

@@ -270,18 +270,31 @@ func (e *Engine) unlockMail(set *partitionSet) {
 	}
 }
 
-// Index implements store.Mail.
-func (m mail) Index(_ context.Context, mailbox ident.UserID) ([]store.Row, error) {
+// Load implements store.Mail.
+func (m mail) Load(ctx context.Context, mailbox ident.UserID, page store.Page) (*store.Mailbox, error) {
 	if err := m.enter(none); err != nil {
 		return nil, err
 	}
 	defer m.leave()
-	rows, err := m.index(mailbox)
-	if err != nil {
+	out := &store.Mailbox{}
+	var err error
+	if out.User, err = m.mailbox(mailbox); err != nil {
 		return nil, m.wrap(err)
 	}
-	slices.SortFunc(rows, store.CompareRows)
-	return rows, nil
+	if out.Rows, err = m.index(mailbox); err != nil {
+		return nil, m.wrap(err)
+	}
+	slices.SortFunc(out.Rows, store.CompareRows)
+	if n := page.Of(out.Rows); n > 0 {
+		ids := make([]ident.MessageID, n)
+		for i := range ids {
+			ids[i] = out.Rows[i].ID
+		}
+		if out.Bodies, err = m.bodies(ctx, mailbox, ids); err != nil {
+			return nil, m.wrap(err)
+		}
+	}
+	return out, nil
 }
 
 // index reads the rows of a mailbox in the order of their ids. Rows and acks come from one iterator, so from one moment.
@@ -343,16 +356,21 @@ func (m mail) Read(ctx context.Context, mailbox ident.UserID, ids []ident.Messag
 		return nil, err
 	}
 	defer m.leave()
+	out, err := m.bodies(ctx, mailbox, ids)
+	if err != nil {
+		return nil, m.wrap(err)
+	}
+	return out, nil
+}
+
+func (m mail) bodies(ctx context.Context, mailbox ident.UserID, ids []ident.MessageID) ([][]byte, error) {
 	out := make([][]byte, len(ids))
 	prefix := appendMailbox(nil, tagBody, store.MailPartition(mailbox), mailbox)
 	read := m.readOneByOne
 	if len(ids) >= scanFrom {
 		read = m.readScanning
 	}
-	if err := read(ctx, prefix, ids, out); err != nil {
-		return nil, m.wrap(err)
-	}
-	return out, nil
+	return out, read(ctx, prefix, ids, out)
 }
 
 func (m mail) readOneByOne(_ context.Context, key []byte, ids []ident.MessageID, out [][]byte) error {

@@ -119,7 +119,7 @@ func TestPurgeInChunks(t *testing.T) {
 	if err := r.Directory().Accounts().Remove("a@x"); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := r.Mail().Index(t.Context(), "a@x"); err != nil || len(got) != 0 {
+	if got, err := storetest.Rows(t.Context(), r, "a@x"); err != nil || len(got) != 0 {
 		t.Fatalf("%d rows are left, %v", len(got), err)
 	}
 	empty(t, r)
@@ -270,12 +270,10 @@ func TestDamagedValuesAreNamed(t *testing.T) {
 	r.open(t)
 	d := r.Directory()
 	for name, read := range map[string]func() error{
-		"index":      func() error { _, err := r.Mail().Index(t.Context(), "a@x"); return err },
-		"account":    func() error { _, err := d.Accounts().Account(t.Context(), "a@x"); return err },
+		"account":    func() error { _, _, err := d.Accounts().Account(t.Context(), "a@x"); return err },
 		"list":       func() error { _, err := d.Accounts().List(t.Context(), "", 5); return err },
 		"export":     func() error { _, err := d.Accounts().Export(t.Context(), "a@x"); return err },
-		"roster":     func() error { _, err := d.Rosters().Roster(t.Context(), "a@x"); return err },
-		"mailbox":    func() error { _, err := d.Rosters().Mailbox(t.Context(), "a@x"); return err },
+		"mailbox":    func() error { _, err := storetest.Rows(t.Context(), r, "a@x"); return err },
 		"devices":    func() error { _, err := d.Devices().Devices(t.Context(), "a@x"); return err },
 		"seen":       func() error { return d.Devices().Seen("a@x", "phone", time.Time{}) },
 		"group":      func() error { _, err := d.Groups().Group(t.Context(), "g@x"); return err },

@@ -18,6 +18,7 @@ import (
 	"github.com/jackdaw-im/jackdaw/ident"
 	"github.com/jackdaw-im/jackdaw/store"
 	"github.com/jackdaw-im/jackdaw/store/pebblestore"
+	"github.com/jackdaw-im/jackdaw/store/storetest"
 )
 
 // filled makes a folder with a store that has a table and a log.
@@ -126,7 +127,7 @@ func TestFailedOpenFreesTheFolder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if rows, err := e.Mail().Index(t.Context(), "a@x"); err != nil || len(rows) != 600 {
+	if rows, err := storetest.Rows(t.Context(), e, "a@x"); err != nil || len(rows) != 600 {
 		t.Errorf("%d rows, %v", len(rows), err)
 	}
 	if err := e.Close(); err != nil {
@@ -237,7 +238,7 @@ func TestDamagedTableIsFoundWhenRead(t *testing.T) {
 		}
 		return // found even earlier
 	}
-	rows, err := e.Mail().Index(t.Context(), "a@x")
+	rows, err := storetest.Rows(t.Context(), e, "a@x")
 	for i := 0; err == nil && i < len(rows); i++ {
 		_, err = e.Mail().Read(t.Context(), "a@x", []ident.MessageID{rows[i].ID})
 	}

@@ -38,19 +38,6 @@ func (e *Engine) blocks(user ident.UserID) ([]string, error) {
 	return out, err
 }
 
-// Roster implements store.Rosters.
-func (s rosters) Roster(_ context.Context, user ident.UserID) (store.Roster, error) {
-	if err := s.enter(none); err != nil {
-		return store.Roster{}, err
-	}
-	defer s.leave()
-	r, err := s.roster(user)
-	if err != nil {
-		return store.Roster{}, s.wrap(err)
-	}
-	return r, nil
-}
-
 // change runs build under the directory's lock if the account exists and its roster's revision is rev. It stores and
 // returns the new revision, which build gets.
 func (s rosters) change(g growth, user ident.UserID, rev uint64, build func(b *pebble.Batch, rev uint64) error) (uint64, error) {
@@ -147,26 +134,14 @@ func (s rosters) Blocks(_ context.Context, user ident.UserID) ([]string, error) 
 	return out, nil
 }
 
-// Mailbox implements store.Rosters.
-func (s rosters) Mailbox(_ context.Context, user ident.UserID) (store.MailboxInfo, error) {
-	if err := s.enter(none); err != nil {
-		return store.MailboxInfo{}, err
-	}
-	defer s.leave()
-	info, err := s.mailbox(user)
-	if err != nil {
-		return store.MailboxInfo{}, s.wrap(err)
-	}
-	return info, nil
-}
-
-func (s rosters) mailbox(user ident.UserID) (info store.MailboxInfo, err error) {
-	a, there, err := s.account(user)
+// mailbox reads what a mailbox needs to know of its user.
+func (e *Engine) mailbox(user ident.UserID) (info store.MailboxInfo, err error) {
+	a, there, err := e.account(user)
 	if err != nil || !there {
 		return info, err
 	}
 	info.Exists, info.Disabled = true, a.Disabled
-	r, err := s.roster(user)
+	r, err := e.roster(user)
 	if err != nil {
 		return info, err
 	}
@@ -175,9 +150,9 @@ func (s rosters) mailbox(user ident.UserID) (info store.MailboxInfo, err error) 
 			info.Contacts = append(info.Contacts, r.Items[i].Contact)
 		}
 	}
-	if info.Blocks, err = s.blocks(user); err != nil {
+	if info.Blocks, err = e.blocks(user); err != nil {
 		return info, err
 	}
-	info.Devices, err = s.devices(user)
+	info.Devices, err = e.devices(user)
 	return info, err
 }

@@ -164,7 +164,7 @@ func BenchmarkDrain(b *testing.B) {
 			b.StartTimer()
 		}
 		m := u(drained - 1)
-		rows, err := e.Mail().Index(b.Context(), m)
+		rows, err := storetest.Rows(b.Context(), e, m)
 		if err != nil || len(rows) != per {
 			b.Fatalf("%d rows, %v", len(rows), err)
 		}

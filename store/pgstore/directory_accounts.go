@@ -123,15 +123,49 @@ func stale(err error) error {
 }
 
 // Account implements store.Accounts.
-func (s accounts) Account(ctx context.Context, user ident.UserID) (*store.Account, error) {
-	a := &store.Account{}
-	err := s.read(ctx, func(q querier) error {
-		return the(scanAccount(q.QueryRow(ctx, `SELECT `+accountColumns+` FROM account WHERE user_id = $1`, raw(user)), a))
+func (s accounts) Account(ctx context.Context, user ident.UserID) (a *store.Account, r store.Roster, err error) {
+	err = s.read(ctx, func(q querier) error {
+		a, r, err = readAccount(ctx, q, user)
+		return err
 	})
 	if err != nil {
-		return nil, err
+		return nil, store.Roster{}, err
 	}
-	return a, nil
+	return a, r, nil
+}
+
+// accountSQL is one statement, so that it costs one way to the database and is of one moment: every activation of an account asks it.
+// Contacts come as an array of each column, their groups one after the other.
+const accountSQL = `SELECT ` + accountColumns + `, roster_rev,
+	ARRAY(SELECT g FROM roster AS r, unnest(r.groups) WITH ORDINALITY AS u (g, n) WHERE r.user_id = a.user_id ORDER BY r.contact, u.n), c.*
+	FROM account AS a, LATERAL (SELECT array_agg(contact), array_agg(name), array_agg(cardinality(groups)), array_agg(listed), array_agg(subscription),
+		array_agg(ask), array_agg(pending_in), array_agg(request), array_agg(rev)
+		FROM (SELECT ` + contactColumns + ` FROM roster AS r WHERE r.user_id = a.user_id ORDER BY contact) AS i) AS c
+	WHERE a.user_id = $1`
+
+// readAccount reads an account with its roster.
+func readAccount(ctx context.Context, q querier, user ident.UserID) (*store.Account, store.Roster, error) {
+	a, r := &store.Account{}, store.Roster{}
+	var groups, contacts, names, requests [][]byte
+	var counts []int32
+	var listed, ask, pendingIn []bool
+	var subscriptions []int16
+	var revs []int64
+	row := extraRow{Row: q.QueryRow(ctx, accountSQL, raw(user)),
+		last: []any{&r.Rev, &groups, &contacts, &names, &counts, &listed, &subscriptions, &ask, &pendingIn, &requests, &revs}}
+	if err := the(scanAccount(row, a)); err != nil {
+		return nil, r, err
+	}
+	for i := range contacts {
+		n := counts[i]
+		r.Items = append(r.Items, store.RosterItem{
+			Contact: ident.UserID(contacts[i]), Name: string(names[i]), Groups: texts[string](groups[:n]), Listed: listed[i],
+			Subscription: store.Subscription(subscriptions[i]) & store.SubscriptionBoth, Ask: ask[i], PendingIn: pendingIn[i],
+			Request: orNil(requests[i]), Rev: uint64(revs[i]),
+		})
+		groups = groups[n:]
+	}
+	return a, r, nil
 }
 
 // List implements store.Accounts.
@@ -207,12 +241,11 @@ func (s accounts) Export(ctx context.Context, user ident.UserID) (*store.Export,
 	x := &store.Export{}
 	err := s.readAtOnce(ctx, func(tx pgx.Tx) (err error) {
 		*x = store.Export{}
-		if err := the(scanAccount(tx.QueryRow(ctx, `SELECT `+accountColumns+` FROM account WHERE user_id = $1`, raw(user)), &x.Account)); err != nil {
+		a, r, err := readAccount(ctx, tx, user)
+		if err != nil {
 			return err
 		}
-		if x.Roster, err = readRoster(ctx, tx, user); err != nil {
-			return err
-		}
+		x.Account, x.Roster = *a, r
 		if x.Blocks, err = readBlocks(ctx, tx, user); err != nil {
 			return err
 		}

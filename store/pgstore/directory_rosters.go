@@ -2,7 +2,6 @@ package pgstore
 
 import (
 	"context"
-	"errors"
 
 	"github.com/jackc/pgx/v5"
 
@@ -24,34 +23,10 @@ func scanContact(row pgx.Row, i *store.RosterItem) error {
 	return err
 }
 
-// readRoster reads a user's roster, an empty one of revision 0 of a user whom nobody knows.
-func readRoster(ctx context.Context, q querier, user ident.UserID) (store.Roster, error) {
-	var r store.Roster
-	err := q.QueryRow(ctx, `SELECT roster_rev FROM account WHERE user_id = $1`, raw(user)).Scan(&r.Rev)
-	switch {
-	case errors.Is(err, pgx.ErrNoRows):
-		return store.Roster{}, nil
-	case err != nil:
-		return store.Roster{}, err
-	}
-	rows, err := q.Query(ctx, `SELECT `+contactColumns+` FROM roster WHERE user_id = $1 ORDER BY contact`, raw(user))
-	r.Items, err = collect(rows, err, func(r pgx.Rows, i *store.RosterItem) error { return scanContact(r, i) })
-	return r, err
-}
-
 // readBlocks reads a user's blocked addresses.
 func readBlocks(ctx context.Context, q querier, user ident.UserID) ([]string, error) {
 	rows, err := q.Query(ctx, `SELECT address FROM block WHERE user_id = $1 ORDER BY address`, raw(user))
 	return collect(rows, err, id[string])
-}
-
-// Roster implements store.Rosters. The revision and the items are of one moment.
-func (s rosters) Roster(ctx context.Context, user ident.UserID) (r store.Roster, err error) {
-	err = s.readAtOnce(ctx, func(tx pgx.Tx) error {
-		r, err = readRoster(ctx, tx, user)
-		return err
-	})
-	return r, err
 }
 
 // change makes a change of a roster in a transaction in which the roster has gone from revision rev to the next.
@@ -135,39 +110,4 @@ func (s rosters) Blocks(ctx context.Context, user ident.UserID) (out []string, e
 		return err
 	})
 	return out, err
-}
-
-// mailboxInfo is one statement, so that it costs one way to the database and is of one moment: every activation of a
-// mailbox asks it.
-const mailboxInfo = `SELECT a.disabled,
-	ARRAY(SELECT contact FROM roster WHERE user_id = a.user_id AND (listed OR ask OR subscription <> 0) ORDER BY contact),
-	ARRAY(SELECT address FROM block WHERE user_id = a.user_id ORDER BY address),
-	ARRAY(SELECT id FROM device WHERE user_id = a.user_id ORDER BY id),
-	ARRAY(SELECT name FROM device WHERE user_id = a.user_id ORDER BY id),
-	ARRAY(SELECT since FROM device WHERE user_id = a.user_id ORDER BY id),
-	ARRAY(SELECT last_seen FROM device WHERE user_id = a.user_id ORDER BY id),
-	ARRAY(SELECT logins FROM device WHERE user_id = a.user_id ORDER BY id)
-	FROM account a WHERE a.user_id = $1`
-
-// Mailbox implements store.Rosters.
-func (s rosters) Mailbox(ctx context.Context, user ident.UserID) (info store.MailboxInfo, err error) {
-	err = s.read(ctx, func(q querier) error {
-		info = store.MailboxInfo{}
-		var contacts, blocks, ids, names [][]byte
-		var since, seen, logins []int64
-		err := q.QueryRow(ctx, mailboxInfo, raw(user)).Scan(&info.Disabled, &contacts, &blocks, &ids, &names, &since, &seen, &logins)
-		if errors.Is(err, pgx.ErrNoRows) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		info.Exists, info.Contacts, info.Blocks = true, texts[ident.UserID](contacts), texts[string](blocks)
-		for i := range ids {
-			info.Devices = append(info.Devices, store.Device{ID: ident.DeviceID(ids[i]), Name: string(names[i]), Since: since[i],
-				LastSeen: store.FromMicros(seen[i]), Logins: int(logins[i])})
-		}
-		return nil
-	})
-	return info, err
 }

@@ -76,8 +76,9 @@ func TestAnyBytes(t *testing.T) {
 			!reflect.DeepEqual(x.Blocks, []string{`\x00`, "\xff"}) || !reflect.DeepEqual(x.Groups, []ident.GroupID{`g\g@x`}) {
 			t.Errorf("%q: %+v", a.User, x)
 		}
-		info, err := d.Rosters().Mailbox(bg, a.User)
+		m, err := e.Mail().Load(bg, a.User, store.Page{})
 		must(t, err)
+		info := m.User
 		if !reflect.DeepEqual(info.Contacts, []ident.UserID{users[1]}) || info.Devices[0].ID != ident.DeviceID(users[2]) || len(info.Blocks) != 2 {
 			t.Errorf("%q: %+v", a.User, info)
 		}
@@ -115,7 +116,7 @@ func TestLongNames(t *testing.T) {
 	if !errors.Is(err, store.ErrInvalid) {
 		t.Errorf("an entry that no index can hold: %v", err)
 	}
-	if r, err := d.Rosters().Roster(bg, user); err != nil || r.Rev != 1 || len(r.Items) != 1 {
+	if _, r, err := d.Accounts().Account(bg, user); err != nil || r.Rev != 1 || len(r.Items) != 1 {
 		t.Errorf("a refused change has left something: %+v, %v", r, err)
 	}
 }
@@ -151,7 +152,7 @@ func TestRemoveIsCompleted(t *testing.T) {
 		if err := accounts.Remove(u); err == nil || errors.Is(err, store.ErrNotFound) {
 			t.Errorf("%s: %v", name, err)
 		}
-		if _, err := accounts.Account(bg, u); err != nil {
+		if _, _, err := accounts.Account(bg, u); err != nil {
 			t.Errorf("%s: the account isn't found again: %v", name, err)
 		}
 		sql(t, c.url, `DROP FUNCTION refuse CASCADE`)
@@ -163,7 +164,7 @@ func TestRemoveIsCompleted(t *testing.T) {
 	// Behind the directory: messages came in between, and the second look at the mail was never made.
 	mail(2)
 	must(t, accounts.Remove(u))
-	if rows, err := e.Mail().Index(bg, u); err != nil || len(rows) != 0 {
+	if rows, err := storetest.Rows(bg, e, u); err != nil || len(rows) != 0 {
 		t.Errorf("%d messages are left, %v", len(rows), err)
 	}
 	if err := accounts.Remove(u); !errors.Is(err, store.ErrNotFound) {

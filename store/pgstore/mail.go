@@ -22,6 +22,7 @@ type mail struct{ *Engine }
 type shard struct {
 	*database
 	n     int
+	dir   *database
 	owned owned
 	rooms rooms
 }

@@ -31,24 +31,61 @@ func (s *shard) query(ctx context.Context, build func(p *pipe)) error {
 	return nil
 }
 
-// Index implements store.Mail. Rows and acknowledgements are read one after the other; what was acknowledged between is taken as well.
-func (m mail) Index(ctx context.Context, mailbox ident.UserID) ([]store.Row, error) {
-	if err := m.enter(); err != nil {
-		return nil, err
-	}
-	defer m.leave()
-	part := store.MailPartition(mailbox)
-	key := [][]byte{int16Param(part), []byte(mailbox)}
-	r := rowReader{}
-	err := m.shards[m.byPart[part]].query(ctx, func(p *pipe) {
-		p.send(stIndex, r.row, key...)
-		p.send(stIndexAcks, r.ack, key...)
-	})
+// Load implements store.Mail. All statements go to the server together; only a directory in another database is asked apart. They are
+// run one after the other: what was acknowledged between is taken as well, and what came or went is put right by ids.
+func (m mail) Load(ctx context.Context, mailbox ident.UserID, page store.Page) (*store.Mailbox, error) {
+	info, there, out, err := m.load(ctx, mailbox, page)
 	if err != nil {
 		return nil, wrapSQL(err)
 	}
+	if !there {
+		if info, err = m.dirDB.mailbox(ctx, mailbox); err != nil {
+			return nil, err
+		}
+	}
+	out.User = info.info()
+	return out, nil
+}
+
+// load asks the shard; there says that it has the directory as well.
+func (m mail) load(ctx context.Context, mailbox ident.UserID, page store.Page) (info infoReader, there bool, _ *store.Mailbox, _ error) {
+	if err := m.enter(); err != nil {
+		return info, false, nil, err
+	}
+	defer m.leave()
+	part := store.MailPartition(mailbox)
+	s := m.shards[m.byPart[part]]
+	key := [][]byte{int16Param(part), []byte(mailbox)}
+	r, bodies := rowReader{}, map[ident.MessageID][]byte{}
+	err := s.query(ctx, func(p *pipe) {
+		if there = s.together() && p.has(stMailbox); there {
+			p.send(stMailbox, info.row, []byte(mailbox))
+		}
+		p.send(stIndex, r.row, key...)
+		p.send(stIndexAcks, r.ack, key...)
+		if page.Rows > 0 && page.Bytes > 0 {
+			p.send(stFirst, func(v [][]byte) error {
+				id, err := ident.MessageIDFrom(v[0])
+				if err != nil {
+					return damaged("a message's id: %v", err)
+				}
+				bodies[id] = append([]byte{}, v[1]...)
+				return nil
+			}, append(key, int64Param(int64(page.Rows)), int64Param(int64(page.Bytes)))...)
+		}
+	})
+	if err != nil {
+		return info, false, nil, err
+	}
 	slices.SortFunc(r.rows, store.CompareRows)
-	return r.rows, nil
+	out := &store.Mailbox{Rows: r.rows}
+	if len(bodies) > 0 {
+		out.Bodies = make([][]byte, page.Of(out.Rows))
+		for i := range out.Bodies {
+			out.Bodies[i] = bodies[out.Rows[i].ID]
+		}
+	}
+	return info, there, out, nil
 }
 
 // rowReader makes rows of a mailbox, which come in the order of their ids, as their acknowledgements do.

@@ -65,6 +65,9 @@ func prepare(list string, o Options) (*Engine, error) {
 	}
 	var err error
 	e.dir, err = newDatabase("directory", directory, o)
+	for _, s := range e.shards {
+		s.dir = e.dir
+	}
 	return e, err
 }
 

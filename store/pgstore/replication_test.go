@@ -74,7 +74,7 @@ func numbers(t testing.TB, e *pgstore.Engine) []int {
 	t.Helper()
 	var out []int
 	for n := range 7 {
-		rows, err := e.Mail().Index(t.Context(), message(n).Mailbox)
+		rows, err := storetest.Rows(t.Context(), e, message(n).Mailbox)
 		must(t, err)
 		for _, r := range rows {
 			out = append(out, int(r.Ord))
@@ -210,7 +210,7 @@ func TestPromotions(t *testing.T) {
 	if _, err := e.Mail().Commit(batchOf(4, 5)); err == nil {
 		t.Fatal("the lagging server took an append")
 	}
-	if rows, err := e.Mail().Index(t.Context(), message(4).Mailbox); err == nil {
+	if rows, err := storetest.Rows(t.Context(), e, message(4).Mailbox); err == nil {
 		t.Fatalf("the lagging server is read: %v", rows)
 	}
 	must(t, e.Close())

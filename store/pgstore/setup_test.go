@@ -291,7 +291,7 @@ func TestAckAndDeletionMeet(t *testing.T) {
 	must(t, <-deleted)
 	_, err = r.Mail().Commit(batchOf(1))
 	must(t, err)
-	rows, err := two.Mail().Index(bg, m.Mailbox)
+	rows, err := storetest.Rows(bg, two, m.Mailbox)
 	if must(t, err); len(rows) != 2 || rows[0].Acked != nil {
 		t.Errorf("an acknowledgement has outlived its row: %+v", rows)
 	}
@@ -318,7 +318,7 @@ func TestDeadline(t *testing.T) {
 	must(t, err)
 	ctx, cancel := context.WithDeadline(t.Context(), time.Unix(1, 0))
 	defer cancel()
-	if _, err := r.Mail().Index(ctx, message(1).Mailbox); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := storetest.Rows(ctx, r, message(1).Mailbox); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("a read whose time is over: %v", err)
 	}
 	if got := numbers(t, r.Engine); len(got) != 1 {

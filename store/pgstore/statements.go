@@ -26,6 +26,8 @@ const (
 	stIndex
 	stIndexAcks
 	stRead
+	stFirst
+	stMailbox
 	stExpired
 	stExpiredAcks
 	statementCount
@@ -76,6 +78,13 @@ var statements = [statementCount]struct {
 		[]uint32{pgtype.Int2OID, pgtype.ByteaOID}},
 	stRead: {`SELECT msgid, body FROM mail WHERE p = $1 AND mailbox = $2 AND msgid = ANY ($3)`,
 		[]uint32{pgtype.Int2OID, pgtype.ByteaOID, pgtype.ByteaArrayOID}},
+	// The bodies of the first rows in the order of delivery, up to the one with which they are $4 bytes.
+	stFirst: {`SELECT msgid, body FROM (
+			SELECT msgid, body, sum(octet_length(body)) OVER (ORDER BY ord, sender, cseq, msgid ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
+			FROM (SELECT msgid, body, ord, sender, cseq FROM mail WHERE p = $1 AND mailbox = $2 ORDER BY ord, sender, cseq, msgid LIMIT $3) AS f) AS s
+		WHERE coalesce(before, 0) < $4`,
+		[]uint32{pgtype.Int2OID, pgtype.ByteaOID, pgtype.Int8OID, pgtype.Int8OID}},
+	stMailbox: {mailboxSQL, []uint32{pgtype.ByteaOID}},
 	// Rows that were looked at and are over, and the last that was looked at if there may be more behind it.
 	stExpired: {`WITH looked AS MATERIALIZED (
 			SELECT p, mailbox, msgid, ord, exp, cseq, flags, octet_length(body) AS size, sender FROM mail
@@ -96,10 +105,13 @@ const byKeys = `set_config('enable_indexscan', 'off', true), set_config('enable_
 // clockExpr is the store's clock, the database's: microseconds since 1970.
 const clockExpr = `(extract(epoch FROM clock_timestamp()) * 1000000)::bigint`
 
-// prepareAll prepares a connection's statements.
+// prepareAll prepares a connection's statements, those on the directory only if it is there.
 func (s *shard) prepareAll(ctx context.Context, pc *pgconn.PgConn, l *link) error {
 	all := make([]*pgconn.StatementDescription, statementCount)
 	for i, st := range statements {
+		if statement(i) == stMailbox && !s.together() {
+			continue
+		}
 		sd, err := pc.Prepare(ctx, fmt.Sprintf("jackdaw_%d", i), st.sql, st.params)
 		if err != nil {
 			return fmt.Errorf("statement %d: %w", i, err)
@@ -124,6 +136,9 @@ var binaryFormat = []int16{1}
 func newPipe(ctx context.Context, pc *pgconn.PgConn, l *link) *pipe {
 	return &pipe{pl: pc.StartPipeline(ctx), stmts: l.stmts, sentC: -1}
 }
+
+// has reports whether a statement is prepared.
+func (p *pipe) has(st statement) bool { return p.stmts[st] != nil }
 
 func (p *pipe) send(st statement, each func(row [][]byte) error, params ...[]byte) {
 	if st == stCommit {

@@ -107,10 +107,11 @@ func (d *dirDB) walk(ctx context.Context, q store.WalkQuery) (*store.WalkPage, e
 	return w.page, nil
 }
 
-// extraRow is a row whose first column, and last if to is set, are scanned apart.
+// extraRow is a row whose first column, if first is set, and last ones are scanned apart.
 type extraRow struct {
 	pgx.Row
-	first, last any
+	first any
+	last  []any
 }
 
 // Scan implements pgx.Row.
@@ -118,15 +119,12 @@ func (r extraRow) Scan(dest ...any) error {
 	if r.first != nil {
 		dest = append([]any{r.first}, dest...)
 	}
-	if r.last != nil {
-		dest = append(dest, r.last)
-	}
-	return r.Row.Scan(dest...)
+	return r.Row.Scan(append(dest, r.last...)...)
 }
 
 func scanAccountEntry(rows pgx.Rows) (e store.Entry, place string, err error) {
 	e.Account = &store.Account{}
-	err = scanAccount(extraRow{Row: rows, last: &e.RosterRev}, e.Account)
+	err = scanAccount(extraRow{Row: rows, last: []any{&e.RosterRev}}, e.Account)
 	e.Owner = string(e.Account.User)
 	return e, e.Owner, err
 }

@@ -13,18 +13,18 @@ import (
 
 func testAccounts(t *testing.T, f *Fixture) {
 	as, u := f.Engine.Directory().Accounts(), user(1)
-	_, err := as.Account(bg, u)
+	_, _, err := as.Account(bg, u)
 	want(t, err, store.ErrNotFound)
 	a := account(u)
 	_, err = as.Update(&a)
 	want(t, err, store.ErrNotFound)
 	must(t, as.Create(&a))
 	want(t, as.Create(&a), store.ErrExists)
-	got, err := as.Account(bg, u)
+	got, r, err := as.Account(bg, u)
 	must(t, err)
 	a.Rev = 1
-	if !reflect.DeepEqual(*got, a) {
-		t.Fatalf("account %+v, want %+v", got, a)
+	if !reflect.DeepEqual(*got, a) || !reflect.DeepEqual(r, store.Roster{}) {
+		t.Fatalf("account %+v, want %+v; roster %+v", got, a, r)
 	}
 	a.Disabled, a.SHA1 = true, store.Scram{}
 	rev, err := as.Update(&a)
@@ -34,14 +34,14 @@ func testAccounts(t *testing.T, f *Fixture) {
 	}
 	_, err = as.Update(&a)
 	want(t, err, store.ErrRevision)
-	got, err = as.Account(bg, u)
+	got, _, err = as.Account(bg, u)
 	must(t, err)
 	a.Rev = 2
 	if !reflect.DeepEqual(*got, a) {
 		t.Fatalf("account %+v, want %+v", got, a)
 	}
 	got.SHA256.Salt[0] = '!'
-	again, err := as.Account(bg, u)
+	again, _, err := as.Account(bg, u)
 	must(t, err)
 	if again.SHA256.Salt[0] == '!' {
 		t.Fatal("what a caller is handed is still the store's")
@@ -60,16 +60,14 @@ func testImport(t *testing.T, f *Fixture) {
 	if n != 2 {
 		t.Fatalf("%d are new, want 2", n)
 	}
-	got, err := as.Account(bg, user(1))
+	got, r, err := as.Account(bg, user(1))
 	must(t, err)
 	if string(got.SHA1.Salt) != "imported" || got.Rev != 2 {
 		t.Fatalf("account %+v", got)
 	}
-	if got, err = as.Account(bg, user(3)); err != nil || got.Rev != 2 {
+	if got, _, err = as.Account(bg, user(3)); err != nil || got.Rev != 2 {
 		t.Fatalf("account %+v, %v", got, err)
 	}
-	r, err := f.Engine.Directory().Rosters().Roster(bg, user(1))
-	must(t, err)
 	if len(r.Items) != 1 {
 		t.Fatal("an import has lost a roster")
 	}
@@ -125,7 +123,7 @@ func testRemove(t *testing.T, f *Fixture) {
 	furnish(t, f, other)
 	must(t, d.Groups().Create(&store.Group{ID: "g@x"}, []store.Member{{User: u}, {User: other}}))
 	must(t, d.Accounts().Remove(u))
-	_, err := d.Accounts().Account(bg, u)
+	_, _, err := d.Accounts().Account(bg, u)
 	want(t, err, store.ErrNotFound)
 	want(t, d.Accounts().Remove(u), store.ErrNotFound)
 	create(t, f.Engine, u) // who comes next under this name inherits nothing
@@ -204,8 +202,11 @@ func testRosters(t *testing.T, f *Fixture) {
 	friend.Rev, asking.Rev = 1, 2
 	check := func(rev uint64, items ...store.RosterItem) {
 		t.Helper()
-		r, err := rs.Roster(bg, u)
+		a, r, err := f.Engine.Directory().Accounts().Account(bg, u)
 		must(t, err)
+		if a.User != u || a.Rev != 1 {
+			t.Fatalf("account %+v", a)
+		}
 		if wanted := (store.Roster{Rev: rev, Items: items}); !reflect.DeepEqual(r, wanted) {
 			t.Fatalf("roster %+v\nwant %+v", r, wanted)
 		}
@@ -226,9 +227,6 @@ func testRosters(t *testing.T, f *Fixture) {
 		t.Fatalf("revision %d", rev)
 	}
 	check(4, friend)
-	if r, err := rs.Roster(bg, "nobody@x"); err != nil || r.Rev != 0 || len(r.Items) != 0 {
-		t.Fatalf("roster of nobody %+v, %v", r, err)
-	}
 }
 
 func testBlocks(t *testing.T, f *Fixture) {
@@ -247,10 +245,14 @@ func testBlocks(t *testing.T, f *Fixture) {
 
 func testMailboxInfo(t *testing.T, f *Fixture) {
 	rs, u := f.Engine.Directory().Rosters(), user(1)
-	info, err := rs.Mailbox(bg, u)
-	must(t, err)
-	if info.Exists {
-		t.Fatal("nobody exists")
+	load := func() store.MailboxInfo {
+		t.Helper()
+		m, err := f.Engine.Mail().Load(bg, u, store.Page{})
+		must(t, err)
+		return m.User
+	}
+	if info := load(); !reflect.DeepEqual(info, store.MailboxInfo{}) {
+		t.Fatalf("nobody exists, but has %+v", info)
 	}
 	furnish(t, f, u)
 	for i, item := range []store.RosterItem{
@@ -261,20 +263,19 @@ func testMailboxInfo(t *testing.T, f *Fixture) {
 		_, err := rs.SetItem(u, uint64(i+1), item)
 		must(t, err)
 	}
-	info, err = rs.Mailbox(bg, u)
-	must(t, err)
+	info := load()
 	wanted := store.MailboxInfo{Exists: true, Contacts: []ident.UserID{"asked@x", "friend@x", "hears@x"}, Blocks: []string{"spam.example"},
 		Devices: []store.Device{{ID: "phone", Since: 5, Logins: 1}}}
 	if !reflect.DeepEqual(info, wanted) {
 		t.Fatalf("mailbox %+v\nwant %+v", info, wanted)
 	}
-	a, err := f.Engine.Directory().Accounts().Account(bg, u)
+	a, _, err := f.Engine.Directory().Accounts().Account(bg, u)
 	must(t, err)
 	a.Disabled = true
 	_, err = f.Engine.Directory().Accounts().Update(a)
 	must(t, err)
-	if info, err = rs.Mailbox(bg, u); err != nil || !info.Exists || !info.Disabled {
-		t.Fatalf("mailbox %+v, %v", info, err)
+	if info = load(); !info.Exists || !info.Disabled {
+		t.Fatalf("mailbox %+v", info)
 	}
 }
 

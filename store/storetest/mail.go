@@ -134,6 +134,54 @@ func testBodies(t *testing.T, f *Fixture) {
 	}
 }
 
+// testPage: a load brings the first bodies in the order of delivery, as many as were asked for, and none of what is gone.
+func testPage(t *testing.T, f *Fixture) {
+	u := user(1)
+	var b store.Batch
+	for n := range 12 {
+		a := msg(u, n)
+		a.Ord = int64(100 - n) // the last is delivered first
+		a.Body = bytes.Repeat([]byte{byte(n)}, 10*n)
+		b.Appends = append(b.Appends, a)
+	}
+	commit(t, f.Engine, b)
+	for _, c := range []struct {
+		page   store.Page
+		wanted int
+	}{
+		{store.Page{}, 0},
+		{store.Page{Rows: 5}, 0},
+		{store.Page{Bytes: 5}, 0},
+		{store.Page{Rows: 3, Bytes: 1 << 20}, 3},
+		{store.Page{Rows: 3, Bytes: 1}, 1},
+		{store.Page{Rows: 3, Bytes: 110}, 1}, // the first has as many
+		{store.Page{Rows: 3, Bytes: 111}, 2},
+		{store.Page{Rows: 50, Bytes: 1 << 20}, 12}, // the last is empty, and there
+	} {
+		m, err := f.Engine.Mail().Load(bg, u, c.page)
+		must(t, err)
+		if len(m.Rows) != 12 || len(m.Bodies) != c.wanted || c.page.Of(m.Rows) != c.wanted {
+			t.Fatalf("%+v: %d rows, %d bodies, %d on the page", c.page, len(m.Rows), len(m.Bodies), c.page.Of(m.Rows))
+		}
+		for i, got := range m.Bodies {
+			if n := 11 - i; m.Rows[i].ID != ID(n) || got == nil || !bytes.Equal(got, bytes.Repeat([]byte{byte(n)}, 10*n)) {
+				t.Fatalf("%+v: body %d is %q, of row %v", c.page, i, got, m.Rows[i])
+			}
+		}
+	}
+	commit(t, f.Engine, store.Batch{Acks: []store.Ack{{Mailbox: u, ID: ID(11), Delete: true}, {Mailbox: u, ID: ID(10), Device: "phone"}}})
+	m, err := f.Engine.Mail().Load(bg, u, store.Page{Rows: 2, Bytes: 1 << 20})
+	must(t, err)
+	if len(m.Rows) != 11 || len(m.Bodies) != 2 || len(m.Bodies[0]) != 100 || len(m.Bodies[1]) != 90 || len(m.Rows[0].Acked) != 1 {
+		t.Fatalf("%d rows, bodies %q", len(m.Rows), m.Bodies)
+	}
+	m, err = f.Engine.Mail().Load(bg, user(2), store.Page{Rows: 2, Bytes: 1 << 20})
+	must(t, err)
+	if len(m.Rows) != 0 || len(m.Bodies) != 0 {
+		t.Fatalf("nobody has %+v", m)
+	}
+}
+
 func testApart(t *testing.T, f *Fixture) {
 	names := []ident.UserID{"a@x", "a@x.example", "a@", "aa@x", "a@x\x01", "a@x\xff", "a@x\xff\xff"}
 	for i, u := range names {

@@ -13,6 +13,7 @@ func Run(t *testing.T, open Open) {
 		{"order", testOrder},
 		{"rows say what was stored", testRows},
 		{"bodies", testBodies},
+		{"bodies that come with a load", testPage},
 		{"mailboxes are apart", testApart},
 		{"acks of several devices", testAcks},
 		{"acks in the batch of their append", testAcksInBatch},

@@ -33,7 +33,7 @@ func testConcurrent(t *testing.T, f *Fixture) {
 					return
 				}
 				inserted.Add(int64(len(b.Appends) - len(r.Duplicates)))
-				if rows, err := f.Engine.Mail().Index(bg, user(w%mailboxes)); err != nil || len(rows) == 0 {
+				if rows, err := Rows(bg, f.Engine, user(w%mailboxes)); err != nil || len(rows) == 0 {
 					t.Errorf("%d rows, %v", len(rows), err)
 				}
 			}
@@ -78,7 +78,7 @@ func testConcurrentChanges(t *testing.T, f *Fixture) {
 			for n := range each {
 				who := user(w*each + n)
 				try(func() error {
-					r, err := d.Rosters().Roster(bg, u)
+					_, r, err := d.Accounts().Account(bg, u)
 					if err != nil {
 						return err
 					}
@@ -94,7 +94,7 @@ func testConcurrentChanges(t *testing.T, f *Fixture) {
 					return err
 				})
 				try(func() error {
-					a, err := d.Accounts().Account(bg, u)
+					a, _, err := d.Accounts().Account(bg, u)
 					if err != nil {
 						return err
 					}
@@ -105,11 +105,9 @@ func testConcurrentChanges(t *testing.T, f *Fixture) {
 		})
 	}
 	wg.Wait()
-	r, err := d.Rosters().Roster(bg, u)
+	a, r, err := d.Accounts().Account(bg, u)
 	must(t, err)
 	g, err := d.Groups().Group(bg, "g@x")
-	must(t, err)
-	a, err := d.Accounts().Account(bg, u)
 	must(t, err)
 	const all = writers * each
 	if len(r.Items) != all || r.Rev != all || g.Members != all || g.Rev != all+1 || a.Rev != all+1 {
@@ -206,7 +204,7 @@ func testClosed(t *testing.T, f *Fixture) {
 	want(t, e.Close(), store.ErrClosed)
 	_, err := e.Mail().Commit(&store.Batch{Appends: []store.Append{msg(user(1), 1)}})
 	want(t, err, store.ErrClosed)
-	_, err = e.Mail().Index(bg, user(1))
+	_, err = Rows(bg, e, user(1))
 	want(t, err, store.ErrClosed)
 	_, err = e.Directory().Accounts().List(bg, "", 1)
 	want(t, err, store.ErrClosed)

@@ -102,7 +102,7 @@ func used(t *testing.T, e store.Engine) {
 	t.Helper()
 	all := storetest.Walk(t, e, store.PartMail, 0, 0)
 	first := all[0]
-	rows, err := e.Mail().Index(bg, "nobody@x")
+	rows, err := storetest.Rows(bg, e, "nobody@x")
 	must(t, err)
 	if len(rows) != 0 {
 		t.Errorf("mail of nobody: %v", rows)
@@ -193,10 +193,10 @@ func TestRestoreOfDumps(t *testing.T) {
 	if !r.OK() {
 		t.Errorf("%+v", r.Problems)
 	}
-	_, err = e.Directory().Accounts().Account(bg, "user6@test.example") // who was removed between the dumps is back, without mail
+	_, _, err = e.Directory().Accounts().Account(bg, "user6@test.example") // who was removed between the dumps is back, without mail
 	must(t, err)
 	for user, want := range map[ident.UserID]int{"user6@test.example": 0, "younger@x": 0, "user5@test.example": 6} {
-		rows, err := e.Mail().Index(bg, user)
+		rows, err := storetest.Rows(bg, e, user)
 		must(t, err)
 		if len(rows) != want {
 			t.Errorf("%s has %d messages, want %d", user, len(rows), want)
