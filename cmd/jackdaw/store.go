@@ -42,7 +42,7 @@ and the variables of PostgreSQL's own tools are read too.`,
 	f.String("store", "", "`URL` of PostgreSQL, or several separated by commas: the databases of messages")
 	f.String("directory", "", "`URL` of the database of accounts and groups; empty is the first of --store")
 	f.BoolVar(&t.unreplicated, "allow-unreplicated", false, "write although no synchronous standby has a copy")
-	cmd.AddCommand(newStoreCheck(c, t), newStoreMove(c, t), newStoreMigrate(c, t), newStoreReconcile(c, t))
+	cmd.AddCommand(newStoreCheck(c, t), newStoreMove(c, t), newStoreMigrate(c, t), newStoreReconcile(c, t), newStoreRelease(c, t))
 	return cmd
 }
 
@@ -54,6 +54,7 @@ type stores struct {
 	// Set by find.
 	cfg             *config.Config
 	list, directory string // of a store in PostgreSQL; empty: the embedded one
+	cluster         string // whose store it is, if the data folder says so
 }
 
 // find reads the configuration, and what a node knows of its cluster's store. needed says that a store in PostgreSQL must
@@ -73,7 +74,7 @@ func (t *stores) find(c *console, needed bool) (err error) {
 		for _, s := range b.Stores {
 			list = append(list, s.Reveal())
 		}
-		t.list, t.directory = strings.Join(list, ","), b.Directory.Reveal()
+		t.list, t.directory, t.cluster = strings.Join(list, ","), b.Directory.Reveal(), b.Cluster
 	}
 	switch {
 	case t.list == "" && needed:
@@ -87,7 +88,7 @@ func (t *stores) find(c *console, needed bool) (err error) {
 // options are those of a tool that opens a store in PostgreSQL.
 func (t *stores) options() pgstore.Options {
 	return pgstore.Options{Directory: t.directory, Node: ident.NodeID(fmt.Sprintf("tool@%d", time.Now().UnixMicro())),
-		AllowUnreplicated: t.unreplicated, Tool: true}
+		AllowUnreplicated: t.unreplicated, Tool: true, Cluster: t.cluster}
 }
 
 // openShared opens the store in PostgreSQL.
@@ -349,4 +350,50 @@ marked %d messages as possibly delivered before`, m.Mail, m.Mailboxes, m.Left, m
 		})
 	}
 	return cmd
+}
+
+func newStoreRelease(c *console, t *stores) *cobra.Command {
+	return &cobra.Command{
+		Use:   "release",
+		Short: "Let another cluster have a store in PostgreSQL",
+		Long: `Let another cluster have a store in PostgreSQL. The databases of a store hold the id of the
+cluster whose nodes opened them first, and nodes of others are refused: two clusters at work
+on the same users would not know of each other. After this command the databases are those
+of the cluster whose node opens them next.
+
+It is for what is left of a cluster none of whose data folders is left, and for copies of a
+cluster's databases that are to serve another one. No server may use the store.`,
+		Example: `  jackdaw store release --store postgres://db1/mail --directory postgres://db1/directory
+  jackdaw serve --cluster 10.0.0.1:5300 --store postgres://db1/mail --directory postgres://db1/directory`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := t.find(c, true); err != nil {
+				return err
+			}
+			nodes, err := pgstore.Nodes(cmd.Context(), t.list, t.directory)
+			if err != nil {
+				return err
+			}
+			if len(nodes) > 0 {
+				var names []string
+				for _, n := range nodes {
+					names = append(names, n.Name())
+				}
+				return fmt.Errorf("nothing is changed: these are at work on the store: %s", strings.Join(names, ", "))
+			}
+			t.cluster, t.unreplicated = "", true // it is not this folder's cluster that counts
+			e, err := pgstore.Open(t.list, t.options())
+			if err != nil {
+				return err
+			}
+			had, err := e.Release(cmd.Context())
+			if err = errors.Join(err, e.Close()); err != nil {
+				return err
+			}
+			if had == "" {
+				return say(c, "the store is nobody's: the next cluster that opens it has it")
+			}
+			return say(c, "the store is nobody's any more, and was the cluster's %s: the next one that opens it has it", had)
+		},
+	}
 }

@@ -31,11 +31,11 @@ func TestStoreCommands(t *testing.T) {
 		return append(append([]string{"store"}, args...), "--data", data, "--store", list, "--directory", s.URL("d"), "--allow-unreplicated")
 	}
 	out := succeeds(t, on("migrate", "--show")...)
-	if strings.Count(out, "schema 0 of ") != 3 || strings.Count(out, "(to be taken)") != 3 {
+	if strings.Count(out, "schema 0 of ") != 3 || strings.Count(out, "(to be taken)") != 6 {
 		t.Errorf("migrate --show says %q", out)
 	}
 	out = succeeds(t, on("migrate")...)
-	if strings.Contains(out, "schema 0") || strings.Count(out, "(taken)") != 3 || strings.Contains(out, "@") {
+	if strings.Contains(out, "schema 0") || strings.Count(out, "(taken)") != 6 || strings.Contains(out, "@") {
 		t.Errorf("migrate says %q", out)
 	}
 	folder := succeeds(t, "store", "check", "--data", data)
@@ -73,8 +73,37 @@ func TestStoreCommands(t *testing.T) {
 	if named := succeeds(t, "store", "check", "--data", node); named != succeeds(t, on("check")...) {
 		t.Errorf("what the folder of a node knows of: %q", named)
 	}
+	release(t, on, list, s.URL("d"), node)
 	// Without the word, nothing is written to databases that have no standby.
 	fails(t, exitFailure, "not replicated", "store", "move", "--data", data, "--store", s.URL("other"))
+}
+
+// release has a store given from one cluster to another.
+func release(t *testing.T, on func(...string) []string, list, directory, node string) {
+	t.Helper()
+	open := func(cluster string) (*pgstore.Engine, error) {
+		return pgstore.Open(list, pgstore.Options{Directory: directory, AllowUnreplicated: true, Cluster: cluster, Node: "n1@1"})
+	}
+	e, err := open("aaaa")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fails(t, exitFailure, "these are at work on the store: n1", on("release")...)
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+	fails(t, exitFailure, "belongs to the cluster aaaa", "store", "reconcile", "--data", node, "--allow-unreplicated")
+	for _, want := range []string{"was the cluster's aaaa", "the store is nobody's"} {
+		if out := succeeds(t, on("release")...); !strings.Contains(out, want) {
+			t.Errorf("release says %q", out)
+		}
+	}
+	if e, err = open("bbbb"); err == nil {
+		err = e.Close()
+	}
+	if err != nil {
+		t.Error(err)
+	}
 }
 
 // belong makes a folder that of a node of a cluster with such a store.

@@ -17,9 +17,15 @@ const agreeLock = migrateLock + 1
 
 // belonging says which store a database belongs to, and as what.
 type belonging struct {
-	store  string // "" = to none yet
-	shard  int    // -1 is the directory
-	shards int
+	store   string // "" = to none yet
+	shard   int    // -1 is the directory
+	shards  int
+	cluster string // whose it is; "" = nobody's yet
+}
+
+// is reports whether a database is that shard of that store.
+func (b belonging) is(store string, shard, shards int) bool {
+	return b.store == store && b.shard == shard && b.shards == shards
 }
 
 // agree makes sure that the list of shards is the one that the store was set up with, sets up what is empty, and reads where each
@@ -44,6 +50,9 @@ func (e *Engine) agree() error {
 			return s.fail(err)
 		}
 	}
+	if err := e.refuseForeign(dir, at); err != nil {
+		return err
+	}
 	if dir.store != "" {
 		if err := e.compare(ctx, c, dir, at); err != nil {
 			return err
@@ -59,8 +68,11 @@ func (e *Engine) agree() error {
 			return e.dir.fail(err)
 		}
 	}
-	for _, s := range e.shards {
-		v, err := s.join(ctx, dir)
+	if err := e.claimFor(ctx, c, dir, directoryDB); err != nil {
+		return e.dir.fail(err)
+	}
+	for i, s := range e.shards {
+		v, err := e.join(ctx, s, dir, at[i])
 		if err != nil {
 			return s.fail(err)
 		}
@@ -76,7 +88,9 @@ func belongs(ctx context.Context, c *pgx.Conn, kind dbKind) (b belonging, err er
 	if err := c.QueryRow(ctx, `SELECT to_regclass('jackdaw_schema') IS NOT NULL`).Scan(&there); err != nil || !there {
 		return b, err
 	}
-	err = c.QueryRow(ctx, `SELECT store, shard, shards FROM jackdaw_schema WHERE kind = $1`, string(kind)).Scan(&b.store, &b.shard, &b.shards)
+	// In the first schema there is no such column.
+	err = c.QueryRow(ctx, `SELECT store, shard, shards, coalesce(to_jsonb(s) ->> 'cluster', '') FROM jackdaw_schema s WHERE kind = $1`, string(kind)).
+		Scan(&b.store, &b.shard, &b.shards, &b.cluster)
 	if errors.Is(err, pgx.ErrNoRows) {
 		err = nil
 	}
@@ -120,7 +134,7 @@ func (e *Engine) compare(ctx context.Context, c *pgx.Conn, dir belonging, at []b
 	}
 	for i, b := range at {
 		switch {
-		case b == belonging{dir.store, i, dir.shards}:
+		case b.is(dir.store, i, dir.shards):
 		case b.store == "" && list[i] == e.shards[i].place: // setting up was interrupted
 		default:
 			return differs
@@ -181,8 +195,8 @@ func (e *Engine) found(ctx context.Context, c *pgx.Conn) (belonging, error) {
 	return b, err
 }
 
-// join brings a shard's schema up to date and makes it the store's, if it isn't.
-func (s *shard) join(ctx context.Context, dir belonging) (version int, err error) {
+// join brings a shard's schema up to date and makes it the store's and the cluster's, if it isn't.
+func (e *Engine) join(ctx context.Context, s *shard, dir, before belonging) (version int, err error) {
 	c, err := s.connect(ctx)
 	if err != nil {
 		return 0, err
@@ -195,6 +209,9 @@ func (s *shard) join(ctx context.Context, dir belonging) (version int, err error
 		dir.store, s.n, dir.shards, string(mailDB))
 	if err == nil && tag.RowsAffected() == 0 {
 		err = errors.New("it is another shard too: two URLs of the list lead to one database")
+	}
+	if err == nil {
+		err = e.claimFor(ctx, c, before, mailDB)
 	}
 	return version, err
 }

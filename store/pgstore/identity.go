@@ -116,15 +116,22 @@ func (d *database) admit(ctx context.Context, pc *pgconn.PgConn, l *link) error 
 			return err
 		}
 	}
+	before := d.known.newest()
 	if d.known.raise(l.who) {
-		d.o.Logger.Info("a database has a new primary", zap.String(telemetry.KeyStore, d.name), zap.Stringer(telemetry.KeyText, l.who))
+		if before != (identity{}) { // else it is the first that is met
+			d.o.Logger.Info("a database has a new primary", zap.String(telemetry.KeyStore, d.name), zap.Stringer(telemetry.KeyText, l.who))
+		}
 		d.closeOlder()
 	}
 	return nil
 }
 
-// refuse notes why a server isn't used. It is said once for each reason, not once a second.
+// refuse notes why a server isn't used. It is said once for each reason, not once a second. While the store is being opened, the error
+// of that says it.
 func (d *database) refuse(err error) {
+	if !d.launched.Load() {
+		return
+	}
 	if d.state.refused.note(err.Error()) {
 		d.o.Logger.Error("a database server is refused", zap.String(telemetry.KeyStore, d.name), zap.Error(err))
 	}

@@ -201,10 +201,59 @@ func TestSchemas(t *testing.T) {
 	if e, err = Open(list, o); err != nil {
 		t.Fatalf("a newer store that says it is compatible: %v", err)
 	}
-	if e.Info().SchemaVersion != 1 {
+	if e.Info().SchemaVersion != 2 {
 		t.Errorf("version %d", e.Info().SchemaVersion)
 	}
 	if err := e.Close(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestOldProgramBesideTheNewOne: a store of the first schema gets the id of its cluster from the first new program, and old ones go on with
+// it.
+func TestOldProgramBesideTheNewOne(t *testing.T) {
+	url := emptyDatabase(t, "old_and_new")
+	open := func(cluster string) error {
+		e, err := Open(url, Options{AllowUnreplicated: true, Cluster: cluster})
+		if err == nil {
+			err = e.Close()
+		}
+		return err
+	}
+	if err := open(""); err != nil {
+		t.Fatal(err)
+	}
+	c := connect(t, url)
+	exec := func(q string) {
+		t.Helper()
+		if _, err := c.Exec(bg, q); err != nil {
+			t.Fatal(err)
+		}
+	}
+	exec(`ALTER TABLE jackdaw_schema DROP cluster`)
+	exec(`UPDATE jackdaw_schema SET version = 1, compatible = 1`)
+	b, err := belongs(bg, c, mailDB)
+	if err != nil || b.cluster != "" || b.store == "" || b.shard != 0 {
+		t.Fatalf("%+v, %v", b, err)
+	}
+	if err := open("aaaa"); err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range []dbKind{mailDB, directoryDB} {
+		old := schemaOf(kind)
+		old.steps = old.steps[:1]
+		v, err := old.migrate(bg, c, false)
+		wantVersion(t, v, err, 2)
+		if b, err = belongs(bg, c, kind); err != nil || b.cluster != "aaaa" {
+			t.Errorf("%+v, %v", b, err)
+		}
+	}
+	// What an old one does when it opens the store.
+	exec(`UPDATE jackdaw_schema SET store = '` + b.store + `', shard = 0, shards = 1 WHERE kind = 'mail'`)
+	if err := open("bbbb"); err == nil || !strings.Contains(err.Error(), "aaaa") {
+		t.Errorf("another cluster: %v", err)
+	}
+	if err := open("aaaa"); err != nil {
+		t.Error(err)
 	}
 }

@@ -29,6 +29,11 @@ func nameOf(n ident.NodeID) string {
 // this program are brought up to date. Each must be reachable. ErrNewer; an error that names both lists if the store was set up with
 // another one.
 func Open(list string, o Options) (*Engine, error) {
+	return OpenWithin(context.Background(), list, o)
+}
+
+// OpenWithin is Open that gives up connecting once ctx is over. What it does to databases that it has reached isn't interrupted.
+func OpenWithin(ctx context.Context, list string, o Options) (*Engine, error) {
 	e, err := prepare(list, o)
 	if err != nil {
 		return nil, err
@@ -37,7 +42,7 @@ func Open(list string, o Options) (*Engine, error) {
 	if err := e.memory.load(e.databases()); err != nil {
 		return nil, err
 	}
-	if err := e.open(); err != nil {
+	if err := e.open(ctx); err != nil {
 		return nil, errors.Join(err, e.shut())
 	}
 	e.launch()
@@ -72,8 +77,8 @@ func prepare(list string, o Options) (*Engine, error) {
 }
 
 // open connects, sets up what is empty, and reads what the engine must know before its first call.
-func (e *Engine) open() error {
-	ctx, cancel := context.WithTimeout(context.Background(), openLimit)
+func (e *Engine) open(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, openLimit)
 	defer cancel()
 	for _, d := range e.databases() {
 		d.survey(ctx) // so that of several hosts that take writes the newest is used
@@ -132,6 +137,9 @@ func (d *database) recall(ctx context.Context) error {
 func (e *Engine) launch() {
 	ctx, stop := context.WithCancel(context.Background())
 	e.watching.stop = stop
+	for _, d := range e.databases() {
+		d.launched.Store(true)
+	}
 	e.dirDB = &dirDB{pool: e.dir.pool, db: e.dir, enter: e.enterDirectory, leave: e.leave, shift: e.o.Shift,
 		purge: func(mailbox ident.UserID) (int, error) { return e.Mail().Purge(mailbox) }}
 	for _, s := range e.shards {

@@ -40,6 +40,12 @@ type Options struct {
 	// isn't refused, and nothing is forgotten meanwhile.
 	Tool bool
 
+	// Cluster is the id of the cluster that opens the store. Databases of another one are refused; those that are nobody's become this
+	// one's, unless Tool or Trial is set. Empty = databases of any cluster are opened.
+	Cluster string
+	// Trial says that the store is opened only to see whether it can be.
+	Trial bool
+
 	// Shift, for tests, is added to the databases' clock.
 	Shift func() time.Duration
 }

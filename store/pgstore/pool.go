@@ -31,6 +31,8 @@ type database struct {
 	slots slots
 	state dbState
 	conns conns
+
+	launched atomic.Bool // the store is open
 }
 
 // address is how a database is reached.

@@ -70,7 +70,7 @@ func (e *Engine) try(ctx context.Context, all []*database, confs []*pgx.ConnConf
 			return d.fail(fmt.Errorf("%w, or to a server that lacks what was acknowledged: name the databases in the order in which they were, and the directory's (--directory) if it has one of its own", errWrongPlace))
 		case err != nil:
 			return d.fail(err)
-		case b.store == "" || b.store != of || b.shard != shard || b.shards != len(e.shards):
+		case b.store == "" || !b.is(of, shard, len(e.shards)) || !e.ours(b):
 			return d.fail(errWrongPlace)
 		}
 	}

@@ -42,10 +42,12 @@ func schemaOf(kind dbKind) *schema {
 	if kind == mailDB {
 		return &schema{kind: kind, needs: 1, steps: []migration{
 			{version: 1, compatible: 1, what: "mail, acknowledgements, claims and notices", statements: mailV1()},
+			clusterStep,
 		}}
 	}
 	return &schema{kind: kind, needs: 1, steps: []migration{
 		{version: 1, compatible: 1, what: "accounts, devices, rosters, groups and their logs", statements: directoryV1},
+		clusterStep,
 	}}
 }
 
@@ -59,6 +61,11 @@ const bookkeeping = `CREATE TABLE IF NOT EXISTS jackdaw_schema (
 	shard integer NOT NULL DEFAULT -1,
 	shards integer NOT NULL DEFAULT 0
 )`
+
+// clusterStep makes room for the id of the cluster whose a database is. Programs of before neither see nor change it. The table is
+// that of both kinds, which one database may hold.
+var clusterStep = migration{version: 2, compatible: 1, what: "the cluster that the database belongs to",
+	statements: []string{`ALTER TABLE jackdaw_schema ADD COLUMN IF NOT EXISTS cluster text NOT NULL DEFAULT ''`}}
 
 // mailTables is into how many tables the mail of one shard is split, so that each can be vacuumed by itself.
 const mailTables = 16

@@ -36,6 +36,13 @@ func Split(list string) []string {
 	return urls
 }
 
+// CheckURLs says what is wrong with how the URLs of a store are written: of a list, and of the directory, which may be empty. It connects
+// to nobody. The error doesn't show them.
+func CheckURLs(list, directory string) error {
+	_, err := prepare(list, Options{Directory: directory})
+	return err
+}
+
 // Redact returns a list of URLs as it may be shown: hosts and databases, nothing else. What isn't a URL of this engine is
 // not shown at all, because nobody knows where its password is.
 func Redact(list string) string {
