@@ -63,9 +63,9 @@ func (f field) set(text string) error {
 		}
 		*p = n
 	case *time.Duration:
-		d, err := time.ParseDuration(text)
+		d, err := ParseDuration(text)
 		if err != nil {
-			return fmt.Errorf("%q is not a duration such as 30s, 15m or 720h", text)
+			return err
 		}
 		*p = d
 	default:

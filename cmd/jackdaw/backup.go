@@ -171,7 +171,7 @@ Streams of before can't be resumed: clients log in anew.`,
 		if m.HasStore() {
 			return say(c, "marked %d messages as possibly delivered before", r.Messages)
 		}
-		return say(c, "the store isn't among them (%s): restore its databases, then run \"jackdaw store reconcile\"", m.Store)
+		return say(c, "the store isn't among them (%s): restore its databases, which stay those of the same cluster, then run \"jackdaw store reconcile\"", m.Store)
 	}
 	return cmd
 }

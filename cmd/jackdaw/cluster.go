@@ -59,11 +59,11 @@ number of nodes. "jackdaw cluster rotate token" makes all tokens void.`,
   ssh n2 jackdaw serve --join 10.0.0.1:5300 --token "$(jackdaw cluster token --life 5m)"`,
 		Args: cobra.NoArgs,
 	}
-	life := cmd.Flags().Duration("life", trust.TokenLife, "`TIME` for which it is good, such as 10m; at most a week")
+	life := durationFlag(cmd, "life", trust.TokenLife, "`TIME` for which it is good, such as 10m or 7d, which is the most")
 	asJSON := jsonFlag(cmd, "the token and when it expires")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if *life < time.Second || *life > trust.MaxTokenLife {
-			return usage("--life is from 1s to %v", trust.MaxTokenLife)
+			return usage("--life is from 1s to %dd", trust.MaxTokenLife/(24*time.Hour))
 		}
 		return s.withServer(cmd, c, func(ctx context.Context, client *admin.Client) error {
 			t, err := client.ClusterToken(ctx, *life)
@@ -107,7 +107,7 @@ func (s *settings) change(cmd *cobra.Command, c *console, req *adminpb.ChangeClu
 
 // waitFlag defines --wait.
 func waitFlag(cmd *cobra.Command, d time.Duration) *time.Duration {
-	return cmd.Flags().Duration("wait", d, "wait `TIME` at most until all nodes have it; 0 doesn't wait")
+	return durationFlag(cmd, "wait", d, "wait `TIME` at most until all nodes have it; 0 doesn't wait")
 }
 
 const nodeName = "one node's name, as `jackdaw cluster` shows it,"
@@ -156,7 +156,7 @@ func newClusterRotate(c *console, s *settings) *cobra.Command {
 that signs the nodes' certificates, those of clients' TLS session tickets, that of join tokens.
 New keys of gossip and a new authority are known to all nodes before they are used, and the
 old ones go when all use the new: nothing is interrupted. A node that is away for all of it
-needs a new token.`,
+needs a new token. An authority that was made by hand is replaced by "jackdaw cert rotate".`,
 		Example: `  jackdaw cluster rotate
   jackdaw cluster rotate authority --wait 5m`,
 		Args: cobra.MaximumNArgs(1),

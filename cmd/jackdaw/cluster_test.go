@@ -173,7 +173,10 @@ func TestTokenCommand(t *testing.T) {
 	if code, out, stderr := l.run("", "cluster token --json"); code != exitOK || !strings.HasPrefix(out, `{"token":"jackdaw1.abc"`) || stderr != "" {
 		t.Errorf("%d %q %q", code, out, stderr)
 	}
-	for _, life := range []string{"0s", "1ms", "1000h", "-1h"} {
+	if code, _, stderr := l.run("", "cluster token --life 6d12h"); code != exitOK || fmt.Sprint(l.did[len(l.did)-1]) != "token 156h0m0s" {
+		t.Errorf("days: %d %q %v", code, stderr, l.did)
+	}
+	for _, life := range []string{"0s", "1ms", "1000h", "-1h", "30d"} {
 		if code, _, stderr := l.run("", "cluster token --life "+life); code != exitUsage || !strings.Contains(stderr, "--life is from 1s") {
 			t.Errorf("%s: %d %q", life, code, stderr)
 		}
@@ -296,8 +299,12 @@ func TestClusterFlags(t *testing.T) {
 		{"--token x", "cluster.token is given without cluster.join"},
 		{"--directory postgres://h/d", "store.directory is given without store.url"},
 		{"--cluster nonsense", "cluster.listen"},
+		{"--cluster :5300 --store mysql://u:secret@h/x", "begins with postgres://"},
+		{"--cluster :5300 --store postgres://u:secret@h:port/x", "can't be read"},
+		{"--cluster :5300 --store postgres://u:secret@h/x,postgres://h", "names no database"},
+		{"--cluster :5300 --store postgres://u:secret@h/x --directory postgres:/h", "begins with postgres://"},
 	} {
-		if code, _, stderr := call(append([]string{"config", "check"}, strings.Fields(c.args)...)...); code != exitFailure || !strings.Contains(stderr, c.want) {
+		if code, _, stderr := call(append([]string{"config", "check"}, strings.Fields(c.args)...)...); code != exitFailure || !strings.Contains(stderr, c.want) || strings.Contains(stderr, "secret") {
 			t.Errorf("%s: %d %q", c.args, code, stderr)
 		}
 	}

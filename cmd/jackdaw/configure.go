@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackdaw-im/jackdaw/gateway"
 	"github.com/jackdaw-im/jackdaw/node"
+	"github.com/jackdaw-im/jackdaw/store/pgstore"
 )
 
 func newConfig(c *console) *cobra.Command {
@@ -24,7 +25,7 @@ environment and file.`,
 	cmd.AddCommand(&cobra.Command{
 		Use:     "check",
 		Short:   "Check the configuration and the certificate that it names",
-		Long:    "Check the configuration and the certificate that it names. The exit code is 0 if a server could use them.",
+		Long:    "Check the configuration, the certificate that it names, and how the stores' URLs are written; nobody is\nconnected to. The exit code is 0 if a server could use them.",
 		Example: "  jackdaw config check --config /etc/jackdaw.yaml",
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
@@ -34,6 +35,11 @@ environment and file.`,
 			}
 			if cfg.Certificate != "" {
 				if _, err := gateway.LoadCertificate(cfg.Certificate, cfg.Key); err != nil {
+					return err
+				}
+			}
+			if cfg.Store.URL != "" {
+				if err := pgstore.CheckURLs(cfg.Store.URL, cfg.Store.Directory); err != nil {
 					return err
 				}
 			}

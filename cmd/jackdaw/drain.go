@@ -29,8 +29,8 @@ showing. "jackdaw undrain" makes the node take its share again, at any time.`,
 		Args: cobra.MaximumNArgs(1),
 	}
 	s := folderFlags(cmd)
-	over := cmd.Flags().Duration("over", node.DefaultDrainOver, "send the clients away over this `TIME`")
-	timeout := cmd.Flags().Duration("timeout", node.DefaultDrainTime, "give up after this `TIME`: the node then stays as it is")
+	over := durationFlag(cmd, "over", node.DefaultDrainOver, "send the clients away over this `TIME`")
+	timeout := durationFlag(cmd, "timeout", node.DefaultDrainTime, "give up after this `TIME`: the node then stays as it is")
 	noWait := cmd.Flags().Bool("no-wait", false, "begin it, and don't wait")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		switch {

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"time"
+
 	"github.com/spf13/cobra"
 
 	"github.com/jackdaw-im/jackdaw/config"
@@ -67,3 +69,26 @@ func serverFlags(cmd *cobra.Command) *settings {
 func (s *settings) load(c *console) (*config.Config, error) {
 	return config.Load(config.Sources{File: s.file, Environ: c.environ, Flags: s.given()})
 }
+
+// durationFlag defines a flag that takes what durations of the configuration take: days too.
+func durationFlag(cmd *cobra.Command, name string, usual time.Duration, usage string) *time.Duration {
+	d := duration(usual)
+	cmd.Flags().Var(&d, name, usage)
+	return (*time.Duration)(&d)
+}
+
+// duration is the value of such a flag.
+type duration time.Duration
+
+// Set implements pflag.Value.
+func (d *duration) Set(text string) error {
+	v, err := config.ParseDuration(text)
+	*d = duration(v)
+	return err
+}
+
+// String implements pflag.Value.
+func (d *duration) String() string { return time.Duration(*d).String() }
+
+// Type implements pflag.Value.
+func (d *duration) Type() string { return "duration" }

@@ -79,7 +79,7 @@ func TestHelp(t *testing.T) {
 	for _, cmd := range []string{"", "serve", "user", "user add", "user passwd", "user list", "user remove", "user import", "cluster", "cluster token", "cluster rotate", "cluster revoke", "cluster readmit", "cluster pin",
 		"cluster unpin", "cluster store", "drain", "undrain", "top", "tree",
 		"sys", "sys status", "sys state", "sys replace", "sys trace", "sys suspend", "sys resume", "dump", "dump view",
-		"backup", "restore", "store", "store check", "store move", "store migrate", "store reconcile", "cert", "cert ca", "cert node", "cert show", "cert rotate", "config", "config check", "config print", "version"} {
+		"backup", "restore", "store", "store check", "store move", "store migrate", "store reconcile", "store release", "cert", "cert ca", "cert node", "cert show", "cert rotate", "config", "config check", "config print", "version"} {
 		code, out, stderr := call(append(strings.Fields(cmd), "--help")...)
 		if code != exitOK || stderr != "" || !strings.Contains(out, "Examples:") && cmd != "" {
 			t.Errorf("%s --help: %d %q", cmd, code, stderr)
