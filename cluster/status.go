@@ -3,6 +3,7 @@ package cluster
 import (
 	"sync/atomic"
 
+	"github.com/jackdaw-im/jackdaw/actors"
 	"github.com/jackdaw-im/jackdaw/ident"
 )
 
@@ -59,6 +60,15 @@ func (c *Cluster) Status() Status {
 		}
 	}
 	return s
+}
+
+// Owner is the node that an actor is on by this node's view: the one that its Ref names, or, of a kind that is placed, the one that it is
+// pinned to or that owns its partition. Empty is nobody, or whichever node is asked.
+func (c *Cluster) Owner(to actors.Ref) ident.NodeID {
+	if to.Node == "" && !c.placed(to) {
+		return ""
+	}
+	return c.routes.Load().owner(to)
 }
 
 // Owned lists the partitions whose actors may run here, ascending.

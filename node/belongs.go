@@ -145,15 +145,15 @@ func SetStores(cfg *config.Config, stores []string, directory string) error {
 	}
 	own := *cfg
 	own.Store.URL, own.Store.Directory = "", ""
-	if err := tryShared(&own, b, name, zap.NewNop()); err != nil {
+	if err := tryShared(context.Background(), &own, b, name, zap.NewNop()); err != nil {
 		return err
 	}
 	return trust.Save(cfg.BundleFile(), b)
 }
 
 // tryShared looks whether the databases of a bundle can be opened.
-func tryShared(cfg *config.Config, b *trust.Bundle, name string, log *zap.Logger) error {
-	engine, err := openShared(cfg, b, ident.NodeID(name+"@1"), log)
+func tryShared(ctx context.Context, cfg *config.Config, b *trust.Bundle, name string, log *zap.Logger) error {
+	engine, err := openShared(ctx, cfg, b, ident.NodeID(name+"@1"), log, true)
 	if err != nil {
 		return err
 	}

@@ -122,13 +122,13 @@ func TestMistakenStoreCanBeMended(t *testing.T) {
 		t.Fatal(err)
 	}
 	good := pg.URL("postgres")
-	try := func(b *trust.Bundle) error { return tryShared(cfg, b, "n1", zap.NewNop()) }
+	try := func(b *trust.Bundle) error { return tryShared(ctx, cfg, b, "n1", zap.NewNop()) }
 	cfg.Store.URL = strings.Replace(good, "/postgres", "/nothing", 1)
-	if _, err := belongs(ctx, cfg, "n1", zap.NewNop(), try); err == nil {
+	if _, err := belongs(ctx, cfg, "n1", newLobby(zap.NewNop()), try); err == nil {
 		t.Fatal("founded on a database that isn't there")
 	}
 	cfg.Store.URL = good
-	live, err := belongs(ctx, cfg, "n1", zap.NewNop(), try)
+	live, err := belongs(ctx, cfg, "n1", newLobby(zap.NewNop()), try)
 	if err != nil {
 		t.Fatal(err)
 	}

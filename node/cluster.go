@@ -19,7 +19,6 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/jackdaw-im/jackdaw/admin"
 	"github.com/jackdaw-im/jackdaw/cluster"
 	"github.com/jackdaw-im/jackdaw/cluster/carrier"
 	"github.com/jackdaw-im/jackdaw/cluster/link"
@@ -65,19 +64,19 @@ type peers struct {
 
 // belongs returns the bundle of the cluster that this node belongs to, joins now, or founds; nil if there is none. A new cluster's is written
 // down once try has found the stores to be good: a mistake in their addresses can be mended until then.
-func belongs(ctx context.Context, cfg *config.Config, name string, log *zap.Logger, try func(*trust.Bundle) error) (*trust.Live, error) {
+func belongs(ctx context.Context, cfg *config.Config, name string, l *lobby, try func(*trust.Bundle) error) (*trust.Live, error) {
 	k := cfg.Cluster
-	opts := trust.Options{File: cfg.BundleFile(), Name: name, Logger: log}
+	opts := trust.Options{File: cfg.BundleFile(), Name: name, Logger: l.log}
 	if k.Authority != "" {
 		opts.Files = &trust.Files{Authorities: k.Authority, Certificate: k.NodeCert, Key: k.NodeKey}
 	}
 	if _, err := os.Stat(opts.File); err == nil {
-		return belongsStill(ctx, cfg, opts, name, log)
+		return belongsStill(ctx, cfg, opts, name, l)
 	}
 	if k.Listen == "" && k.Join == "" {
 		return nil, nil
 	}
-	if err := refuseEmbedded(ctx, cfg, log); err != nil {
+	if err := refuseEmbedded(ctx, cfg, l.log); err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(filepath.Dir(opts.File), 0o700); err != nil {
@@ -87,7 +86,7 @@ func belongs(ctx context.Context, cfg *config.Config, name string, log *zap.Logg
 	case k.Join != "" && k.Token == "":
 		return nil, errors.New("node: cluster.join is given without cluster.token, and this node has not joined before: make a token with `jackdaw cluster token` on a node of the cluster")
 	case k.Join != "":
-		b, err := join(ctx, cfg, name, log)
+		b, err := join(ctx, cfg, name, l)
 		if err != nil {
 			return nil, err
 		}
@@ -110,19 +109,16 @@ func belongs(ctx context.Context, cfg *config.Config, name string, log *zap.Logg
 	if err := try(b); err != nil {
 		return nil, err
 	}
-	log.Info("a new cluster begins", zap.String(telemetry.KeyCluster, b.Cluster))
+	l.log.Info("a new cluster begins", zap.String(telemetry.KeyCluster, b.Cluster))
 	return trust.Create(opts, b)
 }
 
 // usedTime bounds the question whether a store is in use already.
 const usedTime = 5 * time.Second
 
-// alreadyUsed refuses to found a second cluster on the store of one that runs: nobody would find that out later. A store that doesn't answer
-// is no reason: opening it says more.
+// alreadyUsed refuses to found a second cluster on the store of one that runs, which may be of a release that didn't write its id into its
+// databases. A store that doesn't answer is no reason: opening it says more.
 func alreadyUsed(ctx context.Context, cfg *config.Config) error {
-	if _, err := os.Stat(cfg.BundleFile()); err == nil || cfg.Cluster.Listen == "" || cfg.Cluster.Join != "" || cfg.Store.URL == "" {
-		return nil
-	}
 	ctx, cancel := context.WithTimeout(ctx, usedTime)
 	defer cancel()
 	nodes, err := pgstore.Nodes(ctx, cfg.Store.URL, cfg.Store.Directory)
@@ -139,7 +135,7 @@ func alreadyUsed(ctx context.Context, cfg *config.Config) error {
 
 // belongsStill opens the bundle that the node has. With a token it asks for the present one first, which it can't get otherwise if it was
 // away while all keys were rotated.
-func belongsStill(ctx context.Context, cfg *config.Config, opts trust.Options, name string, log *zap.Logger) (*trust.Live, error) {
+func belongsStill(ctx context.Context, cfg *config.Config, opts trust.Options, name string, l *lobby) (*trust.Live, error) {
 	live, err := trust.Open(opts)
 	if err != nil || cfg.Cluster.Token == "" {
 		return live, err
@@ -154,9 +150,9 @@ func belongsStill(ctx context.Context, cfg *config.Config, opts trust.Options, n
 	}
 	few, cancel := context.WithTimeout(ctx, joinPatience)
 	defer cancel()
-	b, err := join(few, cfg, name, log)
+	b, err := join(few, cfg, name, l)
 	if err != nil {
-		log.Warn("the cluster's keys weren't fetched with the join token: this node goes on with those that it has", zap.Error(err))
+		l.log.Warn("the cluster's keys weren't fetched with the join token: this node goes on with those that it has", zap.Error(err))
 		return live, nil
 	}
 	_, err = live.Merge(b)
@@ -172,26 +168,18 @@ const (
 
 // join asks the seeds, one after the other, for the cluster's bundle, until one answers or ctx is over. Who asks for health meanwhile is
 // told.
-func join(ctx context.Context, cfg *config.Config, name string, log *zap.Logger) (*trust.Bundle, error) {
+func join(ctx context.Context, cfg *config.Config, name string, l *lobby) (*trust.Bundle, error) {
 	token, err := trust.ParseToken(cfg.Cluster.Token)
 	if err != nil {
 		return nil, err
 	}
-	why := atomic.Pointer[error]{}
-	why.Store(&errStarting)
-	if cfg.Admin != "" {
-		h := admin.NewHTTP(admin.HTTPConfig{Addr: cfg.Admin, Ready: func() error { return *why.Load() }, Logger: log})
-		if err := h.Start(); err != nil {
-			return nil, err
-		}
-		defer func() { _ = h.Stop(context.WithoutCancel(ctx)) }()
-	}
+	defer l.why.Store(&errStarting)
 	for pause := joinPause; ; pause = min(2*pause, maxJoinPause) {
 		var last error
 		for _, seed := range seeds(cfg) {
 			b, err := trust.Join(ctx, trust.JoinRequest{Seed: seed, Token: token, Name: name, Advertise: cfg.Cluster.Advertise, Release: CurrentVersion().Version})
 			if err == nil {
-				log.Info("joined the cluster", zap.String(telemetry.KeyCluster, b.Cluster), zap.String(telemetry.KeyPeer, seed))
+				l.log.Info("joined the cluster", zap.String(telemetry.KeyCluster, b.Cluster), zap.String(telemetry.KeyPeer, seed))
 				return b, nil
 			}
 			last = fmt.Errorf("node: joining by %s: %w", seed, err)
@@ -203,8 +191,7 @@ func join(ctx context.Context, cfg *config.Config, name string, log *zap.Logger)
 			if ctx.Err() != nil {
 				return nil, last
 			}
-			why.Store(&last)
-			log.Warn("a node of the cluster can't be reached yet", zap.String(telemetry.KeyPeer, seed), zap.Error(err))
+			l.waits("a node of the cluster can't be reached yet: trying again until one can", seed, last, zap.String(telemetry.KeyPeer, seed))
 		}
 		select {
 		case <-ctx.Done():

@@ -75,7 +75,7 @@ func (r *clusterRig) add() *Node {
 }
 
 func (r *clusterRig) open(cfg *config.Config) (*Node, error) {
-	live, err := belongs(context.Background(), cfg, cfg.Cluster.Name, r.log, func(*trust.Bundle) error { return nil })
+	live, err := belongs(context.Background(), cfg, cfg.Cluster.Name, newLobby(r.log), func(*trust.Bundle) error { return nil })
 	if err != nil {
 		return nil, err
 	}

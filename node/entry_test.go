@@ -17,7 +17,7 @@ import (
 func TestAnotherAuthority(t *testing.T) {
 	r := newClusterRig(t, 2)
 	cfg := r.config()
-	live, err := belongs(context.Background(), cfg, cfg.Cluster.Name, r.log, func(*trust.Bundle) error { return nil })
+	live, err := belongs(context.Background(), cfg, cfg.Cluster.Name, newLobby(r.log), func(*trust.Bundle) error { return nil })
 	if err != nil {
 		t.Fatal(err)
 	}

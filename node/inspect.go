@@ -21,7 +21,11 @@ const asker = "administration"
 const shownKinds = 20
 
 // inspector is sys on this node's actors. It implements admin.Inspector.
-type inspector struct{ sys *actors.System }
+type inspector struct {
+	sys *actors.System
+	// elsewhere refuses an actor that another node has; nil: there is no other.
+	elsewhere func(actors.Ref) error
+}
 
 // resolve finds the live actor that is meant: by name, or, where the node is left out, this node's pinned one.
 func (in inspector) resolve(ref actors.Ref) (actors.Ref, error) {
@@ -34,6 +38,11 @@ func (in inspector) resolve(ref actors.Ref) (actors.Ref, error) {
 	for _, candidate := range []actors.Ref{ref, {Kind: ref.Kind, ID: ref.ID, Node: cmp.Or(ref.Node, in.sys.Node())}} {
 		if _, err := in.sys.Facts(candidate); err == nil {
 			return candidate, nil
+		}
+	}
+	if in.elsewhere != nil {
+		if err := in.elsewhere(ref); err != nil {
+			return ref, err
 		}
 	}
 	return ref, nobody(in.sys, ref)

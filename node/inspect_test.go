@@ -74,7 +74,7 @@ func TestInspector(t *testing.T) {
 		if err := k.System().Register("first", first); err != nil {
 			t.Fatal(err)
 		}
-		in, ctx := inspector{k.System()}, t.Context()
+		in, ctx := inspector{sys: k.System()}, t.Context()
 		state := func() string {
 			t.Helper()
 			doc, err := in.State(ctx, actors.Named("first"))
@@ -121,7 +121,7 @@ func TestNobody(t *testing.T) {
 	actorstest.Run(t, func(t *testing.T, k *actorstest.Kit) {
 		k.Start(counters()...)
 		pinned := k.ProbeAt(actors.Ref{Kind: "session", ID: "7", Node: actorstest.DefaultNode})
-		in := inspector{k.System()}
+		in := inspector{sys: k.System()}
 		if st, err := in.ActorStatus(t.Context(), actors.Ref{Kind: "session", ID: "7"}); err != nil || st.GetRef() != pinned.Ref().String() {
 			t.Errorf("the node left out: %v, %v", st, err)
 		}
@@ -145,7 +145,7 @@ func TestNobody(t *testing.T) {
 func TestStuckActor(t *testing.T) {
 	actorstest.Run(t, func(t *testing.T, k *actorstest.Kit) {
 		k.Start(counters()...)
-		in, until := inspector{k.System()}, make(chan struct{})
+		in, until := inspector{sys: k.System()}, make(chan struct{})
 		if err := k.System().Cast(first, hang{until}); err != nil {
 			t.Fatal(err)
 		}
@@ -167,7 +167,7 @@ func TestStuckActor(t *testing.T) {
 func TestInspectorTraces(t *testing.T) {
 	actorstest.Run(t, func(t *testing.T, k *actorstest.Kit) {
 		k.Start(counters()...)
-		in, probe := inspector{k.System()}, k.Probe("p")
+		in, probe := inspector{sys: k.System()}, k.Probe("p")
 		var seen []*adminpb.TraceEvent
 		ended := make(chan error, 1)
 		go func() {

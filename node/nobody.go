@@ -19,6 +19,26 @@ const (
 	maxSimilar = 5
 )
 
+// refuseElsewhere refuses a Ref that another node has by this one's view, and says which; nil if none has. It isn't asked there: an actor
+// that is stuck would hold up the one that answers other nodes.
+func (n *Node) refuseElsewhere(ref actors.Ref) error {
+	if n.peers == nil || !n.peers.up.Load() {
+		return nil
+	}
+	owner := n.cluster.Owner(ref)
+	if owner == "" || owner == n.sys.Node() {
+		return nil
+	}
+	where := owner.Name()
+	for _, m := range n.peers.member.View().Members {
+		if m.ID == owner {
+			where += " at " + hostOf(m.Gossip)
+		}
+	}
+	return admin.Refuse(admin.ErrNoActor, "%v isn't on this node, %s: by its view %s has it, if it is alive. Run the same command on that machine, with --data of its node",
+		ref, n.sys.Node().Name(), where)
+}
+
 // nobody refuses a Ref that no live actor has, and tells who may be meant: kinds that there are, or actors of this kind with a similar
 // id. It looks at as many actors as it gets to in a moment.
 func nobody(system *actors.System, ref actors.Ref) error {

@@ -109,23 +109,40 @@ func Open(ctx context.Context, cfg *config.Config, log *zap.Logger) (*Node, erro
 
 // openAs is Open for a node of that name.
 func openAs(ctx context.Context, cfg *config.Config, log *zap.Logger, name string) (*Node, error) {
-	now := time.Now()
-	if err := alreadyUsed(ctx, cfg); err != nil {
-		return nil, err
+	l := newLobby(log)
+	if clustered(cfg) {
+		if err := l.open(cfg); err != nil {
+			return nil, err
+		}
+		defer l.close(ctx)
 	}
-	live, err := belongs(ctx, cfg, name, log, func(b *trust.Bundle) error { return tryShared(cfg, b, name, log) })
+	live, err := belongs(ctx, cfg, name, l, func(b *trust.Bundle) error {
+		return l.patiently(ctx, func(ctx context.Context) error {
+			if err := alreadyUsed(ctx, cfg); err != nil {
+				return err
+			}
+			return tryShared(ctx, cfg, b, name, log)
+		})
+	})
 	if err != nil {
 		return nil, err
 	}
 	// The incarnation is what tells this run from the ones before.
-	id := ident.NodeID(fmt.Sprintf("%s@%d", name, now.UnixMicro()))
+	id := ident.NodeID(fmt.Sprintf("%s@%d", name, time.Now().UnixMicro()))
 	var engine store.Engine
 	if live == nil {
 		engine, err = openStore(cfg, log)
 	} else {
-		engine, err = openShared(cfg, live.Bundle(), id, log)
+		err = l.patiently(ctx, func(ctx context.Context) error {
+			id = ident.NodeID(fmt.Sprintf("%s@%d", name, time.Now().UnixMicro())) // others may have come while it waited
+			engine, err = openShared(ctx, cfg, live.Bundle(), id, log, false)
+			return err
+		})
 	}
 	if err != nil {
+		if live != nil {
+			live.Close()
+		}
 		return nil, err
 	}
 	n, err := open(cfg, log, engine, id, live)
@@ -135,8 +152,8 @@ func openAs(ctx context.Context, cfg *config.Config, log *zap.Logger, name strin
 	return n, nil
 }
 
-// openShared opens the store that the nodes of a cluster share.
-func openShared(cfg *config.Config, b *trust.Bundle, id ident.NodeID, log *zap.Logger) (store.Engine, error) {
+// openShared opens the store that the nodes of a cluster share, or tries only whether it could.
+func openShared(ctx context.Context, cfg *config.Config, b *trust.Bundle, id ident.NodeID, log *zap.Logger, trial bool) (store.Engine, error) {
 	var list []string
 	for _, s := range b.Stores {
 		list = append(list, s.Reveal())
@@ -148,9 +165,9 @@ func openShared(cfg *config.Config, b *trust.Bundle, id ident.NodeID, log *zap.L
 		}
 		return nil, fmt.Errorf("node: store.url is %s, and the cluster's is %s: leave it out, or change the cluster's with `jackdaw cluster store`", own, shared)
 	}
-	engine, err := pgstore.Open(strings.Join(list, ","), pgstore.Options{
+	engine, err := pgstore.OpenWithin(ctx, strings.Join(list, ","), pgstore.Options{
 		Logger: log, Directory: b.Directory.Reveal(), Node: id, AllowUnreplicated: cfg.Store.AllowUnreplicated,
-		Memory: filepath.Join(cfg.Data, "cluster", "store-memory.json"),
+		Memory: filepath.Join(cfg.Data, "cluster", "store-memory.json"), Cluster: b.Cluster, Trial: trial,
 	})
 	if err != nil {
 		return nil, err // an interface that holds no nil pointer
@@ -312,6 +329,9 @@ func (n *Node) Ready() error {
 		return errors.New("draining")
 	}
 	if n.drain != nil && n.drain.away() {
+		if err := n.peers.entry.reason(); err != nil {
+			return err
+		}
 		return errors.New("draining")
 	}
 	if err := n.joined(); err != nil {

@@ -251,7 +251,17 @@ func (o operations) ChangeCluster(ctx context.Context, req *adminpb.ChangeCluste
 		return nil, admin.Refuse(admin.ErrInvalid, "%s", strings.TrimPrefix(err.Error(), "trust: "))
 	}
 	o.n.peers.keeper.Kick()
-	return &adminpb.Changed{Version: b.Version, What: b.Last.What}, nil
+	return &adminpb.Changed{Version: b.Version, What: b.Last.What + o.butNot(req)}, nil
+}
+
+// butNot says what a change of all keys doesn't reach.
+func (o operations) butNot(req *adminpb.ChangeCluster) string {
+	_, revokes := req.GetKind().(*adminpb.ChangeCluster_Revoke)
+	all := req.GetRotate() != nil && req.GetRotate().GetWhat() == adminpb.Rotate_ALL
+	if !o.n.peers.live.ByHand() || !revokes && !all {
+		return ""
+	}
+	return "; certificates that are made by hand stay as they are: see `jackdaw cert rotate`"
 }
 
 // change is what makes the next bundle.
@@ -259,6 +269,9 @@ func (o operations) change(ctx context.Context, req *adminpb.ChangeCluster) (fun
 	by, now := o.n.peers.live.Name(), time.Now()
 	switch k := req.GetKind().(type) {
 	case *adminpb.ChangeCluster_Rotate:
+		if o.n.peers.live.ByHand() && k.Rotate.GetWhat() == adminpb.Rotate_AUTHORITY {
+			return nil, admin.Refuse(admin.ErrInvalid, "the certificates of this node are made by hand, so the authority is too: `jackdaw cert rotate DIR` takes the steps to a new one")
+		}
 		return rotation(k.Rotate.GetWhat(), by, now)
 	case *adminpb.ChangeCluster_Revoke:
 		if k.Revoke == by {

@@ -128,7 +128,7 @@ func TestBusy(t *testing.T) {
 				t.Errorf("look %d: %v", i, l)
 			}
 		}
-		if err := (inspector{k.System()}).Suspend(t.Context(), actors.Ref{Kind: "counter", ID: "juliet@localhost"}); err != nil {
+		if err := (inspector{sys: k.System()}).Suspend(t.Context(), actors.Ref{Kind: "counter", ID: "juliet@localhost"}); err != nil {
 			t.Error(err)
 		}
 		k.Cast(actors.Ref{Kind: "counter", ID: "juliet@localhost"}, add(1))

@@ -37,7 +37,7 @@ func (n *Node) newAdmin() *admin.Server {
 	s := admin.New(admin.Config{
 		Reserved: func(user ident.UserID) bool { _, taken := services[user]; return taken },
 		Addr:     n.cfg.Admin, Socket: n.cfg.SocketFile(),
-		Users: n.Users(), Inspector: inspector{n.sys}, Overview: overview{n}, Backups: backups{n}, Cluster: n.newOperations(),
+		Users: n.Users(), Inspector: inspector{n.sys, n.refuseElsewhere}, Overview: overview{n}, Backups: backups{n}, Cluster: n.newOperations(),
 		Status: n.status, Ready: n.Ready, Metrics: telemetry.NewRegistry(n.sources()).Handler(), Logger: n.log,
 	})
 	n.admin.Store(s)

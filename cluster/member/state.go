@@ -267,7 +267,8 @@ func (s *state) step() outcome {
 	if held != s.held || why != s.why {
 		switch {
 		case held != nodepb.MemberHeld_NOT_HELD:
-			s.tell("this node stays out of the cluster", true, s.self.ID, why)
+			// At each start it takes a moment to meet the others. Whoever calls them says so if none answers.
+			s.tell("this node stays out of the cluster", held != nodepb.MemberHeld_HELD_ALONE, s.self.ID, why)
 		default:
 			s.tell("this node may take part in the cluster", false, s.self.ID, "")
 		}

@@ -212,6 +212,9 @@ func (l *Live) Name() string { return l.o.Name }
 // Held is how long this node has had the current bundle.
 func (l *Live) Held() time.Duration { return l.o.Now().Sub(l.state.Load().since) }
 
+// ByHand reports whether this node's certificate and the authorities that it trusts are made by hand; those of the bundle sign nothing then.
+func (l *Live) ByHand() bool { return l.o.Files != nil }
+
 // NotAfter is when the certificate that the node shows ends.
 func (l *Live) NotAfter() time.Time { return l.state.Load().certs[0].Leaf.NotAfter }
 
