@@ -43,5 +43,6 @@ const (
 	KeyTook        = "took"        // how long a handler ran
 	KeyUser        = "user"        // bare address of a user, in the log of administration only
 	KeyUsers       = "users"       // how many of them
+	KeyVia         = "via"         // the node by which frames go to another one
 	KeyVersion     = "version"     // of the bundle of keys that nodes share
 )

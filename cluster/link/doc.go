@@ -40,7 +40,25 @@
 //	R = 8 + 2 held/FrameLen + 2 heldBytes/FrameBytes             frames with what it holds then,
 //
 // and each data frame that arrives at most one frame that only acknowledges. Nothing depends on how often Send was called. If
-// the cut ended in PeerDown and PeerUp, there is one greeting more.
+// the cut ended in PeerDown and PeerUp, there is one greeting more. Each second of it may cost each peer a direct question and three by
+// others, if there are any that still acknowledge.
+//
+// # Detours
+//
+// What gossip keeps alive by asking others, links reach by others: when a peer acknowledges nothing for 1.5 s, it is asked directly; if half a second later
+// there is no answer, it is asked again, by up to three other peers at once as well, those first that acknowledge the fastest. The first whose
+// question comes back answered takes the link's frames to the peer from then on, encoded as they are, with their numbers,
+// acknowledgements and credit: order, repetition and bounds stay those of the link, and what comes by two ways at once is told apart by its
+// number as ever. The peer follows at once: its frames go by the same node as those that it gets. Both ask every second, on the detour and directly. Two direct
+// answers in a row end it; if the detour gives none for 2.5 s, others are asked again, in pauses of 1 to 4 s.
+//
+// A question is answered on the way that it came by. So a way counts as good only if it is in both directions, and a cut of one direction ends the
+// use of both.
+//
+// There is one node between two at most: who takes a detour itself passes nothing on to that peer. What it passes on waits, within bounds,
+// where its own frames to the peer go out, and takes turns with them; each link's credit bounds how much of it can be under way. A passed frame names
+// its maker, whom the carrier has told the passing node from the maker's certificate; its receiver trusts that node, a member, for it. All three have to be up at
+// each other, and only what Options.Passes knows to understand detours is sent anything of them.
 //
 // # The carrier's part
 //

@@ -75,7 +75,10 @@ type Options struct {
 	// Anew, if set, hears that a peer which is up has begun a new epoch though this side has not given it up: the peer has given this side
 	// up, and what it had said before it may have forgotten. It is called before anything of the new epoch is delivered, on a goroutine of
 	// the carrier's, and must not block.
-	Anew   func(from ident.NodeID)
+	Anew func(from ident.NodeID)
+	// Passes, if set, reports whether a node knows of detours, as it says of itself; it must not block. Frames go by no other, and to no other by
+	// anybody. nil: there are no detours.
+	Passes func(ident.NodeID) bool
 	Bounds Bounds
 }
 

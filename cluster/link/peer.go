@@ -26,12 +26,14 @@ type peer struct {
 	out     [classes]outbox
 	in      *[classes]inbox // outlives the peer, and so does the next
 	heardOf *heard
+	cross   crossing
 	awake   atomic.Bool // bell has rung since the goroutine looked last
 	bell    chan struct{}
 	done    chan struct{} // closed by end
 	// former is closed when the goroutine of the epoch before has ended, gone when this one's has.
 	former, gone chan struct{}
 	slow         [classes]bool // of the goroutine: what it has logged
+	steerAt      time.Duration // of the goroutine: when the way may have to change
 }
 
 type outbox struct {
@@ -45,8 +47,9 @@ type outbox struct {
 func newPeer(l *Links, to Peer, was *past) *peer {
 	p := &peer{
 		links: l, id: to.ID, in: &was.in, heardOf: &was.heard, bell: make(chan struct{}, 1), done: make(chan struct{}),
-		former: was.gone, gone: make(chan struct{}),
+		former: was.gone, gone: make(chan struct{}), steerAt: never,
 	}
+	p.cross.mu.path = newPath(l.now(), uint64(rand.Uint32())<<32)
 	was.gone = p.gone
 	p.to.Store(&to)
 	for c := range p.out {
@@ -71,13 +74,18 @@ func (p *peer) move(to Peer) {
 		return
 	}
 	p.to.Store(&to)
+	p.eachOut(func(s *sender) { s.nudge(p.links.now()) })
+	p.wake()
+}
+
+// eachOut calls f for each class's sender, locked.
+func (p *peer) eachOut(f func(*sender)) {
 	for c := range p.out {
 		o := &p.out[c]
 		o.mu.Lock()
-		o.mu.nudge(p.links.now())
+		f(&o.mu.sender)
 		o.mu.Unlock()
 	}
-	p.wake()
 }
 
 // end stops the goroutine and gives back what is not acknowledged. It is called once.
@@ -114,6 +122,7 @@ func (p *peer) run() {
 			armed = never
 		}
 		p.awake.Store(false)
+		p.steer()
 		p.flush()
 		if at := p.deadline(); at < armed {
 			armed = at
@@ -135,10 +144,11 @@ func (p *peer) greet() {
 	}
 }
 
-// flush gives all that may go to the carrier, a frame of each class in turn.
+// flush gives all that may go to the carrier, a frame of each class and one of another node in turn.
 func (p *peer) flush() {
+	p.reply()
 	for more := true; more; {
-		more = false
+		more = p.passOne()
 		for c := range p.out {
 			select {
 			case <-p.done:
@@ -150,12 +160,7 @@ func (p *peer) flush() {
 				continue
 			}
 			more = true
-			if p.links.options.Carrier.Send(*p.to.Load(), f) != nil {
-				o := &p.out[c]
-				o.mu.Lock()
-				o.mu.errors++
-				o.mu.Unlock()
-			}
+			p.give(p.via(), f)
 		}
 	}
 }
@@ -200,13 +205,14 @@ func (p *peer) note(c, level int) {
 
 // deadline returns when there is something to do though nothing happens.
 func (p *peer) deadline() time.Duration {
-	first := never
+	first, stuck := never, never
 	for c := range p.out {
 		o, i := &p.out[c], &p.in[c]
 		o.mu.Lock()
 		if at, ok := o.mu.deadline(); ok {
 			first = min(first, at)
 		}
+		stuck = min(stuck, o.mu.stuck())
 		o.mu.Unlock()
 		i.mu.Lock()
 		if at, ok := i.mu.deadline(); ok {
@@ -214,5 +220,8 @@ func (p *peer) deadline() time.Duration {
 		}
 		i.mu.Unlock()
 	}
-	return first
+	p.cross.mu.Lock()
+	p.steerAt = p.cross.mu.deadline(stuck)
+	p.cross.mu.Unlock()
+	return min(first, p.steerAt)
 }

@@ -46,6 +46,22 @@ func (l *Links) Receive(f *nodepb.Frame) {
 		p.refuse(int(f.Class), fmt.Sprintf("version %d; this node speaks %d", f.Version, Version))
 		return
 	}
+	if f.Passed != nil {
+		l.passed(p, f)
+		return
+	}
+	l.take(p, f, direct)
+}
+
+// take takes a frame that a peer has made, and that has come by another node or directly.
+func (l *Links) take(p *peer, f *nodepb.Frame, by ident.NodeID) {
+	if f.Ask != 0 || f.Answered != 0 {
+		p.asked(f, by)
+		return
+	}
+	if by != direct {
+		p.hinted(by)
+	}
 	p.renewed(f.Epoch)
 	if err := p.heard(f); err != nil {
 		l.strays.nonsense.Add(1)

@@ -33,6 +33,8 @@ type rig struct {
 	t     *testing.T
 	net   *simnet.Net
 	nodes map[string]*node
+	// passes says who understands detours; nil: nobody.
+	passes func(ident.NodeID) bool
 }
 
 // node is one with links, and what they said.
@@ -44,7 +46,8 @@ type node struct {
 	mu   struct {
 		sync.Mutex
 		came, returned map[where][]string
-		data, rest     map[where]int // frames that the carrier got, with envelopes and without
+		data, rest     map[where]int        // frames that the carrier got, with envelopes and without
+		crossed        map[ident.NodeID]int // frames that have to do with detours
 	}
 }
 
@@ -64,13 +67,15 @@ func (r *rig) node(id ident.NodeID, b link.Bounds) *node {
 	n := &node{id: id, sim: r.net.Node(id.Name())}
 	n.addr = n.sim.Addr()
 	n.mu.came, n.mu.returned = map[where][]string{}, map[where][]string{}
-	n.mu.data, n.mu.rest = map[where]int{}, map[where]int{}
+	n.mu.data, n.mu.rest, n.mu.crossed = map[where]int{}, map[where]int{}, map[ident.NodeID]int{}
 	c := simnet.NewCarrier(n.sim, func(p link.Peer) string { return p.Addr }, func(f *nodepb.Frame) { n.Receive(f) })
 	n.Links = link.New(link.Options{
-		Self: id, Bounds: b,
+		Self: id, Bounds: b, Passes: r.passes,
 		Carrier: link.CarrierFunc(func(to link.Peer, f *nodepb.Frame) error {
 			n.mu.Lock()
-			if len(f.GetEnvelopes()) > 0 {
+			if f.Passed != nil || f.Ask != 0 || f.Answered != 0 {
+				n.mu.crossed[to.ID]++
+			} else if len(f.GetEnvelopes()) > 0 {
 				n.mu.data[where{to.ID, f.GetClass()}]++
 			} else {
 				n.mu.rest[where{to.ID, f.GetClass()}]++

@@ -28,6 +28,7 @@ type sender struct {
 	flying           int // bytes from base to below next
 	level            int
 	retryAt          time.Duration // when base is sent again, if it was sent
+	movedAt          time.Duration // when base was sent first, or became what it is
 	probedAt         time.Duration
 	trip             trip
 	random           rand.PCG
@@ -104,7 +105,7 @@ func (s *sender) sent(now time.Duration, end uint64) {
 		s.count.resent += min(s.high, end) - s.next
 	}
 	if s.base == s.high {
-		s.retryAt = now + s.wait()
+		s.retryAt, s.movedAt = now+s.wait(), now
 	}
 	if end > s.high {
 		s.count.sent += end - s.high
@@ -133,7 +134,7 @@ func (s *sender) heard(now time.Duration, epoch, ack, credit uint64) (wake bool,
 		s.credit = max(s.credit, s.base, min(credit, ack+uint64(s.bounds.Window)))
 	}
 	if s.level > 0 {
-		s.retryAt = min(s.retryAt, max(now, s.probedAt+s.bounds.Resend))
+		s.hurry(now)
 		return true, nil
 	}
 	return progress && s.next < s.queue.end, nil
@@ -149,7 +150,22 @@ func (s *sender) acknowledged(now time.Duration, ack uint64) {
 	}
 	s.level, s.refusal = 0, ""
 	s.trip.end(now, ack)
-	s.retryAt = now + s.wait()
+	s.retryAt, s.movedAt = now+s.wait(), now
+}
+
+// hurry makes a sender that waits for long try soon: there is a way, it seems.
+func (s *sender) hurry(now time.Duration) {
+	if s.level > 0 {
+		s.retryAt = min(s.retryAt, max(now, s.probedAt+s.bounds.Resend))
+	}
+}
+
+// stuck returns since when nothing has been acknowledged of what was sent; never: nothing waits for that.
+func (s *sender) stuck() time.Duration {
+	if s.ended || s.high == s.base {
+		return never
+	}
+	return s.movedAt
 }
 
 // nudge makes a sender that waits for long try at once.

@@ -42,7 +42,7 @@ type Strays struct {
 	Version uint64
 	// Misdirected: to another node, or to another incarnation of this one.
 	Misdirected uint64
-	// Strangers: from a node that isn't up.
+	// Strangers: from a node that isn't up, or to be passed on to one.
 	Strangers uint64
 	// Nonsense: contradicting themselves, or what is known.
 	Nonsense uint64

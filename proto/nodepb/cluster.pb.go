@@ -220,7 +220,7 @@ func (x Envelope_How) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Envelope_How.Descriptor instead.
 func (Envelope_How) EnumDescriptor() ([]byte, []int) {
-	return file_nodepb_cluster_proto_rawDescGZIP(), []int{1, 0}
+	return file_nodepb_cluster_proto_rawDescGZIP(), []int{2, 0}
 }
 
 // Frame is what a link gives its carrier at a time: a batch of envelopes, or only what it says of those that came.
@@ -244,7 +244,13 @@ type Frame struct {
 	// credit is the highest sequence number of the other direction that the sender of this frame takes now.
 	Credit uint64 `protobuf:"varint,10,opt,name=credit,proto3" json:"credit,omitempty"`
 	// refused, instead of all else, says why the receiver takes nothing of this sender.
-	Refused       string `protobuf:"bytes,11,opt,name=refused,proto3" json:"refused,omitempty"`
+	Refused string `protobuf:"bytes,11,opt,name=refused,proto3" json:"refused,omitempty"`
+	// passed is another frame, for a node or of a node that this frame's sender or receiver is a third to. All else but the address is empty then. It is
+	// sent only to nodes whose MemberMeta says that they know it, and so are ask and answered.
+	Passed *Passed `protobuf:"bytes,12,opt,name=passed,proto3" json:"passed,omitempty"`
+	// ask is the number of a question, alone in its frame: does this get there? answered is that number, on the way that the question came by.
+	Ask           uint64 `protobuf:"varint,13,opt,name=ask,proto3" json:"ask,omitempty"`
+	Answered      uint64 `protobuf:"varint,14,opt,name=answered,proto3" json:"answered,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -356,6 +362,90 @@ func (x *Frame) GetRefused() string {
 	return ""
 }
 
+func (x *Frame) GetPassed() *Passed {
+	if x != nil {
+		return x.Passed
+	}
+	return nil
+}
+
+func (x *Frame) GetAsk() uint64 {
+	if x != nil {
+		return x.Ask
+	}
+	return 0
+}
+
+func (x *Frame) GetAnswered() uint64 {
+	if x != nil {
+		return x.Answered
+	}
+	return 0
+}
+
+// Passed is a frame that a third node takes from one to another, neither of which reaches the other.
+type Passed struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// from has made it, and to is whom it is for: incarnations, as in the frame itself.
+	From string `protobuf:"bytes,1,opt,name=from,proto3" json:"from,omitempty"`
+	To   string `protobuf:"bytes,2,opt,name=to,proto3" json:"to,omitempty"`
+	// frame is an encoded Frame. Nobody on the way looks into it.
+	Frame         []byte `protobuf:"bytes,3,opt,name=frame,proto3" json:"frame,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Passed) Reset() {
+	*x = Passed{}
+	mi := &file_nodepb_cluster_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Passed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Passed) ProtoMessage() {}
+
+func (x *Passed) ProtoReflect() protoreflect.Message {
+	mi := &file_nodepb_cluster_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Passed.ProtoReflect.Descriptor instead.
+func (*Passed) Descriptor() ([]byte, []int) {
+	return file_nodepb_cluster_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Passed) GetFrom() string {
+	if x != nil {
+		return x.From
+	}
+	return ""
+}
+
+func (x *Passed) GetTo() string {
+	if x != nil {
+		return x.To
+	}
+	return ""
+}
+
+func (x *Passed) GetFrame() []byte {
+	if x != nil {
+		return x.Frame
+	}
+	return nil
+}
+
 // Envelope carries one signal between actors of two nodes.
 type Envelope struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -385,7 +475,7 @@ type Envelope struct {
 
 func (x *Envelope) Reset() {
 	*x = Envelope{}
-	mi := &file_nodepb_cluster_proto_msgTypes[1]
+	mi := &file_nodepb_cluster_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -397,7 +487,7 @@ func (x *Envelope) String() string {
 func (*Envelope) ProtoMessage() {}
 
 func (x *Envelope) ProtoReflect() protoreflect.Message {
-	mi := &file_nodepb_cluster_proto_msgTypes[1]
+	mi := &file_nodepb_cluster_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -410,7 +500,7 @@ func (x *Envelope) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Envelope.ProtoReflect.Descriptor instead.
 func (*Envelope) Descriptor() ([]byte, []int) {
-	return file_nodepb_cluster_proto_rawDescGZIP(), []int{1}
+	return file_nodepb_cluster_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Envelope) GetHow() Envelope_How {
@@ -509,7 +599,7 @@ type Reason struct {
 
 func (x *Reason) Reset() {
 	*x = Reason{}
-	mi := &file_nodepb_cluster_proto_msgTypes[2]
+	mi := &file_nodepb_cluster_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -521,7 +611,7 @@ func (x *Reason) String() string {
 func (*Reason) ProtoMessage() {}
 
 func (x *Reason) ProtoReflect() protoreflect.Message {
-	mi := &file_nodepb_cluster_proto_msgTypes[2]
+	mi := &file_nodepb_cluster_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -534,7 +624,7 @@ func (x *Reason) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reason.ProtoReflect.Descriptor instead.
 func (*Reason) Descriptor() ([]byte, []int) {
-	return file_nodepb_cluster_proto_rawDescGZIP(), []int{2}
+	return file_nodepb_cluster_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Reason) GetCode() uint32 {
@@ -561,7 +651,7 @@ type Partitions struct {
 
 func (x *Partitions) Reset() {
 	*x = Partitions{}
-	mi := &file_nodepb_cluster_proto_msgTypes[3]
+	mi := &file_nodepb_cluster_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -573,7 +663,7 @@ func (x *Partitions) String() string {
 func (*Partitions) ProtoMessage() {}
 
 func (x *Partitions) ProtoReflect() protoreflect.Message {
-	mi := &file_nodepb_cluster_proto_msgTypes[3]
+	mi := &file_nodepb_cluster_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -586,7 +676,7 @@ func (x *Partitions) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Partitions.ProtoReflect.Descriptor instead.
 func (*Partitions) Descriptor() ([]byte, []int) {
-	return file_nodepb_cluster_proto_rawDescGZIP(), []int{3}
+	return file_nodepb_cluster_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Partitions) GetList() []uint32 {
@@ -609,7 +699,7 @@ type GroupUpdate struct {
 
 func (x *GroupUpdate) Reset() {
 	*x = GroupUpdate{}
-	mi := &file_nodepb_cluster_proto_msgTypes[4]
+	mi := &file_nodepb_cluster_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -621,7 +711,7 @@ func (x *GroupUpdate) String() string {
 func (*GroupUpdate) ProtoMessage() {}
 
 func (x *GroupUpdate) ProtoReflect() protoreflect.Message {
-	mi := &file_nodepb_cluster_proto_msgTypes[4]
+	mi := &file_nodepb_cluster_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -634,7 +724,7 @@ func (x *GroupUpdate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GroupUpdate.ProtoReflect.Descriptor instead.
 func (*GroupUpdate) Descriptor() ([]byte, []int) {
-	return file_nodepb_cluster_proto_rawDescGZIP(), []int{4}
+	return file_nodepb_cluster_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *GroupUpdate) GetWhole() bool {
@@ -676,7 +766,7 @@ type Membership struct {
 
 func (x *Membership) Reset() {
 	*x = Membership{}
-	mi := &file_nodepb_cluster_proto_msgTypes[5]
+	mi := &file_nodepb_cluster_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -688,7 +778,7 @@ func (x *Membership) String() string {
 func (*Membership) ProtoMessage() {}
 
 func (x *Membership) ProtoReflect() protoreflect.Message {
-	mi := &file_nodepb_cluster_proto_msgTypes[5]
+	mi := &file_nodepb_cluster_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -701,7 +791,7 @@ func (x *Membership) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Membership.ProtoReflect.Descriptor instead.
 func (*Membership) Descriptor() ([]byte, []int) {
-	return file_nodepb_cluster_proto_rawDescGZIP(), []int{5}
+	return file_nodepb_cluster_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Membership) GetGroup() string {
@@ -722,7 +812,7 @@ var File_nodepb_cluster_proto protoreflect.FileDescriptor
 
 const file_nodepb_cluster_proto_rawDesc = "" +
 	"\n" +
-	"\x14nodepb/cluster.proto\x12\x0fjackdaw.node.v1\x1a\x10nodepb/ref.proto\"\xa2\x02\n" +
+	"\x14nodepb/cluster.proto\x12\x0fjackdaw.node.v1\x1a\x10nodepb/ref.proto\"\x81\x03\n" +
 	"\x05Frame\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x12\n" +
 	"\x04from\x18\x02 \x01(\tR\x04from\x12\x0e\n" +
@@ -735,7 +825,14 @@ const file_nodepb_cluster_proto_rawDesc = "" +
 	"\x03ack\x18\t \x01(\x04R\x03ack\x12\x16\n" +
 	"\x06credit\x18\n" +
 	" \x01(\x04R\x06credit\x12\x18\n" +
-	"\arefused\x18\v \x01(\tR\arefused\"\xb4\x04\n" +
+	"\arefused\x18\v \x01(\tR\arefused\x12/\n" +
+	"\x06passed\x18\f \x01(\v2\x17.jackdaw.node.v1.PassedR\x06passed\x12\x10\n" +
+	"\x03ask\x18\r \x01(\x04R\x03ask\x12\x1a\n" +
+	"\banswered\x18\x0e \x01(\x04R\banswered\"B\n" +
+	"\x06Passed\x12\x12\n" +
+	"\x04from\x18\x01 \x01(\tR\x04from\x12\x0e\n" +
+	"\x02to\x18\x02 \x01(\tR\x02to\x12\x14\n" +
+	"\x05frame\x18\x03 \x01(\fR\x05frame\"\xb4\x04\n" +
 	"\bEnvelope\x12/\n" +
 	"\x03how\x18\x01 \x01(\x0e2\x1d.jackdaw.node.v1.Envelope.HowR\x03how\x12$\n" +
 	"\x02to\x18\x02 \x01(\v2\x14.jackdaw.node.v1.RefR\x02to\x12(\n" +
@@ -810,35 +907,37 @@ func file_nodepb_cluster_proto_rawDescGZIP() []byte {
 }
 
 var file_nodepb_cluster_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_nodepb_cluster_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_nodepb_cluster_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_nodepb_cluster_proto_goTypes = []any{
 	(LinkClass)(0),      // 0: jackdaw.node.v1.LinkClass
 	(Fault)(0),          // 1: jackdaw.node.v1.Fault
 	(Envelope_How)(0),   // 2: jackdaw.node.v1.Envelope.How
 	(*Frame)(nil),       // 3: jackdaw.node.v1.Frame
-	(*Envelope)(nil),    // 4: jackdaw.node.v1.Envelope
-	(*Reason)(nil),      // 5: jackdaw.node.v1.Reason
-	(*Partitions)(nil),  // 6: jackdaw.node.v1.Partitions
-	(*GroupUpdate)(nil), // 7: jackdaw.node.v1.GroupUpdate
-	(*Membership)(nil),  // 8: jackdaw.node.v1.Membership
-	(*Ref)(nil),         // 9: jackdaw.node.v1.Ref
+	(*Passed)(nil),      // 4: jackdaw.node.v1.Passed
+	(*Envelope)(nil),    // 5: jackdaw.node.v1.Envelope
+	(*Reason)(nil),      // 6: jackdaw.node.v1.Reason
+	(*Partitions)(nil),  // 7: jackdaw.node.v1.Partitions
+	(*GroupUpdate)(nil), // 8: jackdaw.node.v1.GroupUpdate
+	(*Membership)(nil),  // 9: jackdaw.node.v1.Membership
+	(*Ref)(nil),         // 10: jackdaw.node.v1.Ref
 }
 var file_nodepb_cluster_proto_depIdxs = []int32{
 	0,  // 0: jackdaw.node.v1.Frame.class:type_name -> jackdaw.node.v1.LinkClass
-	2,  // 1: jackdaw.node.v1.Envelope.how:type_name -> jackdaw.node.v1.Envelope.How
-	9,  // 2: jackdaw.node.v1.Envelope.to:type_name -> jackdaw.node.v1.Ref
-	9,  // 3: jackdaw.node.v1.Envelope.from:type_name -> jackdaw.node.v1.Ref
-	5,  // 4: jackdaw.node.v1.Envelope.reason:type_name -> jackdaw.node.v1.Reason
-	1,  // 5: jackdaw.node.v1.Envelope.fault:type_name -> jackdaw.node.v1.Fault
-	9,  // 6: jackdaw.node.v1.Envelope.more:type_name -> jackdaw.node.v1.Ref
-	8,  // 7: jackdaw.node.v1.GroupUpdate.left:type_name -> jackdaw.node.v1.Membership
-	8,  // 8: jackdaw.node.v1.GroupUpdate.joined:type_name -> jackdaw.node.v1.Membership
-	9,  // 9: jackdaw.node.v1.Membership.members:type_name -> jackdaw.node.v1.Ref
-	10, // [10:10] is the sub-list for method output_type
-	10, // [10:10] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	4,  // 1: jackdaw.node.v1.Frame.passed:type_name -> jackdaw.node.v1.Passed
+	2,  // 2: jackdaw.node.v1.Envelope.how:type_name -> jackdaw.node.v1.Envelope.How
+	10, // 3: jackdaw.node.v1.Envelope.to:type_name -> jackdaw.node.v1.Ref
+	10, // 4: jackdaw.node.v1.Envelope.from:type_name -> jackdaw.node.v1.Ref
+	6,  // 5: jackdaw.node.v1.Envelope.reason:type_name -> jackdaw.node.v1.Reason
+	1,  // 6: jackdaw.node.v1.Envelope.fault:type_name -> jackdaw.node.v1.Fault
+	10, // 7: jackdaw.node.v1.Envelope.more:type_name -> jackdaw.node.v1.Ref
+	9,  // 8: jackdaw.node.v1.GroupUpdate.left:type_name -> jackdaw.node.v1.Membership
+	9,  // 9: jackdaw.node.v1.GroupUpdate.joined:type_name -> jackdaw.node.v1.Membership
+	10, // 10: jackdaw.node.v1.Membership.members:type_name -> jackdaw.node.v1.Ref
+	11, // [11:11] is the sub-list for method output_type
+	11, // [11:11] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_nodepb_cluster_proto_init() }
@@ -853,7 +952,7 @@ func file_nodepb_cluster_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_nodepb_cluster_proto_rawDesc), len(file_nodepb_cluster_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   6,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
