@@ -54,6 +54,8 @@ type Member struct {
 	Weight uint32
 	// Trust is the version of its bundle of secrets.
 	Trust uint64
+	// Passes is set if it understands detours: frames that a third node passes on.
+	Passes bool
 	// Suspect is set while the node is lost by gossip and its time of grace is not over.
 	Suspect bool
 	// Rejected says why it isn't placed and no link goes to it, "" if nothing is wrong with it.
