@@ -267,7 +267,7 @@ func (p *peers) Start() (err error) {
 		carriage = net.JoinHostPort(hostOf(listen), strconv.Itoa(int(at.Port())+1))
 	}
 	p.links = link.New(link.Options{Self: n.sys.Node(), Carrier: link.CarrierFunc(func(to link.Peer, f *nodepb.Frame) error { return p.carrier.Send(to, f) }),
-		Logger: n.log, Deliver: n.cluster.Receive, Return: n.cluster.Returned, Anew: n.cluster.Anew})
+		Logger: n.log, Deliver: n.cluster.Receive, Return: n.cluster.Returned, Anew: n.cluster.Anew, Passes: p.passes})
 	p.carrier, err = carrier.New(carrier.Options{
 		Self: n.sys.Node(), Bind: carriage, Logger: n.log,
 		ServerTLS: func() *tls.Config { return p.live.ServerTLS("h2") },
@@ -318,7 +318,7 @@ func (p *peers) join() (*member.Membership, error) {
 	return member.Start(member.Config{
 		Self: member.Member{
 			ID: p.n.sys.Node(), Carriage: net.JoinHostPort(host, carriagePort), Client: cfg.Client, Proto: protocol, Oldest: oldestProtocol,
-			Release: p.n.version.Version, State: member.Joining, Weight: uint32(cfg.Weight), Trust: packStamp(b.Stamp()),
+			Release: p.n.version.Version, State: member.Joining, Weight: uint32(cfg.Weight), Trust: packStamp(b.Stamp()), Passes: true,
 		},
 		Transport: p.port.Transport(), Keys: b.GossipKeys(), Label: b.Cluster, Seeds: seeds(p.n.cfg), Remembered: p.remembered, Remember: p.remember,
 		Digest: p.digest(b), DigestOf: p.digest(b), Grace: cfg.Grace, OnView: p.view, OnConflict: p.conflict, Logger: p.n.log, Timing: p.timing(),
@@ -365,6 +365,15 @@ func (p *peers) view(v *member.View) {
 	if k := p.keeper; p.up.Load() && k != nil {
 		k.Kick()
 	}
+}
+
+// passes reports whether frames may take detours by another node, or to it.
+func (p *peers) passes(id ident.NodeID) bool {
+	if !p.up.Load() {
+		return false
+	}
+	m, ok := p.member.View().Find(id)
+	return ok && m.Passes
 }
 
 // conflict ends a node whose name another one has.

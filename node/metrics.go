@@ -121,6 +121,9 @@ func (n *Node) clusterCounts() telemetry.Cluster {
 			Sent: int64(l.Sent), Resent: int64(l.Resent), Refused: int64(l.Refused), Received: int64(l.Received), Duplicates: int64(l.Duplicates),
 		})
 	}
+	for _, w := range p.links.Paths() {
+		c.Paths = append(c.Paths, telemetry.Path{Peer: w.Peer.ID.Name(), Detour: w.Via != "", Changes: int64(w.Changes), Detoured: int64(w.Detoured), Passed: int64(w.Passed), Dropped: int64(w.Dropped)})
+	}
 	s := p.links.Strays()
 	c.Strays = int64(s.Version + s.Misdirected + s.Strangers + s.Nonsense)
 	g := p.member.Stats()

@@ -218,8 +218,14 @@ func (n *Node) ownStatus() *adminpb.NodeStatus {
 	if !n.peers.up.Load() {
 		return s
 	}
+	via := map[ident.NodeID]ident.NodeID{}
+	for _, w := range n.peers.links.Paths() {
+		via[w.Peer.ID] = w.Via
+	}
 	for _, l := range n.peers.links.Stats() {
-		s.Links = append(s.Links, linkStatus(&l))
+		status := linkStatus(&l)
+		status.Via = string(via[l.Peer.ID])
+		s.Links = append(s.Links, status)
 	}
 	return s
 }

@@ -15,6 +15,7 @@ type Cluster struct {
 	Released                                                                              int64 // partitions
 	Overdue                                                                               int64 // actors that didn't leave in time
 	Links                                                                                 []Link
+	Paths                                                                                 []Path
 	Strays                                                                                int64 // frames that belong to no link
 	Gossip                                                                                Gossip
 	Bundle                                                                                int64 // version of the shared keys
@@ -35,6 +36,15 @@ type Link struct {
 	Oldest                float64
 	// Counts begin anew when the peer comes back.
 	Sent, Resent, Refused, Received, Duplicates int64
+}
+
+// Path is the way that frames to another node take.
+type Path struct {
+	Peer string // its name, without the incarnation
+	// Detour is set while they go by a third node.
+	Detour bool
+	// Counts begin anew when the peer comes back.
+	Changes, Detoured, Passed, Dropped int64
 }
 
 // Gossip counts what is exchanged to know who is there.
@@ -84,6 +94,21 @@ func ofLinks(f func(*Link) float64) func(*scrape, func(float64, ...string)) {
 			if key := [2]string{l.Peer, l.Class}; !seen[key] {
 				seen[key] = true
 				give(f(l), l.Peer, l.Class)
+			}
+		}
+	}
+}
+
+func ofPaths(f func(*Path) int64) func(*scrape, func(float64, ...string)) {
+	return func(s *scrape, give func(float64, ...string)) {
+		if s.cluster == nil {
+			return
+		}
+		seen := map[string]bool{}
+		for i := len(s.cluster.Paths) - 1; i >= 0; i-- {
+			if p := &s.cluster.Paths[i]; !seen[p.Peer] {
+				seen[p.Peer] = true
+				give(float64(f(p)), p.Peer)
 			}
 		}
 	}
@@ -172,6 +197,12 @@ func linkMetrics() []metric {
 		{name: "jackdaw_link_refused_total", kind: counter, labels: labels, help: "Envelopes refused because the queue was full; each was answered.", read: ofLinks(func(l *Link) float64 { return float64(l.Refused) })},
 		{name: "jackdaw_link_received_total", kind: counter, labels: labels, help: "Envelopes received from a node.", read: ofLinks(func(l *Link) float64 { return float64(l.Received) })},
 		{name: "jackdaw_link_duplicates_total", kind: counter, labels: labels, help: "Envelopes that came again and were dropped.", read: ofLinks(func(l *Link) float64 { return float64(l.Duplicates) })},
+		{name: "jackdaw_link_detour", kind: gauge, labels: labels[:1], help: "1 while frames to a node go by a third one, which `jackdaw cluster` names: directly they don't get there and back.",
+			read: ofPaths(func(p *Path) int64 { return yes(p.Detour) })},
+		{name: "jackdaw_link_path_changes_total", kind: counter, labels: labels[:1], help: "Times that frames to a node began to take another way: a detour, another one, or none.", read: ofPaths(func(p *Path) int64 { return p.Changes })},
+		{name: "jackdaw_link_detoured_total", kind: counter, labels: labels[:1], help: "Frames to a node that went by others.", read: ofPaths(func(p *Path) int64 { return p.Detoured })},
+		{name: "jackdaw_link_passed_total", kind: counter, labels: labels[:1], help: "Frames of others that this node has passed on to a node.", read: ofPaths(func(p *Path) int64 { return p.Passed })},
+		{name: "jackdaw_link_unpassed_total", kind: counter, labels: labels[:1], help: "Frames of others that this node has not passed on to a node: there was no room, or it doesn't reach the node directly.", read: ofPaths(func(p *Path) int64 { return p.Dropped })},
 		{name: "jackdaw_link_strays_total", kind: counter, help: "Frames of other nodes that belong to no link, and were dropped.", read: ofCluster(func(c *Cluster) int64 { return c.Strays })},
 		{name: "jackdaw_gossip_packets_total", kind: counter, labels: []string{"direction"}, help: "Packets of gossip.",
 			read: ofClusterBy(func(c *Cluster, give func(int64, ...string)) {

@@ -21,6 +21,9 @@ func threeNodes() Cluster {
 			{Peer: "n2", Class: "control", Queue: 231, Unacked: 232, Bytes: 233, Oldest: 234.5, Sent: 235, Resent: 236, Refused: 237, Received: 238, Duplicates: 239},
 			{Peer: "n3", Class: "messages", Queue: 241},
 		},
+		Paths: []Path{
+			{Peer: "n2", Changes: 1, Detoured: 1, Passed: 1, Dropped: 1}, {Peer: "n2", Detour: true, Changes: 261, Detoured: 262, Passed: 263, Dropped: 264}, {Peer: "n3"},
+		},
 		Gossip: Gossip{PacketsIn: 251, PacketsOut: 252, BytesIn: 1000, BytesOut: 2000, StreamIn: 1, StreamOut: 2, Foreign: 253, WrongKey: 254, JoinsFailed: 255, Health: 5},
 	}
 }
@@ -69,6 +72,12 @@ func TestClusterMetrics(t *testing.T) {
 		`jackdaw_gossip_packets_total{direction="out"}`:            "252",
 		`jackdaw_gossip_bytes_total{direction="in"}`:               "1001",
 		`jackdaw_gossip_bytes_total{direction="out"}`:              "2002",
+		`jackdaw_link_detour{peer="n2"}`:                           "1",
+		`jackdaw_link_detour{peer="n3"}`:                           "0",
+		`jackdaw_link_path_changes_total{peer="n2"}`:               "261",
+		`jackdaw_link_detoured_total{peer="n2"}`:                   "262",
+		`jackdaw_link_passed_total{peer="n2"}`:                     "263",
+		`jackdaw_link_unpassed_total{peer="n2"}`:                   "264",
 		`jackdaw_gossip_refused_total{reason="foreign"}`:           "253",
 		`jackdaw_gossip_refused_total{reason="key"}`:               "254",
 		`jackdaw_gossip_joins_failed_total`:                        "255",

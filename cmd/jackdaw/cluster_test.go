@@ -83,6 +83,7 @@ func status() *adminpb.ClusterStatus {
 		Links: []*adminpb.LinkStatus{link("n2", "control", 0), link("n2", "messages", 5), link("n2", "presence", 0)},
 		Drain: &adminpb.DrainStatus{Phase: phaseNone}, CertificateEnds: time.Date(2020, 1, 2, 3, 4, 5, 0, time.Local).UnixMicro(),
 	}
+	own.Links[1].Via = "n4@7"
 	own.Links[2].PeerRefuses, own.Links[2].Tries = "it doesn't know n1\x1b[2J", 4
 	return &adminpb.ClusterStatus{
 		Cluster: "0123456789abcdef", Node: "n1@7", View: "00000000000000aa", Unowned: 5,

@@ -168,7 +168,15 @@ const longWaits = 50 * time.Millisecond
 // remarkable reports whether somebody should look at a link.
 func (l noted) remarkable() bool {
 	waits := l.GetQueue()+l.GetUnacked() > 0 && l.GetOldestUs() >= longWaits.Microseconds()
-	return waits || l.GetRefused() > 0 || l.GetTries() > 0 || l.GetPeerRefuses() != ""
+	return waits || l.GetRefused() > 0 || l.GetTries() > 0 || l.GetPeerRefuses() != "" || l.GetVia() != ""
+}
+
+// path is the way that a link's frames take.
+func (l noted) path() string {
+	if l.GetVia() == "" {
+		return "direct"
+	}
+	return "via " + nameOf(l.GetVia())
 }
 
 func linksTable(b *strings.Builder, st *adminpb.ClusterStatus, all bool) {
@@ -189,9 +197,9 @@ func linksTable(b *strings.Builder, st *adminpb.ClusterStatus, all bool) {
 	}
 	slices.SortStableFunc(links, func(x, y noted) int { return cmp.Compare(y.GetOldestUs(), x.GetOldestUs()) })
 	fmt.Fprintf(b, "\nLINKS  (%d more on which nothing waits for long)\n", quiet)
-	row, end := table(b, "FROM TO CLASS QUEUE UNACKED BYTES OLDEST SENT RESENT REFUSED TRIES")
+	row, end := table(b, "FROM TO CLASS QUEUE UNACKED BYTES OLDEST SENT RESENT REFUSED TRIES PATH")
 	for _, l := range links {
-		row(l.from, nameOf(l.GetPeer()), l.GetClass(), l.GetQueue(), l.GetUnacked(), top.Bytes(l.GetBytes()), top.Took(l.GetOldestUs()), l.GetSent(), l.GetResent(), l.GetRefused(), l.GetTries())
+		row(l.from, nameOf(l.GetPeer()), l.GetClass(), l.GetQueue(), l.GetUnacked(), top.Bytes(l.GetBytes()), top.Took(l.GetOldestUs()), l.GetSent(), l.GetResent(), l.GetRefused(), l.GetTries(), l.path())
 	}
 	end()
 	for _, l := range links {

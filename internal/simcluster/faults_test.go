@@ -16,9 +16,15 @@ type fault struct {
 	within time.Duration
 	// waits: nobody may have an answer within a message's patience.
 	waits bool
+	// noDetours: nobody passes frames on.
+	noDetours bool
 	// slow: it takes long, and runs with few seeds.
 	slow bool
 }
+
+// detourTime is how long a message may wait for its outcome when a detour has to be found: two seconds and what was asked in vain before, and, for
+// the way to the mailbox and that of the outcome, twice.
+const detourTime = 5 * time.Second
 
 // faults are all there are, apart from two at once.
 var faults = []fault{
@@ -55,10 +61,52 @@ var faults = []fault{
 	}},
 	{name: "cut 1|2", nodes: 3, parts: true, do: func(w *world) { w.part(1, w.between(5*time.Second, time.Minute)) }},
 	{name: "cut 2|2", nodes: 4, parts: true, do: func(w *world) { w.part(2, w.between(5*time.Second, time.Minute)) }},
-	{name: "one way cut", nodes: 4, parts: true, do: func(w *world) {
-		from, to := w.some(), w.some()
+	{name: "one way cut", nodes: 4, within: detourTime, do: func(w *world) {
+		from, to := w.pair()
 		w.net.Cut(from.name, to.name)
 		w.wait(30 * time.Second)
+		w.net.Heal()
+	}},
+	{name: "cut of a pair", nodes: 3, within: detourTime, do: func(w *world) {
+		a, b := w.pair()
+		w.net.CutBoth(a.name, b.name)
+		w.wait(30 * time.Second)
+		w.net.Heal()
+	}},
+	{name: "cuts of two pairs", nodes: 4, within: detourTime, do: func(w *world) {
+		list := w.living()
+		w.net.CutBoth(list[0].name, list[1].name)
+		w.wait(w.between(0, 5*time.Second))
+		w.net.CutBoth(list[2].name, list[3].name)
+		w.wait(30 * time.Second)
+		w.net.Heal()
+	}},
+	{name: "flaps of a pair", nodes: 3, within: 2 * detourTime, do: func(w *world) {
+		a, b := w.pair()
+		for range 8 {
+			w.net.Cut(a.name, b.name)
+			if w.draw(2) == 0 {
+				w.net.Cut(b.name, a.name)
+			}
+			w.wait(w.between(100*time.Millisecond, 6*time.Second))
+			w.net.Heal()
+			w.wait(w.between(100*time.Millisecond, 6*time.Second))
+		}
+	}},
+	{name: "a detour is lost", nodes: 4, do: func(w *world) {
+		a, b := w.pair()
+		w.net.CutBoth(a.name, b.name)
+		w.wait(w.between(5*time.Second, 10*time.Second))
+		if via := a.via(b); via != nil {
+			via.crash()
+		}
+		w.wait(30 * time.Second)
+		w.net.Heal()
+	}},
+	{name: "cut of a pair, no detours", nodes: 3, parts: true, noDetours: true, do: func(w *world) {
+		a, b := w.pair()
+		w.net.Cut(a.name, b.name)
+		w.wait(20 * time.Second)
 		w.net.Heal()
 	}},
 	{name: "deaf", nodes: 4, parts: true, do: func(w *world) {
@@ -169,6 +217,25 @@ func crashAndRestart(w *world) {
 	w.wait(w.between(0, 25*time.Second))
 	w.start(n.name)
 	w.wait(10 * time.Second)
+}
+
+// pair is two of the living.
+func (w *world) pair() (a, b *node) {
+	list := w.living()
+	i := w.draw(len(list))
+	return list[i], list[(i+1+w.draw(len(list)-1))%len(list)]
+}
+
+// via is the node by which another one is reached, nil if that is reached directly.
+func (n *node) via(to *node) *node {
+	for _, p := range n.links.Paths() {
+		for _, x := range n.w.living() {
+			if p.Peer.ID == to.id && p.Via == x.id {
+				return x
+			}
+		}
+	}
+	return nil
 }
 
 // part cuts the first n nodes off the others for a while.

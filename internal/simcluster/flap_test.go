@@ -51,6 +51,13 @@ func TestFlapIsBounded(t *testing.T) {
 				w.settle()
 				w.wait(5 * time.Second)
 				end := snapshot(list)
+				for _, n := range list { // of which each may ask each of the others in four ways, every second at most
+					n.mu.Lock()
+					if limit := 3 * 4 * (5 + int(cut/time.Second)); n.crossed > limit {
+						t.Errorf("%s: %d frames to find detours, at most %d", n.id, n.crossed, limit)
+					}
+					n.mu.Unlock()
+				}
 				frames, most, envelopes := 0, 0, 0
 				for at, now := range end {
 					was := begin[at]

@@ -40,7 +40,7 @@ func TestHistories(t *testing.T) {
 
 // history is one fault under load.
 func history(t *testing.T, seed uint64, f fault) {
-	run(t, seed, options{users: *crowd}, func(w *world) {
+	run(t, seed, options{users: *crowd, noDetours: f.noDetours}, func(w *world) {
 		w.begin(f.nodes)
 		w.pause.Store(int64(*pace))
 		if f.slow {

@@ -44,6 +44,8 @@ type node struct {
 
 	mu     sync.Mutex
 	frames map[way]int
+	// crossed counts frames that have to do with detours.
+	crossed int
 	// hold, if set, is how long something waits before the link gets it; for tests by hand. What follows on the same link waits with it.
 	hold    func(to ident.NodeID, e *nodepb.Envelope) time.Duration
 	waiting map[way]*line
@@ -78,7 +80,7 @@ func (w *world) start(name string) *node {
 		w.Fatal(err)
 	}
 	n.sys.SetRouter(n.c)
-	n.links = link.New(link.Options{Self: id, Carrier: link.CarrierFunc(n.carry), Logger: log, Deliver: n.receive, Return: n.c.Returned, Anew: n.c.Anew})
+	n.links = link.New(link.Options{Self: id, Carrier: link.CarrierFunc(n.carry), Logger: log, Deliver: n.receive, Return: n.c.Returned, Anew: n.c.Anew, Passes: n.passes})
 	n.c.SetLinks(n)
 	if err := n.sys.Start(); err != nil {
 		w.Fatal(err)
@@ -114,7 +116,7 @@ func (n *node) join(log *zap.Logger) {
 	}
 	w.mu.Unlock()
 	m, err := member.Start(member.Config{
-		Self:      member.Member{ID: n.id, Carriage: n.sim.Addr(), Proto: 1, Release: "1.0", State: member.Joining, Weight: 100},
+		Self:      member.Member{ID: n.id, Carriage: n.sim.Addr(), Proto: 1, Release: "1.0", State: member.Joining, Weight: 100, Passes: !w.opts.noDetours},
 		Transport: n.sim.Transport(), Keys: w.opts.keys, Label: "test", Seeds: seeds,
 		Remembered: func() []string { return remembered },
 		Remember: func(list []string) {
@@ -142,6 +144,15 @@ func (n *node) view(v *member.View) {
 	n.c.SetView(to)
 }
 
+// passes reports what gossip says of a node's understanding of detours, as package node does.
+func (n *node) passes(id ident.NodeID) bool {
+	if n.w.opts.manual || n.member == nil {
+		return false
+	}
+	m, ok := n.member.View().Find(id)
+	return ok && m.Passes
+}
+
 // claim makes the store know that partitions are this node's.
 func (n *node) claim(list []ident.Partition, done func([]ident.Partition)) {
 	n.lanes.Claim(list, func(err error) {
@@ -163,7 +174,11 @@ func (n *node) stale(list []ident.Partition) {
 // carry counts frames.
 func (n *node) carry(to link.Peer, f *nodepb.Frame) error {
 	n.mu.Lock()
-	n.frames[way{to.ID, f.GetClass(), len(f.GetEnvelopes()) > 0}]++
+	if f.Passed == nil && f.Ask == 0 && f.Answered == 0 {
+		n.frames[way{to.ID, f.GetClass(), len(f.GetEnvelopes()) > 0}]++
+	} else {
+		n.crossed++
+	}
 	n.mu.Unlock()
 	return n.carrier.Send(to, f)
 }

@@ -25,6 +25,8 @@ type options struct {
 	users int
 	// manual: nobody gossips; the test says who sees whom.
 	manual bool
+	// noDetours: nobody passes frames on, as before anybody could.
+	noDetours bool
 	// keys encrypt the gossip.
 	keys [][]byte
 }

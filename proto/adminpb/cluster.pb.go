@@ -984,7 +984,9 @@ type LinkStatus struct {
 	// tries is how often the oldest has been sent again without an answer.
 	Tries int64 `protobuf:"varint,13,opt,name=tries,proto3" json:"tries,omitempty"`
 	// peer_refuses is why the peer takes nothing, in its words.
-	PeerRefuses   string `protobuf:"bytes,14,opt,name=peer_refuses,json=peerRefuses,proto3" json:"peer_refuses,omitempty"`
+	PeerRefuses string `protobuf:"bytes,14,opt,name=peer_refuses,json=peerRefuses,proto3" json:"peer_refuses,omitempty"`
+	// via is the node by which frames go to the peer and back, as they don't get there directly; empty: they do. It is the same for all of the peer's links.
+	Via           string `protobuf:"bytes,15,opt,name=via,proto3" json:"via,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1113,6 +1115,13 @@ func (x *LinkStatus) GetTries() int64 {
 func (x *LinkStatus) GetPeerRefuses() string {
 	if x != nil {
 		return x.PeerRefuses
+	}
+	return ""
+}
+
+func (x *LinkStatus) GetVia() string {
+	if x != nil {
+		return x.Via
 	}
 	return ""
 }
@@ -1894,7 +1903,7 @@ const file_adminpb_cluster_proto_rawDesc = "" +
 	"\x05drain\x18\x0e \x01(\v2\x1d.jackdaw.admin.v1.DrainStatusR\x05drain\x12)\n" +
 	"\x10certificate_ends\x18\x0f \x01(\x03R\x0fcertificateEnds\x12\x1c\n" +
 	"\tforwarded\x18\x10 \x01(\x03R\tforwarded\x12\x18\n" +
-	"\abounced\x18\x11 \x01(\x03R\abounced\"\xf8\x02\n" +
+	"\abounced\x18\x11 \x01(\x03R\abounced\"\x8a\x03\n" +
 	"\n" +
 	"LinkStatus\x12\x12\n" +
 	"\x04peer\x18\x01 \x01(\tR\x04peer\x12\x14\n" +
@@ -1913,7 +1922,8 @@ const file_adminpb_cluster_proto_rawDesc = "" +
 	"duplicates\x12\"\n" +
 	"\rround_trip_us\x18\f \x01(\x03R\vroundTripUs\x12\x14\n" +
 	"\x05tries\x18\r \x01(\x03R\x05tries\x12!\n" +
-	"\fpeer_refuses\x18\x0e \x01(\tR\vpeerRefuses\"$\n" +
+	"\fpeer_refuses\x18\x0e \x01(\tR\vpeerRefuses\x12\x10\n" +
+	"\x03via\x18\x0f \x01(\tR\x03via\"$\n" +
 	"\tMakeToken\x12\x17\n" +
 	"\alife_ms\x18\x01 \x01(\x03R\x06lifeMs\"K\n" +
 	"\x05Token\x12\x14\n" +
