@@ -5,8 +5,6 @@ import (
 	"slices"
 
 	"github.com/jackdaw-im/jackdaw/actors"
-	"github.com/jackdaw-im/jackdaw/actors/account"
-	"github.com/jackdaw-im/jackdaw/actors/mailbox"
 	"github.com/jackdaw-im/jackdaw/cluster/member"
 	"github.com/jackdaw-im/jackdaw/cluster/placement"
 	"github.com/jackdaw-im/jackdaw/ident"
@@ -19,9 +17,6 @@ const (
 	// lossesTold is of how many nodes it is told what their loss would leave: those with the greatest shares.
 	lossesTold = 32
 )
-
-// placedKinds are the kinds of actors that are placed by their partition.
-func placedKinds() []string { return []string{mailbox.Kind, account.Kind} }
 
 // hottest sums busy actors up by their partition, the busiest partition first.
 func hottest(loads []*adminpb.ActorLoad, node string) []*adminpb.HotPartition {

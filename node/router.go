@@ -16,9 +16,18 @@ import (
 	"github.com/jackdaw-im/jackdaw/supervision"
 )
 
+// placedKinds are the kinds of actors that are on one node of a cluster, the owner of their partition, as long as their Refs name no node.
+// All others are on the node that asks.
+func placedKinds() []string {
+	return []string{
+		mailbox.Kind,
+		account.Kind,
+	}
+}
+
 // newCluster makes the router, and on a node of a cluster what connects it with the others.
 func (n *Node) newCluster(live *trust.Live) (err error) {
-	opts := cluster.Options{System: n.sys, Placed: []string{mailbox.Kind, account.Kind}, Claim: n.claim}
+	opts := cluster.Options{System: n.sys, Placed: placedKinds(), Claim: n.claim}
 	if claims, ok := n.engine.(interface{ Owners() []ident.NodeID }); ok {
 		opts.Owners = claims.Owners
 	}
