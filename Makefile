@@ -60,7 +60,7 @@ cluster: build postgres ## Start three nodes and PostgreSQL on loopback addresse
 	@$(GO) build -o .tools/cluster ./benchmarks/cluster
 	@exec .tools/cluster --demo --binary bin/jackdaw $(ARGS)
 
-cluster-test: build postgres nftables ## Show every fault of a cluster five times (ARGS='--only kill --json' for less); with root all, else those of the network are left out
+cluster-test: build postgres nftables ## Show every fault of a cluster five times (ARGS='--only kill --json' for less); as root: else those of the network are left out, and it fails
 	@$(GO) build -o .tools/cluster ./benchmarks/cluster
 	@exec .tools/cluster --binary bin/jackdaw $(ARGS)
 

@@ -13,9 +13,8 @@ type fault struct {
 	name, what      string
 	nodes, standbys int
 	cuts            bool // it needs a network that can be cut
-	long            bool // it isn't shown by the tests
-	once            bool // one round has to do
-	parts           bool // it parts the cluster, so that order isn't promised
+	once            bool // it takes long: one round has to do, and the tests leave it out
+	parts           bool // it parts the cluster, so that order isn't promised meanwhile
 	env             []string
 	settings        func(*settings)
 	do              func(context.Context, *round) error
@@ -39,14 +38,15 @@ func faults() []fault {
 		{name: "join", what: "a node joins, and another one leaves", nodes: 3, do: joinAndLeave},
 		{name: "rolling", what: "each node is stopped and started, one after the other", nodes: 3, do: rolling},
 		{name: "primary", what: "the database's primary is lost, a lagging standby promoted, then the other; the old primary returns", nodes: 3, standbys: 2, do: primary},
-		{name: "sessions", what: "kill -9 of a node with very many sessions", nodes: 3, long: true, do: sessions, settings: func(s *settings) {
+		{name: "sessions", what: "kill -9 of a node with very many sessions", nodes: 3, do: sessions, settings: func(s *settings) {
 			// As many messages as otherwise, from as many more users.
 			s.interval = s.interval * time.Duration(max(s.sessions/s.users, 1))
 			s.users, s.patience, s.crowd = s.sessions, time.Minute, true
 		}},
-		{name: "longcut", what: "two nodes are parted from two for ten minutes", nodes: 4, cuts: true, parts: true, long: true, once: true, do: longCut,
+		{name: "longcut", what: "two nodes are parted from two for ten minutes", nodes: 4, cuts: true, parts: true, once: true, do: longCut,
 			settings: func(s *settings) { s.interval *= 10 }},
 		{name: "rotate", what: "all keys of the cluster are rotated", nodes: 3, do: rotate},
+		{name: "turnover", what: "all keys are rotated while a node joins and another one is lost and comes back", nodes: 3, do: turnover},
 	}
 }
 

@@ -62,7 +62,7 @@ func run(ctx context.Context, cfg settings, out io.Writer) int {
 	}
 	fmt.Fprintln(text)
 	if err == nil {
-		err = verdict(results, text)
+		err = verdict(cfg, results, text)
 	}
 	if err != nil {
 		fmt.Fprintln(text, "FAILED:", err)
@@ -98,19 +98,28 @@ func showAll(ctx context.Context, cfg settings, out io.Writer) (results []result
 	return results, nil
 }
 
-// verdict prints the sums. Its error says that something was broken.
-func verdict(results []result, out io.Writer) error {
-	acked, lost, failed := 0, 0, 0
+// enough is how many messages a complete run must have had acknowledged.
+const enough = 1_000_000
+
+// verdict prints the sums. Its error says that something was broken, or was left out.
+func verdict(cfg settings, results []result, out io.Writer) error {
+	acked, lost, failed, shown := 0, 0, 0, map[string]bool{}
 	for _, r := range results {
 		acked += r.Acked
 		lost += r.Lost
+		shown[r.Fault] = true
 		if r.failed() {
 			failed++
 		}
 	}
 	fmt.Fprintf(out, "%d rounds, %d acknowledged, %d of them lost\n", len(results), acked, lost)
-	if failed > 0 {
+	switch left := len(cfg.chosen()) - len(shown); {
+	case failed > 0:
 		return fmt.Errorf("cluster: something was broken in %d of %d rounds", failed, len(results))
+	case left > 0:
+		return fmt.Errorf("cluster: %d of %d faults were left out: %w", left, len(cfg.chosen()), testcluster.ErrNoCuts)
+	case cfg.complete() && acked < enough:
+		return fmt.Errorf("cluster: of a complete run, %d messages are acknowledged, and not a million", acked)
 	}
 	return nil
 }

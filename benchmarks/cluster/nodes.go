@@ -2,6 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackdaw-im/jackdaw/benchmarks/load"
@@ -73,24 +76,108 @@ func rolling(ctx context.Context, r *round) error {
 	return nil
 }
 
-// rotate replaces all keys while messages go on.
+// rotate replaces all keys while messages go on. What was handed out before is worth nothing then.
 func rotate(ctx context.Context, r *round) error {
 	n := r.victim()
-	before, err := n.Metrics(ctx)
+	token, err := n.Token(ctx)
 	if err != nil {
 		return err
 	}
-	begin := time.Now()
-	if _, err := n.Command(ctx, "cluster", "rotate", "--data", n.Data, "--wait", "60s"); err != nil {
-		return err
-	}
-	r.result.note("rotated in %.1f s", time.Since(begin).Seconds())
-	after, err := n.Metrics(ctx)
+	took, err := rotated(ctx, n, rotateTime)
 	if err != nil {
 		return err
 	}
-	if after["jackdaw_cluster_bundle_version"] <= before["jackdaw_cluster_bundle_version"] {
-		r.result.broken("the rotation made no new version of the keys")
+	r.result.note("rotated in %.1f s", took.Seconds())
+	late, err := r.c.Prepare("late", func(l *testcluster.Node) []string {
+		return []string{"--node", l.Name, "--cluster", l.Cluster(), "--advertise", l.Cluster(), "--join", n.Cluster(), "--token", token}
+	})
+	if err != nil {
+		return err
+	}
+	if err := late.Start(ctx); err == nil || !strings.Contains(err.Error(), "has been rotated since") {
+		r.result.broken("a token of before was taken: %v", err)
 	}
 	return r.whole(ctx)
+}
+
+// turnover replaces all keys while a node joins and another one is lost and comes back, which has the old keys only.
+func turnover(ctx context.Context, r *round) error {
+	r.shuffle()
+	asked, lost := r.order[0], r.order[1]
+	lost.Kill()
+	var took time.Duration
+	rotation := make(chan error, 1)
+	go func() {
+		var err error
+		took, err = rotated(ctx, asked, 2*rotateTime)
+		rotation <- err
+	}()
+	err := r.comeAndGo(ctx, lost)
+	if err := errors.Join(err, <-rotation); err != nil {
+		return err
+	}
+	r.result.note("rotated in %.1f s", took.Seconds())
+	if err := r.whole(ctx); err != nil {
+		return err
+	}
+	return r.agreed(ctx)
+}
+
+// comeAndGo adds a node, and starts one that was lost.
+func (r *round) comeAndGo(ctx context.Context, lost *testcluster.Node) error {
+	begin := time.Now()
+	n, err := r.c.Add(ctx)
+	if err != nil && ctx.Err() == nil { // its token was older than the rotation, and is refused then
+		r.c.Nodes = r.c.Nodes[:len(r.c.Nodes)-1]
+		n, err = r.c.Add(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	r.publish()
+	r.result.note("%s joined in %.1f s", n.Name, time.Since(begin).Seconds())
+	if err := load.Rest(ctx, r.during(8*time.Second, 4*time.Second)); err != nil {
+		return err
+	}
+	return r.restart(ctx, lost)
+}
+
+// rotateTime is how long a rotation may take in which every node answers.
+const rotateTime = time.Minute
+
+// bundleVersion is the metric with the version of the keys that a node has.
+const bundleVersion = "jackdaw_cluster_bundle_version"
+
+// rotated has a node replace all keys, and waits until it says that all have them.
+func rotated(ctx context.Context, n *testcluster.Node, wait time.Duration) (took time.Duration, err error) {
+	before, err := n.Metrics(ctx)
+	if err != nil {
+		return 0, err
+	}
+	begin := time.Now()
+	if _, err := n.Command(ctx, "cluster", "rotate", "--data", n.Data, "--wait", wait.String()); err != nil {
+		return 0, err
+	}
+	took = time.Since(begin)
+	after, err := n.Metrics(ctx)
+	if err == nil && after[bundleVersion] <= before[bundleVersion] {
+		err = errors.New("cluster: the rotation made no new version of the keys")
+	}
+	return took, err
+}
+
+// agreed checks that all nodes have the same keys.
+func (r *round) agreed(ctx context.Context) error {
+	versions := map[float64]string{}
+	for _, n := range r.c.Nodes {
+		m, err := n.Metrics(ctx)
+		if err != nil {
+			return fmt.Errorf("cluster: %s: %w", n.Name, err)
+		}
+		versions[m[bundleVersion]] = n.Name
+	}
+	if len(versions) != 1 {
+		r.result.broken("after the rotation nodes have different keys: %v", versions)
+	}
+	return nil
 }

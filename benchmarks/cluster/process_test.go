@@ -20,13 +20,16 @@ func TestFaults(t *testing.T) {
 		t.Skip("starts servers")
 	}
 	cfg := defaults()
-	cfg.short, cfg.interval = true, 2*cfg.interval
+	cfg.short, cfg.interval, cfg.sessions = true, 2*cfg.interval, 300
 	turns := make(chan struct{}, abreast)
 	for _, f := range slices.Backward(faults()) { // the long ones are among the last
-		if f.long || f.cuts && !testcluster.IsPrivate() {
+		if f.once { // it takes ten minutes: make cluster-test
 			continue
 		}
 		t.Run(f.name, func(t *testing.T) {
+			if f.cuts && !testcluster.IsPrivate() {
+				t.Skip(testcluster.ErrNoCuts)
+			}
 			t.Parallel()
 			turns <- struct{}{}
 			defer func() { <-turns }()

@@ -24,10 +24,10 @@ type result struct {
 	// Duplicates came again with their own id, which the promise allows; Altered came with another, so that a client can't tell.
 	Duplicates int `json:"duplicates"`
 	Altered    int `json:"altered"`
-	// Reordered came after a later one of their sender. Where the fault is a partition that is allowed, and Excused says so.
-	Reordered int  `json:"reordered"`
-	Excused   bool `json:"reordering_allowed"`
-	Unknown   int  `json:"unknown"`
+	// Reordered came after a later one of their sender; Excused of them were on their way while the cluster was parted, which is allowed.
+	Reordered int `json:"reordered"`
+	Excused   int `json:"reordering_allowed"`
+	Unknown   int `json:"unknown"`
 	// Resent and Refused count what clients sent again, and what they were told could not be done, or is unknown. Withdrawn is what was
 	// refused after it had been acknowledged.
 	Resent    int            `json:"resent"`
@@ -46,15 +46,14 @@ type result struct {
 }
 
 // judge fills in what the world knows now.
-func (r *result) judge(w *world, f fault) {
+func (r *result) judge(w *world) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	report := w.mu.check.Findings()
 	r.Acked, r.Lost, r.Duplicates, r.Altered, r.Reordered, r.Unknown = report.Acked, len(report.Lost), report.Duplicates, len(report.Altered), len(report.Reordered), report.Unknown
-	r.Resent, r.Refused, r.Withdrawn, r.Excused, r.Troubles = report.Resent, maps.Clone(w.mu.refused), w.mu.withdrawn, f.parts, maps.Clone(w.mu.troubles)
-	if f.parts {
-		report.Reordered = nil
-	}
+	r.Resent, r.Refused, r.Withdrawn, r.Troubles = report.Resent, maps.Clone(w.mu.refused), w.mu.withdrawn, maps.Clone(w.mu.troubles)
+	report.Reordered = slices.DeleteFunc(report.Reordered, w.excused)
+	r.Excused = r.Reordered - len(report.Reordered)
 	r.Broken = append(r.Broken, report.Faults()...)
 	if w.mu.withdrawn > 0 {
 		r.Broken = append(r.Broken, fmt.Sprintf("%d refused after they had been acknowledged", w.mu.withdrawn))
@@ -90,9 +89,9 @@ func head(out io.Writer) {
 
 // print prints a line of the table, and what there is to say.
 func (r *result) print(out io.Writer) {
-	reordered := fmt.Sprint(r.Reordered)
-	if r.Excused {
-		reordered = "(" + reordered + ")"
+	reordered := fmt.Sprint(r.Reordered - r.Excused)
+	if r.Excused > 0 {
+		reordered = fmt.Sprintf("(%d) %s", r.Excused, reordered)
 	}
 	refused := 0
 	for _, n := range r.Refused {

@@ -17,6 +17,9 @@ import (
 // calm is how long the load runs before a fault, and after it.
 const calm = 2 * time.Second
 
+// databases is how many the messages are spread over; accounts have one of their own.
+const databases = 2
+
 // round is one fault, shown once: a cluster with its load.
 type round struct {
 	cfg    settings
@@ -42,7 +45,11 @@ func show(ctx context.Context, cfg settings, f fault, seed uint64) (result, erro
 		return r.result, fmt.Errorf("cluster: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(data) }() // temporary
-	r.c, err = testcluster.Start(ctx, testcluster.Config{Nodes: f.nodes, Standbys: f.standbys, Data: data, Binary: cfg.binary, Env: f.env})
+	setup := testcluster.Config{Nodes: f.nodes, Databases: databases, Standbys: f.standbys, Data: data, Binary: cfg.binary, Env: f.env}
+	if !cfg.short { // as one in use does
+		setup.Fsync, setup.Standbys = true, max(f.standbys, 1)
+	}
+	r.c, err = testcluster.Start(ctx, setup)
 	if err != nil {
 		return r.result, err
 	}
@@ -73,6 +80,7 @@ func (r *round) run(ctx context.Context) error {
 	if err := load.Rest(ctx, calm); err != nil {
 		return err
 	}
+	broke := time.Now()
 	if err := r.fault.do(ctx, r); err != nil {
 		return fmt.Errorf("cluster: %s: %w", r.fault.name, err)
 	}
@@ -82,7 +90,13 @@ func (r *round) run(ctx context.Context) error {
 	if err != nil {
 		r.result.broken("after all of it: %v", err)
 	}
-	if err := load.Rest(ctx, calm); err != nil {
+	if r.fault.parts {
+		r.w.excuse(broke, time.Now().Add(calm))
+		err = load.Rest(ctx, 2*calm) // of which the second half has to be in order again
+	} else {
+		err = load.Rest(ctx, calm)
+	}
+	if err != nil {
 		return err
 	}
 	r.result.Seconds = time.Since(begin).Seconds()
@@ -90,7 +104,7 @@ func (r *round) run(ctx context.Context) error {
 	if err == nil {
 		r.result.Stuck, err = r.w.drain(ctx)
 	}
-	r.result.judge(r.w, r.fault)
+	r.result.judge(r.w)
 	if err == nil {
 		err = r.quiet(ctx)
 	}

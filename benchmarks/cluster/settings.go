@@ -91,3 +91,9 @@ func (s *settings) chosen() []fault {
 	}
 	return list
 }
+
+// complete says whether all is shown as it stands in docs/BENCHMARKS.md.
+func (s *settings) complete() bool {
+	d := defaults()
+	return len(s.only) == 0 && !s.short && s.rounds >= d.rounds && s.users >= d.users && s.interval <= d.interval
+}

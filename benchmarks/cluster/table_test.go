@@ -38,18 +38,21 @@ func TestSettings(t *testing.T) {
 
 func TestFlapBound(t *testing.T) {
 	usual := 3.0
-	calm := flapBound(3, 0, 0, 0, usual, 1000, 0)
+	calm := flapBound(3, usual, 1000, nil)
 	if calm != 3000 {
 		t.Errorf("without a cut, 1000 messages may cost %v", calm)
 	}
-	one := flapBound(3, 1, 2, 4, usual, 1000, 100)
-	two := flapBound(3, 2, 4, 8, usual, 1000, 100)
-	more := flapBound(3, 1, 2, 4, usual, 1000, 5000)
-	if one <= calm || two <= one || more != one+4900 {
-		t.Errorf("bounds %v, %v, %v", one, two, more)
+	short, wait := cut{seconds: 2}, cut{seconds: 2, held: 4900}
+	one, two := flapBound(3, usual, 1000, []cut{short}), flapBound(3, usual, 1000, []cut{short, short})
+	if one <= calm || two-one != one-calm || flapBound(3, usual, 1000, []cut{wait}) != one+4900 {
+		t.Errorf("bounds %v, %v", one, two)
+	}
+	// Who had no outcome at the end of a cut of two seconds tries again three times at most.
+	if open := flapBound(3, usual, 1000, []cut{{seconds: 2, open: 100}}); open != one+3*usual*100 {
+		t.Errorf("a hundred open messages may cost %v", open-one)
 	}
 	// What the links add depends on how many there are, and not on the load.
-	links := func(nodes int) float64 { return flapBound(nodes, 1, 2, 4, usual, 0, 0) / float64(nodes*(nodes-1)) }
+	links := func(nodes int) float64 { return flapBound(nodes, usual, 0, []cut{short}) / float64(nodes*(nodes-1)) }
 	if math.Abs(links(3)-links(10)) > 1e-9 {
 		t.Errorf("a link costs %v of 3 nodes, %v of 10", links(3), links(10))
 	}
@@ -58,18 +61,19 @@ func TestFlapBound(t *testing.T) {
 func TestTable(t *testing.T) {
 	good := result{Fault: "kill", Seed: 5, Acked: 7, Refused: map[string]int{"a": 2, "b": 3}}
 	good.note("%d things", 3)
-	bad := result{Fault: "part", Seed: 6, Reordered: 9, Excused: true}
+	bad := result{Fault: "part", Seed: 6, Reordered: 9, Excused: 8}
 	bad.broken("%s is broken", "all")
 	var out strings.Builder
 	head(&out)
 	good.print(&out)
 	bad.print(&out)
-	err := verdict([]result{good, bad}, &out)
+	cfg := settings{only: []string{"kill", "part"}, rounds: 1}
+	err := verdict(cfg, []result{good, bad}, &out)
 	lines := strings.Split(out.String(), "\n")
-	if !strings.HasSuffix(lines[1], "3 things") || !strings.Contains(lines[1], " 5 ") || !strings.Contains(lines[2], "(9)") || !strings.Contains(lines[3], "BROKEN (seed 6): all is broken") {
+	if !strings.HasSuffix(lines[1], "3 things") || !strings.Contains(lines[1], " 5 ") || !strings.Contains(lines[2], "(8) 1") || !strings.Contains(lines[3], "BROKEN (seed 6): all is broken") {
 		t.Error(out.String())
 	}
-	if err == nil || !strings.Contains(err.Error(), "1 of 2") || verdict([]result{good}, &out) != nil {
+	if err == nil || !strings.Contains(err.Error(), "1 of 2") || verdict(settings{only: []string{"kill"}}, []result{good}, &out) != nil {
 		t.Errorf("verdict %v", err)
 	}
 	for i, column := range []string{"seed", "acked", "p99"} {

@@ -21,6 +21,7 @@ type message struct {
 	last           *talk.Attempt // nil: it has not been sent
 	tries          int
 	acked, arrived bool
+	at             time.Time // of its first arrival
 }
 
 // Stanza implements talk.Message.
@@ -52,7 +53,8 @@ type world struct {
 		dark      map[string]bool // addresses of nodes that may acknowledge nothing
 		darkened  time.Time
 		inDark    darkness
-		acks      []time.Time // of every acknowledgement, for gaps of everybody
+		acks      []time.Time  // of every acknowledgement
+		parted    [2]time.Time // from when to when the cluster had no one order
 	}
 }
 
@@ -151,7 +153,7 @@ func (w *world) received(at int, e *xmpp.Element) {
 	}
 	w.mu.check.Receive(key, id)
 	if m := w.mu.messages[key]; m != nil && !m.arrived {
-		m.arrived = true
+		m.arrived, m.at = true, now
 		w.mu.arrival[at] = max(w.mu.arrival[at], now.Sub(m.due))
 	}
 }
@@ -197,6 +199,19 @@ func (w *world) darken(addrs map[string]bool) darkness {
 	return w.mu.inDark
 }
 
+// excuse says when the cluster was parted.
+func (w *world) excuse(from, to time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.mu.parted = [2]time.Time{from, to}
+}
+
+// excused reports whether a message was on its way while the cluster was parted. The caller holds mu.
+func (w *world) excused(k talk.Key) bool {
+	m := w.mu.messages[k]
+	return m != nil && m.due.Before(w.mu.parted[1]) && (!m.arrived || m.at.After(w.mu.parted[0]))
+}
+
 // condition is why a message was refused.
 func condition(e *xmpp.Element) string {
 	if err := e.Child(xmpp.NSClient, "error"); err != nil {
@@ -222,6 +237,13 @@ func (w *world) ackedSoFar() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return len(w.mu.acks)
+}
+
+// open counts what was sent and has no outcome.
+func (w *world) open() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.mu.check.Open()
 }
 
 // ackedSince counts what was acknowledged after a moment.

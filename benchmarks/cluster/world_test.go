@@ -53,7 +53,7 @@ func ended(t *testing.T, w *world) (r result) {
 	if r.Stuck, err = w.drain(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	r.judge(w, fault{})
+	r.judge(w)
 	return r
 }
 
@@ -167,7 +167,7 @@ func TestRefusals(t *testing.T) {
 	try(w, one, "b:1")
 	w.acked([]*talk.Attempt{one.last})
 	var r result
-	r.judge(w, fault{})
+	r.judge(w)
 	if !one.acked || r.Withdrawn != 1 || r.Resent != 1 || r.Refused["wait remote-server-timeout"] != 1 || r.Refused["without a reason"] != 1 {
 		t.Errorf("%+v", r)
 	}
@@ -191,6 +191,25 @@ func TestReason(t *testing.T) {
 	} {
 		if got := reason(err); got != want {
 			t.Errorf("%v is %q, want %q", err, got, want)
+		}
+	}
+}
+
+// TestOrderIsExcused only while the cluster is parted.
+func TestOrderIsExcused(t *testing.T) {
+	begin := time.Now()
+	from, to := begin.Add(10*time.Second), begin.Add(20*time.Second)
+	for _, test := range []struct {
+		due, at int // seconds
+		excused bool
+	}{{1, 5, false}, {1, 12, true}, {9, 30, true}, {15, 15, true}, {21, 22, false}} {
+		w := newWorld(t.Context(), settings{users: 2}, load.Accounts{Domain: "localhost"}, nil)
+		w.excuse(from, to)
+		w.mu.sending = true
+		m := w.compose(0, 1)
+		m.due, m.at, m.arrived = begin.Add(time.Duration(test.due)*time.Second), begin.Add(time.Duration(test.at)*time.Second), true
+		if got := w.excused(m.key); got != test.excused {
+			t.Errorf("due at %d, there at %d: excused %v", test.due, test.at, got)
 		}
 	}
 }
