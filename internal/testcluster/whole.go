@@ -4,13 +4,12 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/jackdaw-im/jackdaw/ident"
 )
 
 // wholePoll is how often nodes are asked whether they are one cluster.
 const wholePoll = 20 * time.Millisecond
-
-// partitions is how many a cluster has.
-const partitions = 4096
 
 // WaitWhole waits until some nodes, or all that run if none is named, are one cluster in good order: each knows as many active
 // nodes, all act upon one view, and each partition is with exactly one of them.
@@ -50,8 +49,8 @@ func apart(ctx context.Context, nodes []*Node) string {
 			return n.Name + " " + why
 		}
 	}
-	if mine != partitions {
-		return fmt.Sprintf("the nodes have %v partitions of %d", mine, partitions)
+	if mine != ident.Partitions {
+		return fmt.Sprintf("the nodes have %v partitions of %d", mine, ident.Partitions)
 	}
 	return ""
 }
