@@ -1,6 +1,7 @@
 package config
 
 import (
+	"os"
 	"path/filepath"
 	"time"
 )
@@ -10,8 +11,8 @@ import (
 type Config struct {
 	Data        string `key:"data" doc:"Folder with everything the server keeps. It is made if there is none."`
 	Domain      string `key:"domain" doc:"The served domain: the part of users' addresses behind the @."`
-	C2S         string `key:"c2s" doc:"HOST:PORT for clients that begin in plain text and change to TLS (STARTTLS). Empty: not opened."`
-	C2STLS      string `key:"c2s_tls" doc:"HOST:PORT for clients that speak TLS from the first byte. Empty: not opened."`
+	C2S         string `key:"c2s" doc:"HOST:PORT for clients that begin in plain text and change to TLS (STARTTLS). Empty: not opened. A node of a cluster that isn't told has :5222, every interface."`
+	C2STLS      string `key:"c2s_tls" doc:"HOST:PORT for clients that speak TLS from the first byte. Empty: not opened. A node of a cluster that isn't told has :5223."`
 	Admin       string `key:"admin" doc:"HOST:PORT for /healthz, /readyz, /metrics and /debug/pprof. It asks nobody for a password, so keep it private. Empty: not opened."`
 	LogLevel    string `key:"log_level" doc:"The least important messages that are logged: debug, info, warn or error."`
 	LogFormat   string `key:"log_format" doc:"console for people, json for machines, auto for console on a terminal and json elsewhere."`
@@ -97,6 +98,10 @@ const (
 	DefaultAdmin    = "127.0.0.1:5290"
 	DefaultLogLevel = "info"
 	DefaultCluster  = ":5300"
+
+	// Of a node of a cluster.
+	ClusterC2S    = ":5222"
+	ClusterC2STLS = ":5223"
 )
 
 // Default returns the configuration of a server that was told nothing.
@@ -111,6 +116,15 @@ func Default() *Config {
 		Cluster: Cluster{Weight: 100, Grace: 2 * time.Second, Forget: 30 * time.Second, Rejoin: 30 * time.Second},
 		Dump:    Dump{Keep: 10, Memory: 90},
 	}
+}
+
+// Clustered reports whether the node is to belong to a cluster, or its data folder is of one that does.
+func (c *Config) Clustered() bool {
+	if c.Cluster.Listen != "" || c.Cluster.Join != "" {
+		return true
+	}
+	_, err := os.Stat(c.BundleFile())
+	return err == nil
 }
 
 // StoreURL names the embedded store of the data folder, as pebblestore.Open takes it.

@@ -18,11 +18,19 @@ type Sources struct {
 	Flags map[string]string
 }
 
-// Load makes a Config of the defaults and the sources, and validates it. Its error names every mistake with its place, one a line.
+// Load makes a Config of the defaults and the sources, and validates it. Its error names every mistake with its place, one a line. A node
+// of a cluster, which is there for others, has other defaults: it listens for clients everywhere.
 func Load(s Sources) (*Config, error) {
 	c := Default()
 	if err := load(fields(c), s); err != nil {
 		return nil, err
+	}
+	if c.Clustered() {
+		c = Default()
+		c.C2S, c.C2STLS = ClusterC2S, ClusterC2STLS
+		if err := load(fields(c), s); err != nil {
+			return nil, err
+		}
 	}
 	if err := c.Validate(); err != nil {
 		return nil, err

@@ -212,19 +212,10 @@ func seeds(cfg *config.Config) (list []string) {
 	return list
 }
 
-// clustered reports whether this node is to belong to a cluster.
-func clustered(cfg *config.Config) bool {
-	if cfg.Cluster.Listen != "" || cfg.Cluster.Join != "" {
-		return true
-	}
-	_, err := os.Stat(cfg.BundleFile())
-	return err == nil
-}
-
 // nodeName is the configured name, or the machine's.
 func nodeName(cfg *config.Config) (string, error) {
 	name := cfg.Cluster.Name
-	if name == "" && !clustered(cfg) {
+	if name == "" && !cfg.Clustered() {
 		return "node", nil
 	}
 	if name == "" {

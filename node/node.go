@@ -89,7 +89,7 @@ func Open(ctx context.Context, cfg *config.Config, log *zap.Logger) (*Node, erro
 		return nil, err
 	}
 	var held *folder
-	if clustered(cfg) {
+	if cfg.Clustered() {
 		if held, err = holdFolder(cfg); err != nil {
 			return nil, err
 		}
@@ -110,7 +110,7 @@ func Open(ctx context.Context, cfg *config.Config, log *zap.Logger) (*Node, erro
 // openAs is Open for a node of that name.
 func openAs(ctx context.Context, cfg *config.Config, log *zap.Logger, name string) (*Node, error) {
 	l := newLobby(log)
-	if clustered(cfg) {
+	if cfg.Clustered() {
 		if err := l.open(cfg); err != nil {
 			return nil, err
 		}

@@ -50,8 +50,8 @@ func dataFlags(cmd *cobra.Command) *settings {
 func serverFlags(cmd *cobra.Command) *settings {
 	s := dataFlags(cmd)
 	f := cmd.PersistentFlags()
-	f.String("c2s", config.DefaultC2S, "`ADDR` (HOST:PORT) for clients with STARTTLS; empty opens none")
-	f.String("c2s-tls", config.DefaultC2STLS, "`ADDR` (HOST:PORT) for clients with direct TLS; empty opens none")
+	f.String("c2s", config.DefaultC2S, "`ADDR` (HOST:PORT) for clients with STARTTLS; empty opens none; in a cluster it is :5222 unless said")
+	f.String("c2s-tls", config.DefaultC2STLS, "`ADDR` (HOST:PORT) for clients with direct TLS; empty opens none; in a cluster :5223")
 	f.String("admin", config.DefaultAdmin, "`ADDR` (HOST:PORT) for /healthz, /readyz, /metrics and /debug/pprof; empty opens none")
 	f.String("log-level", config.DefaultLogLevel, "`LEVEL` of the log: debug, info, warn or error")
 	f.String("join", "", "`ADDR` (HOST:PORT) of nodes whose cluster to join, separated by commas; one suffices")

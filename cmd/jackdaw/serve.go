@@ -91,6 +91,9 @@ func serve(c *console, cfg *config.Config, log *zap.Logger) error {
 	if !private(at.Admin) {
 		log.Warn("metrics and profiles can be read by everyone who reaches their address", zap.String(telemetry.KeyAddress, at.Admin))
 	}
+	if cfg.Clustered() {
+		reachable(cfg, at, log)
+	}
 	var fault error
 	for running := true; running; {
 		select {
@@ -144,6 +147,16 @@ func drain(n *node.Node, signals <-chan os.Signal) error {
 				cancel()
 			}
 		}
+	}
+}
+
+// reachable warns of a node of a cluster that the clients of other machines can't reach, or aren't told how to.
+func reachable(cfg *config.Config, at node.Addrs, log *zap.Logger) {
+	if private(at.C2S) && private(at.C2STLS) {
+		log.Warn("this node of a cluster takes clients from this machine only: c2s and c2s_tls say where", zap.Strings(telemetry.KeyAddress, []string{at.C2S, at.C2STLS}))
+	}
+	if cfg.Cluster.Client == "" {
+		log.Warn("cluster.client is empty: clients that another node sends away are not told that they may come to this one")
 	}
 }
 
