@@ -73,14 +73,13 @@ func TestNames(t *testing.T) {
 }
 
 func TestScripts(t *testing.T) {
-	bash, _ := exec.LookPath("bash")
-	scripts := 0
+	var scripts []string
 	for _, name := range files(t) {
 		s := text(t, name)
 		if !strings.HasPrefix(s, "#!") {
 			continue
 		}
-		scripts++
+		scripts = append(scripts, name)
 		if lines := strings.Split(s, "\n"); lines[0] != "#!/bin/bash" || !strings.Contains(s, "\nset -euo pipefail\n") || !strings.HasPrefix(lines[1], "# ") {
 			t.Errorf("%s doesn't begin as a script does: what it is for, and no error passed over", name)
 		}
@@ -88,15 +87,28 @@ func TestScripts(t *testing.T) {
 		if info, err := os.Stat(path); err != nil || info.Mode().Perm()&0o111 == 0 {
 			t.Errorf("%s can't be executed: %v", name, err)
 		}
-		if bash != "" {
-			if out, err := exec.Command(bash, "-n", path).CombinedOutput(); err != nil {
-				t.Errorf("%s: %s", name, out)
+	}
+	if len(scripts) != 4 {
+		t.Errorf("scripts %v", scripts)
+	}
+	for _, name := range scripts {
+		t.Run("bash reads "+name, func(t *testing.T) {
+			out, err := exec.Command(tool(t, "bash"), "-n", filepath.Join(folder, name)).CombinedOutput()
+			if err != nil {
+				t.Errorf("%v: %s", err, out)
 			}
-		}
+		})
 	}
-	if scripts != 4 {
-		t.Errorf("%d scripts", scripts)
+}
+
+// tool finds a program; where there is none, the test is skipped, and counted as that.
+func tool(t *testing.T, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		t.Skip(name + " isn't here: the files were only read")
 	}
+	return path
 }
 
 func TestUnit(t *testing.T) {
@@ -118,15 +130,40 @@ func TestUnit(t *testing.T) {
 			t.Errorf("%s is %q, not %q", name, got[name], want)
 		}
 	}
-	tool, err := exec.LookPath("systemd-analyze")
-	if err != nil {
-		t.Log("systemd-analyze isn't there: the unit was only read")
-		return
+	t.Run("systemd reads it", func(t *testing.T) {
+		out, _ := exec.Command(tool(t, "systemd-analyze"), "verify", filepath.Join(folder, "jackdaw.service")).CombinedOutput()
+		for line := range strings.Lines(string(out)) {
+			if strings.Contains(line, "jackdaw.service") && !strings.Contains(line, "is not executable") { // it isn't installed here
+				t.Error(line)
+			}
+		}
+	})
+}
+
+// TestConfigurationOfTheUnit: the file that the unit's head makes lets clients of other machines in.
+func TestConfigurationOfTheUnit(t *testing.T) {
+	_, command, _ := strings.Cut(text(t, "jackdaw.service"), "jackdaw config print ")
+	command, _, found := strings.Cut(command, " > /etc/jackdaw/jackdaw.yaml\n")
+	words := strings.Fields(command)
+	if !found || len(words)%2 != 0 {
+		t.Fatalf("the command is %q", command)
 	}
-	out, _ := exec.Command(tool, "verify", filepath.Join(folder, "jackdaw.service")).CombinedOutput()
-	for line := range strings.Lines(string(out)) {
-		if strings.Contains(line, "jackdaw.service") && !strings.Contains(line, "is not executable") { // it isn't installed here
-			t.Error(line)
+	given := map[string]string{}
+	for i := 0; i < len(words); i += 2 {
+		given[strings.ReplaceAll(strings.TrimPrefix(words[i], "--"), "-", "_")] = words[i+1]
+	}
+	cfg, err := config.Load(config.Sources{Flags: given})
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "jackdaw.yaml")
+	if err := os.WriteFile(file, []byte(cfg.Print()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, flags := range []map[string]string{nil, {"cluster.listen": ":5300"}} { // a server alone, and a node
+		cfg, err = config.Load(config.Sources{File: file, Flags: flags})
+		if err != nil || cfg.C2S != ":5222" || cfg.C2STLS != ":5223" || cfg.Admin != config.DefaultAdmin || cfg.Data != "/var/lib/jackdaw" {
+			t.Errorf("%v, %v", cfg, err)
 		}
 	}
 }
@@ -205,6 +242,37 @@ func TestDockerfile(t *testing.T) {
 	}
 	if len(stages) != 2 {
 		t.Errorf("stages %v", stages)
+	}
+}
+
+// TestDockerignore: nothing that a server which was tried out has written gets into a layer of the image's build.
+func TestDockerignore(t *testing.T) {
+	lines, err := os.ReadFile("../../.dockerignore")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{".tools", "bin", "**" + strings.TrimPrefix(config.DefaultData, "."), "**/.env"} {
+		if !slices.Contains(strings.Split(string(lines), "\n"), name) {
+			t.Errorf("%s isn't left out", name)
+		}
+	}
+	for _, left := range strings.Split(string(lines), "\n") {
+		if _, err := os.Stat(filepath.Join("../..", left, "go.mod")); err == nil && left != "" && left[0] != '#' {
+			t.Errorf("%s leaves the source out", left)
+		}
+	}
+}
+
+// TestComposeReadsIt asks the program that the file is for, without an engine.
+func TestComposeReadsIt(t *testing.T) {
+	docker := tool(t, "docker")
+	if out, err := exec.Command(docker, "compose", "version").CombinedOutput(); err != nil {
+		t.Skipf("docker has no compose here: %s", out)
+	}
+	cmd := exec.Command(docker, "compose", "--file", filepath.Join(folder, "docker/compose.yaml"), "config", "--quiet")
+	cmd.Env = append(os.Environ(), "JACKDAW_PASSWORD=a", "REPLICATION_PASSWORD=b", "POSTGRES_PASSWORD=c")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v: %s", err, out)
 	}
 }
 

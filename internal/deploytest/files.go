@@ -72,7 +72,7 @@ func variables(text string) []string {
 // flags are the long flags behind "jackdaw serve", or another command of ours, in a text.
 func flags(text string) (list []string) {
 	for _, m := range regexp.MustCompile(`(?:jackdaw [a-z]+|serve)\b[^\n#&|]*`).FindAllString(text, -1) {
-		list = append(list, regexp.MustCompile(`--[a-z][a-z-]*`).FindAllString(m, -1)...)
+		list = append(list, regexp.MustCompile(`--[a-z][a-z0-9-]*`).FindAllString(m, -1)...)
 	}
 	return list
 }
