@@ -20,6 +20,9 @@
 // both halves may have the mailbox: it is a set of ids, so each takes up what the other has stored (lane.Reload), and what comes
 // twice has the same id. A session on another node may have no room for a push: that one and all after it come again, in order.
 //
+// Bodies are in memory only for sessions: those that a session's credit allows, and for a minute or two a page of those that came or went while
+// none was there, so that one that comes back at once costs the store nothing. The node's mailboxes share Config.Held for that.
+//
 // A crash loses nothing: the senders keep every message until its outcome, the rows are read again, sessions attach again.
 // The message that it crashed on is answered with OUTCOME_UNKNOWN, which an Outbox takes as a reason to try once more.
 //
