@@ -1,10 +1,12 @@
 // Package simcluster tests whole nodes together, in fake time: actors, their router, links and gossip over a simulated network
 // (package simnet), real mailboxes and lanes over one store in memory. Only sessions are played: by actors of one node that send,
-// attach, acknowledge and come back as sessions do, and write down what they hear.
+// attach, acknowledge and come back as sessions do, and write down what they hear. Accounts, the keeper of keys and
+// certificates, and the drain of clients are not here: what faults do to them is tested with processes only (internal/misuse,
+// internal/testcluster, benchmarks/cluster).
 //
 // A history is a fault, or several, under load, made of a seed. Afterwards nothing that was accepted may be lost, nothing may
 // have been delivered out of its sender's order but in a partition, every node has to agree with every other, and nothing may be left
-// waiting anywhere.
+// waiting anywhere. Other histories have members of process groups come and go; afterwards every node has to see all of them.
 //
 //	make sim
 //	go test ./internal/simcluster -run Histories -seeds 50 -timeout 1h
