@@ -38,6 +38,7 @@ const (
 	overdue    drainPhase = "overdue" // it took too long, and stays as it is
 	failed     drainPhase = "failed"  // the node has its share again
 	returning  drainPhase = "returning"
+	outcast    drainPhase = "shut out" // no node of the cluster takes this one any more
 )
 
 // underWay reports whether something is still to come by itself.
@@ -92,6 +93,8 @@ func (s *drainState) begin(now time.Time, over, timeout time.Duration, f drainFa
 	switch s.phase {
 	case lightening, leaving, sending, drained:
 		return nil, nil
+	case outcast:
+		return nil, errors.New(s.reason)
 	}
 	if !f.others {
 		return nil, errAlone
@@ -109,9 +112,12 @@ func (s *drainState) again(now time.Time) []drainEffect {
 	if !s.phase.away() {
 		return nil
 	}
-	if s.phase == returning {
+	switch s.phase {
+	case returning:
 		s.phase = undrained
 		return nil
+	case outcast:
+		return []drainEffect{{leave: true, send: true}}
 	}
 	if now.After(s.deadline) {
 		s.deadline = now.Add(s.over + drainLeave)
@@ -184,7 +190,8 @@ func (s *drainState) give(now time.Time, reason string) []drainEffect {
 
 // undrain makes the node take its share and clients again.
 func (s *drainState) undrain(now time.Time) []drainEffect {
-	if s.phase == undrained || s.phase == returning || s.phase == failed {
+	switch s.phase {
+	case undrained, returning, failed, outcast:
 		return nil
 	}
 	s.phase, s.since, s.began, s.ended, s.reason = returning, now, now, time.Time{}, ""

@@ -170,13 +170,16 @@ func (d *drainer) send() {
 	}
 	ctx, keep := context.WithCancel(context.Background())
 	d.mu.keep, d.mu.sending, d.mu.sent, d.mu.sendErr = keep, true, false, nil
-	over := d.mu.state.over
+	over, host := d.mu.state.over, d.n.elsewhere
+	if d.mu.state.phase == outcast { // nobody is in sight
+		host = d.n.peers.entry.elsewhere
+	}
 	d.done.Go(func() {
 		defer keep()
 		if g.Draining().Draining { // from a drain that was cut short
 			d.complain(g.Undrain())
 		}
-		err := g.Drain(ctx, gateway.DrainOptions{Over: over, Host: d.n.elsewhere})
+		err := g.Drain(ctx, gateway.DrainOptions{Over: over, Host: host})
 		d.mu.Lock()
 		d.mu.sending, d.mu.sent, d.mu.sendErr = false, true, err
 		d.mu.Unlock()
@@ -232,6 +235,10 @@ func (d *drainer) EndDrain() (*adminpb.DrainStatus, error) {
 		return nil, admin.Refuse(admin.ErrBusy, "the node %s is starting, or ends", d.n.sys.Node().Name())
 	}
 	d.mu.Lock()
+	if s := &d.mu.state; s.phase == outcast {
+		defer d.mu.Unlock()
+		return nil, admin.Refuse(admin.ErrBusy, "%s takes nobody: %s", d.n.sys.Node().Name(), s.reason)
+	}
 	d.apply(d.mu.state.undrain(time.Now()))
 	d.mu.Unlock()
 	d.kick()

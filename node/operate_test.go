@@ -9,18 +9,23 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/jackdaw-im/jackdaw/actors"
 	"github.com/jackdaw-im/jackdaw/actors/mailbox"
 	"github.com/jackdaw-im/jackdaw/admin"
 	"github.com/jackdaw-im/jackdaw/client"
+	"github.com/jackdaw-im/jackdaw/cluster/trust"
 	"github.com/jackdaw-im/jackdaw/ident"
 	"github.com/jackdaw-im/jackdaw/proto/adminpb"
 	"github.com/jackdaw-im/jackdaw/store"
+	"github.com/jackdaw-im/jackdaw/store/memstore"
 	"github.com/jackdaw-im/jackdaw/xmpp"
 )
 
@@ -282,9 +287,12 @@ func TestOtherAddressesOfTheStores(t *testing.T) {
 	}
 }
 
-// TestRevokedNode: the others go on without it, and it may come again once it is readmitted.
+// TestRevokedNode: the others go on without it, and it may come again once it is readmitted. It serves nobody any more.
 func TestRevokedNode(t *testing.T) {
 	r := newClusterRig(t, 3)
+	r.user("juliet@localhost")
+	thief := r.nodes[2]
+	c, _ := login(t, thief, "juliet@localhost/balcony", client.Config{Management: true})
 	done, err := r.ops(0).ChangeCluster(t.Context(), &adminpb.ChangeCluster{Kind: &adminpb.ChangeCluster_Revoke{Revoke: "n3"}})
 	if err != nil {
 		t.Fatal(err)
@@ -296,8 +304,97 @@ func TestRevokedNode(t *testing.T) {
 	if err != nil || fmt.Sprint(st.GetBundle().GetRevoked()) != "[n3]" || st.GetBundle().GetVersion() <= done.GetVersion() {
 		t.Errorf("%v, %v", st.GetBundle(), err)
 	}
+	r.until("its client is told to go", func() bool {
+		select {
+		case <-c.Done():
+			return true
+		default:
+			return false
+		}
+	})
+	end := (*xmpp.StreamError)(nil)
+	if !errors.As(c.Err(), &end) || end.Condition != xmpp.SeeOtherHost || end.Host != "127.0.0.1:5222" && end.Host != "127.0.0.2:5222" {
+		t.Errorf("its client was told %v", c.Err())
+	}
+	r.until("it serves nobody", func() bool {
+		conn, err := net.Dial("tcp", thief.Listening().C2STLS)
+		if err == nil {
+			_ = conn.Close() // it is only looked whether it opens
+		}
+		return err != nil && thief.cluster.Status().Mine == 0
+	})
+	if err := thief.Ready(); err == nil || !strings.Contains(err.Error(), "doesn't accept this node any more") {
+		t.Errorf("it says %v", err)
+	}
+	if _, err := r.ops(2).Undrain(t.Context(), ""); !errors.Is(err, admin.ErrBusy) || !strings.Contains(err.Error(), "doesn't accept this node") {
+		t.Errorf("it is to serve again: %v", err)
+	}
 	if _, err := r.ops(1).ChangeCluster(t.Context(), &adminpb.ChangeCluster{Kind: &adminpb.ChangeCluster_Readmit{Readmit: "n3"}}); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestElsewhereIsNamed: an actor of another node is looked for there.
+func TestElsewhereIsNamed(t *testing.T) {
+	r := newClusterRig(t, 2)
+	of := func(i int) actors.Ref {
+		for u := 0; ; u++ {
+			if ref := mailbox.Ref(ident.UserID(fmt.Sprintf("u%d@localhost", u))); r.nodes[i].cluster.Local(ref) {
+				return ref
+			}
+		}
+	}
+	n := r.nodes[0]
+	in := inspector{n.sys, n.refuseElsewhere}
+	for _, c := range []struct {
+		ref       actors.Ref
+		says, not string
+	}{
+		{of(1), "isn't on this node, n1: by its view n2 at 127.0.0.1 has it, if it is alive. Run the same command on that machine", "no actor"},
+		{actors.Ref{Kind: "session", ID: "7", Node: r.nodes[1].sys.Node()}, "by its view n2 at 127.0.0.1 has it", "no actor"},
+		{of(0), "no actor mailbox/u", "isn't on this node"},
+		{actors.Ref{Kind: "session", ID: "7"}, "no actor session/7 is alive", "isn't on this node"},
+	} {
+		if _, err := in.State(t.Context(), c.ref); !errors.Is(err, admin.ErrNoActor) || !strings.Contains(err.Error(), c.says) || strings.Contains(err.Error(), c.not) {
+			t.Errorf("%v: %v", c.ref, err)
+		}
+	}
+}
+
+// TestAuthorityByHand: it isn't said to be rotated by who can't.
+func TestAuthorityByHand(t *testing.T) {
+	r := &clusterRig{t: t, store: memstore.New(memstore.Options{Shared: true}), log: zap.NewNop()}
+	dir := t.TempDir()
+	h, err := trust.MakeHandFolder(dir, time.Now())
+	if err == nil {
+		_, err = h.IssueTo(dir, "n1", "", time.Hour, time.Now())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := r.config()
+	cfg.Cluster.Authority, cfg.Cluster.NodeCert, cfg.Cluster.NodeKey = filepath.Join(dir, trust.AuthorityFile), filepath.Join(dir, "n1.pem"), filepath.Join(dir, "n1.key")
+	n, err := r.open(cfg)
+	if err == nil {
+		err = n.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.stop(n) })
+	r.nodes = append(r.nodes, n)
+	rotate := func(what adminpb.Rotate_What) (*adminpb.Changed, error) {
+		return r.ops(0).ChangeCluster(t.Context(), &adminpb.ChangeCluster{Kind: &adminpb.ChangeCluster_Rotate{Rotate: &adminpb.Rotate{What: what}}})
+	}
+	before := r.bundle(0).Version
+	if _, err := rotate(adminpb.Rotate_AUTHORITY); !errors.Is(err, admin.ErrInvalid) || !strings.Contains(err.Error(), "jackdaw cert rotate DIR") || r.bundle(0).Version != before {
+		t.Errorf("%v", err)
+	}
+	if done, err := rotate(adminpb.Rotate_TOKEN); err != nil || strings.Contains(done.GetWhat(), "by hand") {
+		t.Errorf("%v, %v", done, err)
+	}
+	if done, err := rotate(adminpb.Rotate_ALL); err != nil || !strings.Contains(done.GetWhat(), "certificates that are made by hand stay as they are") {
+		t.Errorf("%v, %v", done, err)
 	}
 }
 

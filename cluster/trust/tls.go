@@ -13,6 +13,9 @@ import (
 var (
 	ErrRevoked = errors.New("trust: the node is revoked")
 	ErrClosed  = errors.New("trust: closed")
+	// ErrOtherAuthority says that the peer calls itself the node that was called, of this cluster, and that its certificate is of an authority
+	// which this node doesn't know: all keys have been rotated without it.
+	ErrOtherAuthority = errors.New("trust: another authority")
 )
 
 // Peer is the node at the other end of a connection, as its certificate says.
@@ -86,7 +89,7 @@ func (l *Live) ClientTLS(peer string, protocols ...string) *tls.Config {
 				KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 			})
 			if err != nil {
-				return fmt.Errorf("trust: the peer's certificate is none of this cluster: %w", err)
+				return l.unverified(cs, peer, fmt.Errorf("trust: the peer's certificate is none of this cluster: %w", err))
 			}
 			return l.admit(cs, peer)
 		},
@@ -95,6 +98,22 @@ func (l *Live) ClientTLS(peer string, protocols ...string) *tls.Config {
 		},
 	}
 }
+
+// unverified makes an error that is ErrOtherAuthority too, if it is that.
+func (l *Live) unverified(cs tls.ConnectionState, peer string, err error) error {
+	var unknown x509.UnknownAuthorityError
+	name, cluster, bad := NameOf(cs.PeerCertificates[0])
+	if bad != nil || name != peer || cluster != "" && cluster != l.Bundle().Cluster || !errors.As(err, &unknown) {
+		return err
+	}
+	return otherAuthority{err}
+}
+
+// otherAuthority is an error that is also ErrOtherAuthority, which it needn't say in words.
+type otherAuthority struct{ error }
+
+// Unwrap implements the interface that errors.Is looks for.
+func (e otherAuthority) Unwrap() []error { return []error{ErrOtherAuthority, e.error} }
 
 // admit checks who a verified certificate names.
 func (l *Live) admit(cs tls.ConnectionState, want string) error {
