@@ -8,8 +8,8 @@ import (
 	"github.com/jackdaw-im/jackdaw/proto/nodepb"
 )
 
-// Ref names an actor. Without a node it is placed: wherever the cluster puts (Kind, ID). With one it is pinned to that
-// incarnation of a node. It is comparable and may be kept, sent and stored.
+// Ref names an actor. With a node it is pinned to that incarnation of it. Without one it is, if its kind is placed, wherever the cluster puts
+// (Kind, ID), and else on the node that asks. It is comparable and may be kept, sent and stored.
 type Ref struct {
 	Kind string
 	ID   string
