@@ -27,7 +27,7 @@ type JoinRequest struct {
 }
 
 // ErrNotPinned says that the seed is not of the token's cluster, or that somebody stands in between.
-var ErrNotPinned = errors.New("trust: the node that answers isn't of the cluster that made the join token")
+var ErrNotPinned = errors.New("trust: the node that answers isn't of the cluster that made the join token, or its authority was rotated since: make a new one with `jackdaw cluster token`")
 
 // Join asks a node of a cluster for its bundle. It takes at most 10 s. Errors that a caller may branch on: those of tokens, ErrNotPinned,
 // ErrRevoked, ErrBusy, ErrRefused; with any other the same seed may answer later.
