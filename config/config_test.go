@@ -1,16 +1,15 @@
 package config
 
 import (
-	"flag"
 	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
 	"time"
-)
 
-var update = flag.Bool("update", false, "write the golden files")
+	"github.com/jackdaw-im/jackdaw/internal/golden"
+)
 
 func write(t *testing.T, text string) string {
 	t.Helper()
@@ -159,17 +158,8 @@ func TestValidate(t *testing.T) {
 }
 
 func TestPrint(t *testing.T) {
-	const golden = "../docs/config.yaml"
 	got := "# Every key with its default. `jackdaw config print` prints what a server would use.\n\n" + Default().Print()
-	if *update {
-		if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil || got != string(want) {
-		t.Errorf("%s is out of date (%v): run go test ./config -update", golden, err)
-	}
+	golden.File(t, "../docs/config.yaml", got)
 	cfg := Default()
 	cfg.Data, cfg.Domain, cfg.C2S = "a: b #c \"d\"", "true", ":5222"
 	cfg.Certificate, cfg.Key = "12", "~"

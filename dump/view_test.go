@@ -3,15 +3,12 @@ package dump
 import (
 	"bytes"
 	"errors"
-	"flag"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
-)
 
-var update = flag.Bool("update", false, "write the golden files")
+	"github.com/jackdaw-im/jackdaw/internal/golden"
+)
 
 // sample is a whole dump that is the same each time: the fake system's sections, and invented ones of the process.
 func sample(t *testing.T) []byte {
@@ -64,23 +61,10 @@ func viewed(t *testing.T, text []byte, o Options) string {
 	return b.String()
 }
 
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	file := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if want, err := os.ReadFile(file); err != nil || got != string(want) {
-		t.Errorf("%s is not what is printed (%v): run go test ./dump -update and look at the difference\n%s", file, err, got)
-	}
-}
-
 func TestView(t *testing.T) {
 	text := sample(t)
-	golden(t, "dump.txt", viewed(t, text, Options{}))
-	golden(t, "all.txt", viewed(t, text, Options{All: true, Sections: []string{"goroutines", "tree", "config", "metrics", "runtime"}}))
+	golden.File(t, "testdata/dump.txt", viewed(t, text, Options{}))
+	golden.File(t, "testdata/all.txt", viewed(t, text, Options{All: true, Sections: []string{"goroutines", "tree", "config", "metrics", "runtime"}}))
 	short := viewed(t, text, Options{Sections: []string{"descriptors"}})
 	if !strings.HasSuffix(short, "\n== open descriptors\n  12 of 1024: 8 socket, 4 file\n") || strings.Count(short, "==") != 1 {
 		t.Errorf("one section:\n%s", short)

@@ -3,7 +3,6 @@ package telemetry
 import (
 	"bufio"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"net/http/httptest"
 	"os"
@@ -13,9 +12,9 @@ import (
 	"sync"
 	"testing"
 	"time"
-)
 
-var update = flag.Bool("update", false, "write the golden files")
+	"github.com/jackdaw-im/jackdaw/internal/golden"
+)
 
 // scraped serves the registry once and returns its lines by series.
 func scraped(t *testing.T, r *Registry) map[string]string {
@@ -224,17 +223,9 @@ func TestNoSeriesPerActor(t *testing.T) {
 }
 
 func TestDocs(t *testing.T) {
-	const golden = "../docs/METRICS.md"
 	got := "# Metrics\n\nServed at `/metrics` of the address `--admin`, in Prometheus' format, together with those of the Go runtime (`go_*`) and the process\n" +
 		"(`process_*`). No metric has a series for a single actor, user or connection.\n\n" + Describe()
-	if *update {
-		if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if want, err := os.ReadFile(golden); err != nil || got != string(want) {
-		t.Errorf("%s is out of date (%v): run go test ./telemetry -update", golden, err)
-	}
+	golden.File(t, "../docs/METRICS.md", got)
 }
 
 func TestHistogram(t *testing.T) {

@@ -3,35 +3,13 @@ package main
 import (
 	"encoding/json"
 	"errors"
-	"flag"
-	"os"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/jackdaw-im/jackdaw/benchmarks/actors/measure"
+	"github.com/jackdaw-im/jackdaw/internal/golden"
 )
-
-var update = flag.Bool("update", false, "write the golden files")
-
-// golden compares with testdata/name.
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	file := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("%s differs (go test -update writes it):\n%s", file, got)
-	}
-}
 
 // example is a report with a bit of everything.
 func example() *report {
@@ -64,7 +42,7 @@ func TestTables(t *testing.T) {
 	if err := printTables(&out, example()); err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "tables.txt", out.String())
+	golden.File(t, "testdata/tables.txt", out.String())
 }
 
 func TestChart(t *testing.T) {
@@ -72,7 +50,7 @@ func TestChart(t *testing.T) {
 	if err := drawChart(&out, example()); err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "chart.svg", out.String())
+	golden.File(t, "testdata/chart.svg", out.String())
 }
 
 func TestJSON(t *testing.T) {
@@ -84,7 +62,7 @@ func TestJSON(t *testing.T) {
 	if err := json.Unmarshal([]byte(out.String()), back); err != nil || !reflect.DeepEqual(back, example()) {
 		t.Errorf("%v\n%s", err, out.String())
 	}
-	golden(t, "report.json", out.String())
+	golden.File(t, "testdata/report.json", out.String())
 }
 
 // broken is an output that takes nothing.

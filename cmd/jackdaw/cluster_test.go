@@ -4,13 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/jackdaw-im/jackdaw/admin"
 	"github.com/jackdaw-im/jackdaw/config"
+	"github.com/jackdaw-im/jackdaw/internal/golden"
 	"github.com/jackdaw-im/jackdaw/proto/adminpb"
 )
 
@@ -113,17 +113,7 @@ type clustered struct {
 func newClustered(t *testing.T) *clustered {
 	t.Helper()
 	l := &clustered{fakeCluster: &fakeCluster{st: status()}, t: t, data: t.TempDir()}
-	s := admin.NewSocket(admin.SocketConfig{
-		Path: filepath.Join(l.data, "jackdaw.sock"), Cluster: l, Status: func() admin.Status { return admin.Status{Domain: "localhost"} },
-	})
-	if err := s.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Stop(context.Background()); err != nil {
-			t.Error(err)
-		}
-	})
+	serveSocket(t, l.data, admin.SocketConfig{Cluster: l})
 	return l
 }
 
@@ -148,7 +138,7 @@ func TestClusterCommand(t *testing.T) {
 	calm.Bundle.Rotating, calm.Bundle.Lagging, calm.Bundle.Revoked = false, nil, nil
 	own := calm.Members[0].Own
 	own.NotReady, own.Store, own.StoreReason, own.CertificateEnds, own.Links = "", "serving", "", 0, own.Links[:1]
-	golden(t, "cluster.txt", "$ jackdaw cluster\n"+out+"\n$ jackdaw cluster --links\n"+all+"\n$ a quiet one\n"+clusterText(calm, false))
+	golden.File(t, "testdata/cluster.txt", "$ jackdaw cluster\n"+out+"\n$ jackdaw cluster --links\n"+all+"\n$ a quiet one\n"+clusterText(calm, false))
 	if strings.Contains(out, "\x1b") {
 		t.Error("a terminal's command comes through")
 	}

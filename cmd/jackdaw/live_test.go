@@ -14,6 +14,7 @@ import (
 
 	"github.com/jackdaw-im/jackdaw/actors"
 	"github.com/jackdaw-im/jackdaw/admin"
+	"github.com/jackdaw-im/jackdaw/internal/golden"
 	"github.com/jackdaw-im/jackdaw/proto/adminpb"
 )
 
@@ -129,12 +130,12 @@ type live struct {
 	data string
 }
 
-func newLive(t *testing.T) *live {
+// serveSocket serves the administration of a data folder until the test ends.
+func serveSocket(t *testing.T, data string, cfg admin.SocketConfig) {
 	t.Helper()
-	l := &live{fakeServer: &fakeServer{state: `{"n":1,"last":"2026"}`}, t: t, data: t.TempDir()}
-	s := admin.NewSocket(admin.SocketConfig{
-		Path: filepath.Join(l.data, "jackdaw.sock"), Inspector: l, Overview: l, Status: func() admin.Status { return admin.Status{Domain: "localhost"} },
-	})
+	cfg.Path = filepath.Join(data, "jackdaw.sock")
+	cfg.Status = func() admin.Status { return admin.Status{Domain: "localhost"} }
+	s := admin.NewSocket(cfg)
 	if err := s.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -143,6 +144,12 @@ func newLive(t *testing.T) *live {
 			t.Error(err)
 		}
 	})
+}
+
+func newLive(t *testing.T) *live {
+	t.Helper()
+	l := &live{fakeServer: &fakeServer{state: `{"n":1,"last":"2026"}`}, t: t, data: t.TempDir()}
+	serveSocket(t, l.data, admin.SocketConfig{Inspector: l, Overview: l})
 	return l
 }
 
@@ -221,7 +228,7 @@ func TestStatusAndTrace(t *testing.T) {
 	l := newLive(t)
 	stuck := &adminpb.ActorStatus{Ref: "counter/a", Phase: "running", Queue: 1, OldestUs: 9e6, Running: "counter.add", RunningUs: 10e6, Last: "counter.add", Stuck: true}
 	events := l.ok("", "sys trace counter/a -n 3")
-	golden(t, "status.txt", l.ok("", "sys status counter/a")+"\n"+statusText(stuck)+"\n"+events)
+	golden.File(t, "testdata/status.txt", l.ok("", "sys status counter/a")+"\n"+statusText(stuck)+"\n"+events)
 	var st map[string]any
 	if err := json.Unmarshal([]byte(l.ok("", "sys status counter/a --json")), &st); err != nil || st["oldest_us"] != 340_000.0 || st["stuck"] != false ||
 		fmt.Sprint(st["waiting"]) != "[map[count:9 kind:counter.add] map[count:3 kind:counter.get]]" {
@@ -239,7 +246,7 @@ func TestTreeCommand(t *testing.T) {
 	for _, line := range []string{"", "--depth 2", "--depth 1", "--fold messaging/lanes --fold mailboxes", "--partitions mailboxes", "services", "messaging/services/echo", "jackdaw/messaging/lanes/mail-0", "messaging --depth 2"} {
 		fmt.Fprintf(&all, "$ jackdaw tree %s\n%s\n", line, l.ok("", "tree "+line))
 	}
-	golden(t, "tree.txt", all.String())
+	golden.File(t, "testdata/tree.txt", all.String())
 	for _, c := range []struct {
 		line string
 		code int

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -16,12 +15,11 @@ import (
 	"github.com/jackdaw-im/jackdaw/config"
 	"github.com/jackdaw-im/jackdaw/dump"
 	"github.com/jackdaw-im/jackdaw/gateway"
+	"github.com/jackdaw-im/jackdaw/internal/golden"
 	"github.com/jackdaw-im/jackdaw/internal/testnode"
 	"github.com/jackdaw-im/jackdaw/node"
 	"github.com/jackdaw-im/jackdaw/store/pebblestore"
 )
-
-var update = flag.Bool("update", false, "write the golden files")
 
 func TestMain(m *testing.M) {
 	code := m.Run()
@@ -59,20 +57,6 @@ func call(args ...string) (code int, stdout, stderr string) {
 	return code, c.stdout.String(), c.stderr.String()
 }
 
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	file := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil || got != string(want) {
-		t.Errorf("%s is out of date (%v): run go test ./cmd/jackdaw -update. Now:\n%s", file, err, got)
-	}
-}
-
 // TestHelp: what each command says of itself.
 func TestHelp(t *testing.T) {
 	var all strings.Builder
@@ -86,7 +70,7 @@ func TestHelp(t *testing.T) {
 		}
 		fmt.Fprintf(&all, "$ %s\n%s\n", strings.Join(strings.Fields("jackdaw "+cmd+" --help"), " "), out)
 	}
-	golden(t, "help.txt", all.String())
+	golden.File(t, "testdata/help.txt", all.String())
 }
 
 func TestWrongUsage(t *testing.T) {
@@ -157,7 +141,7 @@ func TestGreeting(t *testing.T) {
 	plain := config.Default()
 	moved := config.Default()
 	moved.Data, moved.Domain, moved.Certificate, moved.Key = "/var/lib/my jackdaw", "example.org", "/etc/ssl/example.pem", "/etc/ssl/example.key"
-	golden(t, "greeting.txt", greeting("jackdaw", plain, node.Addrs{C2S: plain.C2S, C2STLS: plain.C2STLS, Admin: plain.Admin}, "AA:BB")+
+	golden.File(t, "testdata/greeting.txt", greeting("jackdaw", plain, node.Addrs{C2S: plain.C2S, C2STLS: plain.C2STLS, Admin: plain.Admin}, "AA:BB")+
 		"\n----\n\n"+greeting("bin/jackdaw", moved, node.Addrs{C2STLS: "[::]:5223"}, "CC:DD"))
 }
 

@@ -1,20 +1,16 @@
 package top
 
 import (
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
 
+	"github.com/jackdaw-im/jackdaw/internal/golden"
 	"github.com/jackdaw-im/jackdaw/proto/adminpb"
 )
-
-var update = flag.Bool("update", false, "write the golden files")
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
@@ -65,20 +61,6 @@ func drawn(lines []Line) string {
 	return b.String()
 }
 
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	file := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil || got != string(want) {
-		t.Errorf("%s is out of date (%v): run go test ./cmd/jackdaw/top -update. Now:\n%s", file, err, got)
-	}
-}
-
 func TestLines(t *testing.T) {
 	for _, c := range []struct {
 		name          string
@@ -115,7 +97,7 @@ func TestLines(t *testing.T) {
 					t.Errorf("%q has %d columns", l.Text, wide(l.Text))
 				}
 			}
-			golden(t, c.name+".txt", drawn(lines))
+			golden.File(t, "testdata/"+c.name+".txt", drawn(lines))
 		})
 	}
 }
@@ -124,7 +106,7 @@ func TestText(t *testing.T) {
 	now := measured(61)
 	Rates(now, measured(60))
 	text := Text(now, SortQueue)
-	golden(t, "once.txt", text)
+	golden.File(t, "testdata/once.txt", text)
 	now.RunQueue = -1
 	if text := Text(now, SortQueue); strings.Contains(text, "run queue") || !strings.Contains(text, "cpu 38%   workers 8") {
 		t.Errorf("what isn't known is shown: %s", text)
