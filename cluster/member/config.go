@@ -53,7 +53,7 @@ type Timing struct {
 	Probe           time.Duration // 1 s: one member is probed, in turn
 	ProbeTimeout    time.Duration // 500 ms
 	Gossip          time.Duration // 200 ms: news is told to three members
-	PushPull        time.Duration // 30 s: everything is exchanged with one member; longer above 32 members
+	PushPull        time.Duration // 10 s: everything is exchanged with one member; longer above 32 members
 	Stream          time.Duration // 10 s: a connection for an exchange may take
 	GossipToTheDead time.Duration // 30 s: the dead are remembered
 	Rejoin          time.Duration // 30 s: missing seeds and members of the past are joined again; jitter is added
@@ -68,7 +68,7 @@ func (t *Timing) fill() {
 	t.Probe = cmp.Or(t.Probe, time.Second)
 	t.ProbeTimeout = cmp.Or(t.ProbeTimeout, 500*time.Millisecond)
 	t.Gossip = cmp.Or(t.Gossip, 200*time.Millisecond)
-	t.PushPull = cmp.Or(t.PushPull, 30*time.Second)
+	t.PushPull = cmp.Or(t.PushPull, 10*time.Second)
 	t.Stream = cmp.Or(t.Stream, 10*time.Second)
 	t.GossipToTheDead = cmp.Or(t.GossipToTheDead, 30*time.Second)
 	t.Rejoin = cmp.Or(t.Rejoin, 30*time.Second)

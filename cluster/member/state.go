@@ -299,7 +299,7 @@ func (s *state) look() {
 	s.view = v
 }
 
-// Gossip misses somebody now and then, which the next exchange mends; but that is half a minute away or more. So whoever has had another view
+// Gossip misses somebody now and then, which the next exchange mends; but that is ten seconds away or more. So whoever has had another view
 // for bearFor is asked, by each node at most once in askEvery.
 const bearFor, askEvery = 3 * time.Second, 5 * time.Second
 

@@ -44,7 +44,7 @@ func TestGossipTraffic(t *testing.T) {
 			cost := float64(r.net.Count(simnet.Packet).Sent-change.Sent)/float64(n-1) - count*gone.Seconds()
 			t.Logf("%3d nodes: a node sends %.2f packets of %3.0f B and %4.0f B of streams (%.2f writes) each second, %4.0f B in all; joined after %v, a crash is agreed upon after %v and costs each %.0f packets",
 				n, count, size/count, streamed, writes, size+streamed, joined, gone, max(cost, 0))
-			if count > 4 || size+streamed > 100+40*float64(n) {
+			if count > 4 || size+streamed > 200+40*float64(n) {
 				t.Errorf("%d nodes: each sends %.1f packets and %.0f bytes a second", n, count, size+streamed)
 			}
 		})

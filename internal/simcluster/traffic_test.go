@@ -62,7 +62,7 @@ func gossipLaw(nodes int) float64 {
 	if nodes > 32 {
 		m += math.Ceil(math.Log2(float64(nodes) / 32))
 	}
-	return 185 + 12*float64(nodes)/m
+	return 185 + 36*float64(nodes)/m
 }
 
 // measure counts what a node sends each second, on the average of all of them.
