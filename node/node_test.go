@@ -39,6 +39,17 @@ func memory(t *testing.T) *memstore.Engine {
 	return e
 }
 
+// stopAtEnd stops a node when its test ends.
+func stopAtEnd(t *testing.T, n *Node) {
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		if err := n.Stop(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // startNode starts a node on a store in memory, with users.
 func startNode(t *testing.T, cfg *config.Config, users ...string) *Node {
 	t.Helper()
@@ -49,13 +60,7 @@ func startNode(t *testing.T, cfg *config.Config, users ...string) *Node {
 	if err := n.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		defer cancel()
-		if err := n.Stop(ctx); err != nil {
-			t.Error(err)
-		}
-	})
+	stopAtEnd(t, n)
 	for _, name := range users {
 		u, err := admin.NewUser(ident.UserID(name), "secret")
 		if err == nil {

@@ -270,13 +270,7 @@ func soakNode(t *testing.T, c *chaos, log *zap.Logger) (*Node, []string) {
 	if err := n.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		defer cancel()
-		if err := n.Stop(ctx); err != nil {
-			t.Error(err)
-		}
-	})
+	stopAtEnd(t, n)
 	u, err := admin.NewUser("x@localhost", "secret")
 	if err != nil {
 		t.Fatal(err)

@@ -1,6 +1,9 @@
 package store
 
-import "errors"
+import (
+	"errors"
+	"slices"
+)
 
 // The errors that callers branch on, by errors.Is. An engine wraps them with what a person needs to know (which folder,
 // how many bytes, what to do); any other error of a write means that its outcome is unknown and that it may be repeated.
@@ -32,3 +35,10 @@ var (
 	// ErrCorrupt says that stored data can't be read as it was written. Nothing is repaired silently.
 	ErrCorrupt = errors.New("store: stored data is damaged; check the disk, keep a copy of the folder, and restore a backup")
 )
+
+// IsOwn reports whether err is, or wraps, an error of this package that an engine's method may answer with, so that nothing more has to be
+// said with it.
+func IsOwn(err error) bool {
+	return slices.ContainsFunc([]error{ErrRevision, ErrNotFound, ErrExists, ErrInvalid, ErrUnfinished, ErrFull, ErrCorrupt, ErrClosed},
+		func(own error) bool { return errors.Is(err, own) })
+}

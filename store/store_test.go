@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -100,5 +101,16 @@ func TestStateWords(t *testing.T) {
 func TestMailPartition(t *testing.T) {
 	if got := store.MailPartition("romeo@montague.example"); got != ident.Partition(3757) {
 		t.Errorf("partition %d", got)
+	}
+}
+
+func TestIsOwn(t *testing.T) {
+	for _, own := range []error{store.ErrRevision, store.ErrNotFound, store.ErrExists, store.ErrInvalid, store.ErrUnfinished, store.ErrFull, store.ErrCorrupt, store.ErrClosed} {
+		if !store.IsOwn(fmt.Errorf("engine: %w", own)) {
+			t.Errorf("%v isn't", own)
+		}
+	}
+	if store.IsOwn(nil) || store.IsOwn(errors.New("else")) || store.IsOwn(store.ErrLocked) {
+		t.Error("another error is")
 	}
 }

@@ -2,8 +2,6 @@ package pebblestore_test
 
 import (
 	"fmt"
-	"math/rand/v2"
-	"sync"
 	"testing"
 	"time"
 
@@ -13,12 +11,6 @@ import (
 	"github.com/jackdaw-im/jackdaw/store"
 	"github.com/jackdaw-im/jackdaw/store/pebblestore"
 	"github.com/jackdaw-im/jackdaw/store/storetest"
-)
-
-const (
-	benchMailboxes = 100_000
-	benchProducers = 512
-	benchLanes     = 4
 )
 
 func openBench(b *testing.B) *pebblestore.Engine {
@@ -31,146 +23,19 @@ func openBench(b *testing.B) *pebblestore.Engine {
 	return e
 }
 
-// cpu is the processor time that this process has used.
-func cpu(b *testing.B) time.Duration {
-	b.Helper()
-	var u unix.Rusage
-	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
-		b.Fatal(err)
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
-
-// job is one append that a producer waits for.
-type job struct {
-	a    store.Append
-	done *sync.WaitGroup
-}
-
-// lane commits what has queued up, as the server's lanes do, and acknowledges 90 % of it about a second later.
-func lane(b *testing.B, e store.Engine, queue <-chan job) {
-	type due struct {
-		ack store.Ack
-		at  time.Time
-	}
-	var later []due
-	for first := range queue {
-		batch, waiting := store.Batch{Appends: []store.Append{first.a}}, []*sync.WaitGroup{first.done}
-		for more := true; more && len(waiting) < 1024; {
-			select {
-			case j, ok := <-queue:
-				if more = ok; ok {
-					batch.Appends, waiting = append(batch.Appends, j.a), append(waiting, j.done)
-				}
-			default:
-				more = false
-			}
-		}
-		now := time.Now()
-		for len(later) > 0 && later[0].at.Before(now) && len(batch.Acks) < 1024 {
-			batch.Acks, later = append(batch.Acks, later[0].ack), later[1:]
-		}
-		if _, err := e.Mail().Commit(&batch); err != nil {
-			b.Error(err)
-		}
-		for i, a := range batch.Appends {
-			waiting[i].Done()
-			if a.CSeq%10 != 0 {
-				later = append(later, due{store.Ack{Mailbox: a.Mailbox, ID: a.ID, Delete: true}, now.Add(time.Second)})
-			}
-		}
-	}
-}
-
-// BenchmarkAppend appends 200 bytes to one of 100,000 mailboxes and waits for the flush; 90 % is deleted about a second
-// later. 512 producers, 4 lanes.
+// BenchmarkAppend appends to many mailboxes, and waits for the flush.
 func BenchmarkAppend(b *testing.B) {
-	e := openBench(b)
-	var lanes, producers sync.WaitGroup
-	var queues [benchLanes]chan job
-	for i := range queues {
-		queues[i] = make(chan job, 1024)
-		lanes.Go(func() { lane(b, e, queues[i]) })
-	}
-	users := make([]ident.UserID, benchMailboxes)
-	for i := range users {
-		users[i] = ident.UserID(fmt.Sprintf("user%06d@bench.example", i))
-	}
-	body := make([]byte, 200)
-	rng := rand.New(rand.NewPCG(1, 2))
-	for i := range body {
-		body[i] = byte(' ' + rng.IntN(64))
-	}
-	b.ReportAllocs()
-	b.ResetTimer()
-	start, used := time.Now(), cpu(b)
-	for p := range benchProducers {
-		producers.Go(func() {
-			rng := rand.New(rand.NewPCG(uint64(p), 3))
-			var done sync.WaitGroup
-			for n := p; n < b.N; n += benchProducers {
-				u := users[rng.IntN(len(users))]
-				done.Add(1)
-				queues[int(store.MailPartition(u))%benchLanes] <- job{store.Append{Mailbox: u, ID: storetest.ID(n), Ord: time.Now().UnixMicro(),
-					Sender: users[p], CSeq: uint64(n), TTL: 720 * time.Hour, Body: body}, &done}
-				done.Wait()
-			}
-		})
-	}
-	producers.Wait()
-	took := time.Since(start)
-	b.ReportMetric(float64(b.N)/took.Seconds(), "appends/s")
-	b.ReportMetric(float64((cpu(b)-used).Nanoseconds())/1e3/float64(b.N), "cpu-us/append")
-	for _, q := range queues {
-		close(q)
-	}
-	lanes.Wait()
+	storetest.BenchAppend(b, openBench(b), func() []storetest.Used {
+		var u unix.Rusage
+		if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
+			b.Fatal(err)
+		}
+		return []storetest.Used{{By: "cpu", Time: time.Duration(u.Utime.Nano() + u.Stime.Nano())}}
+	})
 }
 
-// BenchmarkDrain reads mailboxes of 100 messages and deletes them.
-func BenchmarkDrain(b *testing.B) {
-	const per = 100
-	e := openBench(b)
-	u := func(n int) ident.UserID { return ident.UserID(fmt.Sprintf("user%06d@bench.example", n)) }
-	fill := func(from, to int) {
-		for m := from; m < to; m++ {
-			var batch store.Batch
-			for n := range per {
-				batch.Appends = append(batch.Appends, store.Append{Mailbox: u(m), ID: storetest.ID(m*per + n), Ord: int64(n), Sender: u(n), Body: make([]byte, 200)})
-			}
-			if _, err := e.Mail().Commit(&batch); err != nil {
-				b.Fatal(err)
-			}
-		}
-	}
-	fill(0, 2000)
-	b.ReportAllocs()
-	drained := 0
-	for b.Loop() {
-		if drained++; drained%2000 == 0 {
-			b.StopTimer()
-			fill(drained, drained+2000)
-			b.StartTimer()
-		}
-		m := u(drained - 1)
-		rows, err := storetest.Rows(b.Context(), e, m)
-		if err != nil || len(rows) != per {
-			b.Fatalf("%d rows, %v", len(rows), err)
-		}
-		ids := make([]ident.MessageID, len(rows))
-		acks := make([]store.Ack, len(rows))
-		for i, r := range rows {
-			ids[i], acks[i] = r.ID, store.Ack{Mailbox: m, ID: r.ID, Delete: true}
-		}
-		if _, err := e.Mail().Read(b.Context(), m, ids); err != nil {
-			b.Fatal(err)
-		}
-		if _, err := e.Mail().Commit(&store.Batch{Acks: acks}); err != nil {
-			b.Fatal(err)
-		}
-	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/per/float64(b.N), "ns/message")
-}
+// BenchmarkDrain reads whole mailboxes and deletes what is in them.
+func BenchmarkDrain(b *testing.B) { storetest.BenchDrain(b, openBench(b), 2000) }
 
 // BenchmarkMailboxInfo is what the activation of a mailbox without mail reads.
 func BenchmarkMailboxInfo(b *testing.B) {

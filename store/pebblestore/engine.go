@@ -153,22 +153,12 @@ func (e *Engine) wrap(err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case isOurs(err):
+	case store.IsOwn(err):
 		return err
 	case pebble.IsCorruptionError(err):
 		return fmt.Errorf("pebblestore: %w: folder %s: %w", store.ErrCorrupt, e.dir, err)
 	}
 	return fmt.Errorf("pebblestore: %w", err)
-}
-
-func isOurs(err error) bool {
-	for _, ours := range []error{store.ErrRevision, store.ErrNotFound, store.ErrExists, store.ErrInvalid, store.ErrUnfinished,
-		store.ErrFull, store.ErrCorrupt, store.ErrClosed} {
-		if errors.Is(err, ours) {
-			return true
-		}
-	}
-	return false
 }
 
 // get passes the value of key to use, which must not keep it, and reports whether there is one.

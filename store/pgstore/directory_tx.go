@@ -111,7 +111,7 @@ func (d *dirDB) wrap(err error) error { return wrapSQL(err) }
 
 func wrapSQL(err error) error {
 	switch {
-	case err == nil, isOurs(err):
+	case err == nil, store.IsOwn(err):
 		return err
 	case sqlState(err) == sqlDiskFull:
 		return fmt.Errorf("pgstore: %w: %w", store.ErrFull, err)
@@ -119,16 +119,6 @@ func wrapSQL(err error) error {
 		return fmt.Errorf("pgstore: %w: %w", store.ErrInvalid, err)
 	}
 	return fmt.Errorf("pgstore: %w", err)
-}
-
-func isOurs(err error) bool {
-	for _, ours := range []error{store.ErrRevision, store.ErrNotFound, store.ErrExists, store.ErrInvalid, store.ErrUnfinished,
-		store.ErrFull, store.ErrCorrupt, store.ErrClosed} {
-		if errors.Is(err, ours) {
-			return true
-		}
-	}
-	return false
 }
 
 // damaged is an ErrCorrupt of a row that can't be read.

@@ -38,7 +38,7 @@ func (w *pageWalk) read(rows pgx.Rows, err error, scan func(pgx.Rows) (e store.E
 	for n := 1; rows.Next(); n++ {
 		e, place, err := scan(rows)
 		switch {
-		case err != nil && isOurs(err):
+		case err != nil && store.IsOwn(err):
 			text := strings.TrimPrefix(err.Error(), "pgstore: "+store.ErrCorrupt.Error()+": ")
 			w.page.Damage = append(w.page.Damage, fmt.Sprintf("%s of %q: %s", w.q.Part, e.Owner, text))
 		case err != nil:
