@@ -79,7 +79,7 @@ type Cluster struct {
 	mu struct {
 		sync.Mutex
 		state *state
-		held  map[ident.Partition][]held
+		held  map[place][]held
 		// parked is what nodes have sent here for partitions that are theirs, as this node sees it: its view is behind, or theirs is.
 		parked []parked
 		n      int // of held and parked, and their bytes
@@ -120,7 +120,7 @@ func New(opts Options) (*Cluster, error) {
 	}
 	c := &Cluster{opts: opts, sys: opts.System, self: opts.System.Node(), log: opts.System.Log(), bodies: b, stop: make(chan struct{}), reclaimed: map[ident.Partition]time.Time{}}
 	c.mu.state = newState(c.self, opts.Hold)
-	c.mu.held = map[ident.Partition][]held{}
+	c.mu.held = map[place][]held{}
 	c.events.wake = make(chan struct{}, 1)
 	c.publish()
 	return c, nil
@@ -137,8 +137,10 @@ func (c *Cluster) Start() error {
 	c.stop = make(chan struct{})
 	c.groups.alone()
 	c.mu.Lock()
+	pins := c.mu.state.pins
 	c.mu.state = newState(c.self, c.opts.Hold) // as it is started again, its links know nobody
-	c.mu.held, c.mu.parked, c.mu.n, c.mu.bytes = map[ident.Partition][]held{}, nil, 0, 0
+	c.mu.state.setPins(time.Now(), pins)
+	c.mu.held, c.mu.parked, c.mu.n, c.mu.bytes = map[place][]held{}, nil, 0, 0
 	c.publish()
 	c.mu.Unlock()
 	c.wg.Go(c.follow)
@@ -163,47 +165,35 @@ func (c *Cluster) Stop(ctx context.Context) error {
 func (c *Cluster) SetView(v View) {
 	c.post(func() {
 		c.mu.Lock()
-		was := c.mu.state.view
-		fx := c.mu.state.look(time.Now(), v)
-		on := c.unpark()
-		c.publish()
+		was := c.mu.state.view.ID
 		c.mu.Unlock()
-		if was.ID != v.ID || len(fx.up)+len(fx.down) > 0 {
-			c.viewed = time.Now()
-		}
-		if was.ID != v.ID {
-			c.log.Debug("a view of the cluster is acted upon", zap.Uint64(telemetry.KeyView, v.ID), zap.Int(telemetry.KeyNodes, len(v.Placed)), zap.Int(telemetry.KeyLeft, len(fx.left)))
-		}
-		c.run(fx)
-		for _, h := range on {
-			c.sendOn(h)
-		}
-		c.recheck()
-		if !c.routes.Load().pins.Empty() {
-			c.retireStrays()
-			if len(fx.up) > 0 {
-				c.refreshPinned()
+		c.alter(true, func(st *state) effects {
+			fx := st.look(time.Now(), v)
+			if was != v.ID || len(fx.up)+len(fx.down) > 0 {
+				c.viewed = time.Now()
 			}
-		}
+			if was != v.ID {
+				c.log.Debug("a view of the cluster is acted upon", zap.Uint64(telemetry.KeyView, v.ID), zap.Int(telemetry.KeyNodes, len(v.Placed)), zap.Int(telemetry.KeyLeft, len(fx.left)))
+			}
+			return fx
+		})
+		c.recheck()
 	})
 }
 
-// SetPins takes the override table.
+// SetPins takes the override table: actors of kinds that are placed, each on a node of its own. Who has one lets it go, and the node that
+// has it next waits for that, as with a partition.
 func (c *Cluster) SetPins(pins placement.Pins) {
+	pins = placement.MakePins(slices.DeleteFunc(pins.List(), func(p placement.Pin) bool { return !slices.Contains(c.opts.Placed, p.Kind) }))
 	c.post(func() {
 		c.mu.Lock()
-		next := *c.routes.Load()
-		same := slices.Equal(next.pins.List(), pins.List())
-		next.pins = pins
-		c.routes.Store(&next)
-		c.publish()
+		same := slices.Equal(c.mu.state.pins.List(), pins.List())
 		c.mu.Unlock()
 		if same {
 			return
 		}
+		c.alter(true, func(st *state) effects { return st.setPins(time.Now(), pins) })
 		c.recheck()
-		c.retireStrays()
-		c.refreshPinned()
 	})
 }
 
@@ -249,12 +239,54 @@ func (c *Cluster) follow() {
 }
 
 // change applies an event and does what follows. Only follow calls it.
-func (c *Cluster) change(f func(*state) effects) {
+func (c *Cluster) change(f func(*state) effects) { c.alter(false, f) }
+
+// alter is change; unpark says that the event may tell where things belong that have waited for just that.
+func (c *Cluster) alter(unpark bool, f func(*state) effects) {
+	var on []held
 	c.mu.Lock()
 	fx := f(c.mu.state)
+	c.regroup(fx.tracked)
+	if unpark {
+		on = c.unpark()
+	}
+	back := c.begin(fx) // before anybody is told that it is open: nothing overtakes what was held
 	c.publish()
 	c.mu.Unlock()
+	for _, h := range back {
+		c.refuse(h.env, actors.ErrNoConnection)
+	}
 	c.run(fx)
+	for _, h := range on {
+		if c.Local(h.to) {
+			c.handle(h)
+		} else {
+			c.sendOn(h)
+		}
+	}
+	if c.opts.Moved != nil && len(fx.opened) > 0 {
+		c.opts.Moved(fx.opened, nil)
+	}
+}
+
+// begin lets the actors of partitions, and others, run here, with what was held for them. It returns what is given back, and is called
+// with the lock held.
+func (c *Cluster) begin(fx effects) (back []held) {
+	for _, p := range fx.opened {
+		for _, h := range inOrder(c.unhold(place{p: p}), c.mu.state.parts[p].from) {
+			c.handle(h)
+		}
+	}
+	for _, o := range fx.openers {
+		for _, h := range inOrder(c.unhold(placeOf(o.ref)), o.from) {
+			if !o.released && h.env != nil && h.env.hops > 0 {
+				back = append(back, h) // what came before may be lost with whoever has sent it on
+				continue
+			}
+			c.handle(h)
+		}
+	}
+	return back
 }
 
 // run does what an event leads to.
@@ -286,6 +318,7 @@ func (c *Cluster) run(fx effects) {
 	for id, list := range fx.released {
 		c.release(id, list)
 	}
+	c.runPins(fx)
 }
 
 // lost ends what was between this node and another that is gone.
@@ -308,6 +341,7 @@ func (c *Cluster) Anew(from ident.NodeID) {
 		if known {
 			c.groups.peer(from, true)
 		}
+		c.change(func(st *state) effects { return st.returned(time.Now(), from) })
 	})
 }
 
@@ -333,28 +367,9 @@ func (c *Cluster) Stale(p ident.Partition, claimer ident.NodeID) {
 	})
 }
 
-// open lets the actors of partitions run here, with what was held for them.
+// open takes that the store knows of partitions.
 func (c *Cluster) open(list []ident.Partition, claim uint64) {
-	c.mu.Lock()
-	fx := c.mu.state.claimed(list, claim)
-	var on []held
-	for _, p := range fx.opened { // before anybody is told that it is open: nothing overtakes what was held
-		for _, h := range inOrder(c.unhold(p), c.mu.state.parts[p].from) {
-			if c.elsewhere(h.to) {
-				on = append(on, h)
-				continue
-			}
-			c.handle(h)
-		}
-	}
-	c.publish()
-	c.mu.Unlock()
-	for _, h := range on {
-		c.sendOn(h)
-	}
-	if c.opts.Moved != nil && len(fx.opened) > 0 {
-		c.opts.Moved(fx.opened, nil)
-	}
+	c.change(func(st *state) effects { return st.claimed(time.Now(), list, claim) })
 }
 
 // leave lets go of partitions: what comes for them goes on, and so does what was held.
@@ -362,7 +377,7 @@ func (c *Cluster) leave(list []ident.Partition) {
 	c.mu.Lock()
 	var on []held
 	for _, p := range list {
-		on = append(on, c.unhold(p)...)
+		on = append(on, c.unhold(place{p: p})...)
 	}
 	c.mu.Unlock()
 	for _, h := range on {
@@ -372,7 +387,9 @@ func (c *Cluster) leave(list []ident.Partition) {
 	for _, p := range list {
 		set[p] = true
 	}
-	c.sys.Disconnect(func(ref actors.Ref) bool { return c.placed(ref) && set[ident.PartitionOf(ref.Kind, ref.ID)] })
+	c.sys.Disconnect(func(ref actors.Ref) bool {
+		return c.placed(ref) && set[ident.PartitionOf(ref.Kind, ref.ID)] && !c.Local(ref)
+	})
 	c.wg.Go(func() { c.retire(list, set) })
 	if c.opts.Moved != nil {
 		c.opts.Moved(nil, list)

@@ -3,7 +3,7 @@
 //
 // Where an actor is. The kinds of Options.Placed are placed: partition = hash(kind, id), and a partition belongs to one of the nodes of the
 // view, by weighted rendezvous (package placement). Every node computes the same from the same view; there is no leader, and no table to
-// agree on. A pinned Ref is on the node it names; all else is on the node that asks.
+// agree on. A Ref with a node is on that one; all else is on the node that asks.
 //
 // How a message gets there. Router.Local says that it is this node's: then it goes into the actor's queue as on a single node. Else it
 // becomes an envelope on the link to the owner. A node that gets an envelope for what it doesn't own sends it on, a few times at most: views
@@ -17,6 +17,10 @@
 //     the partition in the store, and only then handles what it held. What the old owner had sent on, but didn't release, is
 //     given back to its senders: it may have lost what came before.
 //   - Whoever watches an actor of the partition hears NoConnection.
+//
+// The override table (SetPins) puts single actors elsewhere. Each of them moves as a partition of its own, when the table changes or a node
+// of it comes or goes; only the new home asks, and every node it knows: each answers once it has no such actor and sees the same home. What
+// a pin puts here begins anew when another node may have had it meanwhile: the store tells the owner of the partition, which this isn't.
 //
 // Guarantees: messages of one sender to one Ref arrive in order while its partition stays where it is. Through a move, and when two parts
 // of a split cluster both own everything, two actors may answer to one Ref for a moment. Nothing may rely on there being one: mailboxes

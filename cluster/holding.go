@@ -14,6 +14,8 @@ type held struct {
 	to  actors.Ref
 	sig actors.Signal
 	env *envelope
+	// waited says that it was parked: this node knows more than when it got it.
+	waited bool
 }
 
 func (h *held) size() int {
@@ -23,14 +25,31 @@ func (h *held) size() int {
 	return len(h.env.body)
 }
 
+// place is what something is held for: a partition, or one actor.
+type place struct {
+	p   ident.Partition
+	ref actors.Ref
+}
+
+// placeOf is that of an actor that is a partition of its own.
+func placeOf(ref actors.Ref) place { return place{ident.PartitionOf(ref.Kind, ref.ID), ref} }
+
+// placeOf is that of an actor; called with the lock held.
+func (c *Cluster) placeOf(ref actors.Ref) place {
+	at := placeOf(ref)
+	if c.mu.state.pinned[ref] == nil {
+		at.ref = actors.Ref{}
+	}
+	return at
+}
+
 // hold keeps a signal for a partition that is this node's and not open yet, or handles it if it has been opened just now.
 func (c *Cluster) hold(h held) error {
-	p := ident.PartitionOf(h.to.Kind, h.to.ID)
 	c.mu.Lock()
-	switch part := &c.mu.state.parts[p]; {
-	case part.phase == mine || part.owner != c.self:
+	switch owner, ph := c.mu.state.at(h.to); {
+	case ph == mine || owner != c.self:
 		c.mu.Unlock()
-		if part := c.Local(h.to); part {
+		if c.Local(h.to) {
 			c.handle(h)
 		} else {
 			c.sendOn(h)
@@ -41,7 +60,8 @@ func (c *Cluster) hold(h held) error {
 		c.counters.Full.Add(1)
 		return actors.ErrOverloaded
 	}
-	c.mu.held[p] = append(c.mu.held[p], h)
+	at := c.placeOf(h.to)
+	c.mu.held[at] = append(c.mu.held[at], h)
 	c.mu.n++
 	c.mu.bytes += h.size()
 	c.mu.Unlock()
@@ -73,27 +93,41 @@ func (c *Cluster) park(h held) bool {
 	return true
 }
 
-// unpark puts what was parked to its partition, if that is this node's now, before anything else that comes for it, and returns the
-// rest, to be sent on. It is called with the lock held.
+// unpark puts what was parked to what is held, if its actor is to come to this node now, before anything else that comes for it, and returns
+// the rest. It is called with the lock held.
 func (c *Cluster) unpark() (on []held) {
 	for _, x := range c.mu.parked {
-		p := ident.PartitionOf(x.to.Kind, x.to.ID)
-		if part := &c.mu.state.parts[p]; part.owner == c.self && part.phase != mine && !c.elsewhere(x.to) {
-			c.mu.held[p] = append(c.mu.held[p], x.held)
+		if owner, ph := c.mu.state.at(x.to); owner == c.self && ph != mine {
+			at := c.placeOf(x.to)
+			c.mu.held[at] = append(c.mu.held[at], x.held)
 			continue
 		}
 		c.mu.n--
 		c.mu.bytes -= x.size()
+		x.waited = true
 		on = append(on, x.held)
 	}
 	c.mu.parked = nil
 	return on
 }
 
-// elsewhere reports whether the override table puts an actor on another node.
-func (c *Cluster) elsewhere(to actors.Ref) bool {
-	node := c.routes.Load().pinned(to)
-	return node != "" && node != c.self
+// regroup takes what is held for actors that have become partitions of their own out of what is held for their partitions. It is called
+// with the lock held.
+func (c *Cluster) regroup(list []actors.Ref) {
+	for _, ref := range list {
+		at, part := placeOf(ref), place{p: ident.PartitionOf(ref.Kind, ref.ID)}
+		var rest []held
+		for _, h := range c.mu.held[part] {
+			if h.to == ref {
+				c.mu.held[at] = append(c.mu.held[at], h)
+			} else {
+				rest = append(rest, h)
+			}
+		}
+		if c.mu.held[part] = rest; rest == nil {
+			delete(c.mu.held, part)
+		}
+	}
 }
 
 // expire gives back what was parked for too long: the views don't agree.
@@ -114,10 +148,10 @@ func (c *Cluster) expire() {
 	}
 }
 
-// unhold takes what is held for a partition; called with the lock held.
-func (c *Cluster) unhold(p ident.Partition) []held {
-	list := c.mu.held[p]
-	delete(c.mu.held, p)
+// unhold takes what is held for a place; called with the lock held.
+func (c *Cluster) unhold(at place) []held {
+	list := c.mu.held[at]
+	delete(c.mu.held, at)
 	c.mu.n -= len(list)
 	for i := range list {
 		c.mu.bytes -= list[i].size()
@@ -144,7 +178,7 @@ func (c *Cluster) giveBack(list []ident.Partition) {
 	c.mu.Lock()
 	for _, p := range list {
 		var keep []held
-		for _, h := range c.unhold(p) {
+		for _, h := range c.unhold(place{p: p}) {
 			if h.env != nil && h.env.hops > 0 {
 				back = append(back, h)
 			} else {
@@ -154,7 +188,7 @@ func (c *Cluster) giveBack(list []ident.Partition) {
 			}
 		}
 		if keep != nil {
-			c.mu.held[p] = keep
+			c.mu.held[place{p: p}] = keep
 		}
 	}
 	c.mu.Unlock()

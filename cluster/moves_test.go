@@ -3,6 +3,7 @@ package cluster_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -264,5 +265,121 @@ func TestPinnedBeginsAnew(t *testing.T) {
 		r.settle(10 * time.Second)
 		q.do(func(ctx *actors.Context) { _ = ctx.Cast(ref, number(2)); ctx.Call(ref, &nodepb.Relay{}, time.Second) })
 		q.wants("down "+ref.ID+" noconnection", "reply b@1 [2] <nil>")
+	})
+}
+
+// TestPinnedGivenUp: a node that was given up and doesn't know, as after a pause, lets what is pinned to it begin anew when it hears so: the
+// owner of its partition has had it.
+func TestPinnedGivenUp(t *testing.T) {
+	run(t, func(r *rig) {
+		a, b := r.start("a@1"), r.start("b@1")
+		both := []*node{a, b}
+		ref := boxOf(a, a, b) // its partition is a's
+		pins := placement.MakePins([]placement.Pin{{Kind: ref.Kind, ID: ref.ID, Node: "b"}})
+		a.c.SetPins(pins)
+		b.c.SetPins(pins)
+		r.view(both, a, b)
+		r.settle(10 * time.Second)
+		p, q := a.peer("p"), b.peer("q")
+		q.do(func(ctx *actors.Context) { ctx.Monitor(ref); _ = ctx.Cast(ref, number(1)) })
+		r.settle(time.Second)
+		r.view([]*node{a}, a)
+		r.settle(time.Second)
+		p.do(func(ctx *actors.Context) { _ = ctx.Cast(ref, number(2)) })
+		r.settle(time.Second)
+		r.view([]*node{a}, a, b)
+		r.settle(time.Second)
+		q.do(func(ctx *actors.Context) { _ = ctx.Cast(ref, number(3)) })
+		p.do(func(ctx *actors.Context) { _ = ctx.Cast(ref, number(4)) })
+		r.settle(time.Second)
+		q.do(func(ctx *actors.Context) { ctx.Call(ref, &nodepb.Relay{}, time.Second) })
+		q.wants("down "+ref.ID+" noconnection", "reply b@1 [3 4] <nil>")
+		if want := []string{"b@1 1", "a@1 2", "b@1 3", "b@1 4"}; !slices.Equal(r.boxes[ref.ID], want) || a.sys.Alive(ref) {
+			t.Errorf("got %v, want %v", r.boxes[ref.ID], want)
+		}
+	})
+}
+
+// TestPinWaits: while a pin moves an actor, what is sent to it on any node waits until the old one has gone, and comes once.
+func TestPinWaits(t *testing.T) {
+	run(t, func(r *rig) {
+		a, b, c := r.start("a@1"), r.start("b@1"), r.start("c@1")
+		all := []*node{a, b, c}
+		r.view(all, a, b, c)
+		r.settle(3 * time.Second)
+		ref := boxOf(a, all...)
+		peers := []*peer{a.peer("p"), b.peer("q"), c.peer("s")}
+		n := 0
+		say := func() {
+			n++
+			for i, p := range peers {
+				p.do(func(ctx *actors.Context) { _ = ctx.Cast(ref, number(uint64(1000*i+n))) })
+			}
+			r.settle(2 * time.Millisecond)
+		}
+		for k, node := range []string{"b", "c", "", "c", "b"} {
+			pins := placement.MakePins([]placement.Pin{{Kind: ref.Kind, ID: ref.ID, Node: node}})
+			for i, x := range all {
+				time.AfterFunc(time.Duration((i*7+k*5)%11)*5*time.Millisecond, func() { x.c.SetPins(pins) })
+			}
+			for range 60 {
+				say()
+				there := 0
+				for _, x := range all {
+					if x.sys.Alive(ref) {
+						there++
+					}
+				}
+				if there > 1 {
+					t.Fatalf("%d nodes have it", there)
+				}
+			}
+			r.settle(time.Second)
+		}
+		came := map[int]int{}
+		for _, got := range r.boxes[ref.ID] {
+			var on string
+			var tag int
+			fmt.Sscan(got, &on, &tag)
+			came[tag]++
+		}
+		for i, p := range peers {
+			p.wants()
+			for tag := 1000*i + 1; tag <= 1000*i+n; tag++ {
+				if came[tag] != 1 {
+					t.Errorf("%d came %d times", tag, came[tag])
+				}
+			}
+		}
+		for _, x := range all {
+			if s := x.c.Status(); s.Waiting+s.Leaving+s.Held > 0 {
+				t.Errorf("%s: %+v", x.id, s)
+			}
+		}
+	})
+}
+
+// TestPinOfOldNode: a node that doesn't know the question isn't waited for for ever.
+func TestPinOfOldNode(t *testing.T) {
+	run(t, func(r *rig) {
+		a, b := r.start("a@1"), r.start("b@1")
+		r.view([]*node{a, b}, a, b)
+		r.settle(3 * time.Second)
+		ref := boxOf(a, a, b)
+		r.mu.Lock()
+		r.cut[[2]ident.NodeID{a.id, b.id}] = true
+		r.mu.Unlock()
+		q := b.peer("q")
+		b.c.SetPins(placement.MakePins([]placement.Pin{{Kind: ref.Kind, ID: ref.ID, Node: "b"}}))
+		r.settle(time.Second)
+		q.do(func(ctx *actors.Context) { _ = ctx.Cast(ref, number(1)) })
+		r.settle(900 * time.Millisecond)
+		if b.sys.Alive(ref) || b.c.Status().Held != 1 {
+			t.Fatalf("it didn't wait: %+v", b.c.Status())
+		}
+		r.settle(200 * time.Millisecond)
+		if !b.sys.Alive(ref) {
+			t.Errorf("it waits for ever: %+v", b.c.Status())
+		}
 	})
 }

@@ -36,6 +36,8 @@ func (c *Cluster) Receive(from ident.NodeID, _ nodepb.LinkClass, b []byte) {
 		c.bounced(&e)
 	case nodepb.Envelope_RELEASED:
 		c.let(from, &e)
+	case nodepb.Envelope_WANTED, nodepb.Envelope_YIELDED:
+		c.receivePins(from, &e)
 	case nodepb.Envelope_GROUP:
 		c.groups.receive(c, from, &e)
 	case nodepb.Envelope_CAST, nodepb.Envelope_ANSWER, nodepb.Envelope_CALL, nodepb.Envelope_MONITOR, nodepb.Envelope_DEMONITOR, nodepb.Envelope_EXIT:
@@ -94,7 +96,7 @@ func (c *Cluster) detour(e envelope) {
 			c.refuse(&e, actors.ErrOverloaded)
 		}
 	default:
-		c.sendOn(held{env: &e})
+		c.sendOn(held{env: &e, to: e.to})
 	}
 }
 
@@ -276,11 +278,15 @@ func (c *Cluster) sendOn(h held) {
 		c.refuse(e, actors.ErrNoConnection)
 		return
 	}
-	if e.hops >= c.opts.Hops {
-		c.refuse(e, actors.ErrOverloaded) // it was certainly not taken, and views will agree soon
+	r := c.routes.Load()
+	if _, pinned := r.pin(e.to); e.hops >= c.opts.Hops && !h.waited {
+		// It was certainly not taken, and views will agree soon. Nodes that have several versions of the override table may send it in circles.
+		if !pinned || !c.park(h) {
+			c.refuse(e, actors.ErrOverloaded)
+		}
 		return
 	}
-	owner := c.routes.Load().owner(e.to)
+	owner := r.owner(e.to)
 	if owner == c.self || owner == "" {
 		c.refuse(e, actors.ErrOverloaded)
 		return

@@ -17,15 +17,28 @@ type routes struct {
 	leaving    [ident.Partitions]bool
 	anyLeaving bool
 	table      *placement.Table
-	pins       placement.Pins
+	// pins are the actors that are partitions of their own.
+	pins map[actors.Ref]route
+}
+
+// route is what a sender needs to know of one of those.
+type route struct {
+	home          ident.NodeID
+	mine, leaving bool
 }
 
 // publish makes routes of the state. It is called with the lock held, or before anybody else knows the cluster.
 func (c *Cluster) publish() {
 	st := c.mu.state
 	next := &routes{table: st.table, alone: len(st.view.Peers) == 0}
-	if old := c.routes.Load(); old != nil {
-		next.pins = old.pins
+	if len(st.pinned) > 0 {
+		next.pins = make(map[actors.Ref]route, len(st.pinned))
+	}
+	for ref, x := range st.pinned {
+		r := route{home: x.home, mine: x.phase == mine, leaving: x.leaving != 0 && x.phase == away}
+		next.pins[ref] = r
+		next.alone = next.alone && r.mine
+		next.anyLeaving = next.anyLeaving || r.leaving
 	}
 	for i := range st.parts {
 		next.mine[i] = st.parts[i].phase == mine
@@ -58,15 +71,18 @@ func (c *Cluster) Local(to actors.Ref) bool {
 	if !c.placed(to) {
 		return to.Node == "" || to.Node == c.self
 	}
-	return r.pinned(to) == c.self || r.pinned(to) == "" && r.mine[ident.PartitionOf(to.Kind, to.ID)]
+	if x, ok := r.pin(to); ok {
+		return x.mine
+	}
+	return r.mine[ident.PartitionOf(to.Kind, to.ID)]
 }
 
-// pinned is the node that the override table puts an actor on; "": its partition counts.
-func (r *routes) pinned(to actors.Ref) ident.NodeID {
-	if name, ok := r.pins.Find(to.Kind, to.ID); ok {
-		return r.table.Named(name)
+// pin is the route of an actor that is a partition of its own. It takes no time where there are none.
+func (r *routes) pin(to actors.Ref) (x route, ok bool) {
+	if len(r.pins) > 0 {
+		x, ok = r.pins[to]
 	}
-	return ""
+	return x, ok
 }
 
 // owner is the node that an actor belongs to; "": nobody's.
@@ -74,8 +90,8 @@ func (r *routes) owner(to actors.Ref) ident.NodeID {
 	if to.Node != "" {
 		return to.Node
 	}
-	if id := r.pinned(to); id != "" {
-		return id
+	if x, ok := r.pin(to); ok {
+		return x.home
 	}
 	return r.table.Owner(ident.PartitionOf(to.Kind, to.ID))
 }
@@ -92,5 +108,11 @@ func (c *Cluster) queued(r *routes, to actors.Ref, msg any) (ok bool, err error)
 
 // stays reports whether an actor of another node may still be here.
 func (r *routes) stays(c *Cluster, to actors.Ref) bool {
-	return r.anyLeaving && c.placed(to) && r.leaving[ident.PartitionOf(to.Kind, to.ID)]
+	if !r.anyLeaving || !c.placed(to) {
+		return false
+	}
+	if x, ok := r.pin(to); ok {
+		return x.leaving
+	}
+	return r.leaving[ident.PartitionOf(to.Kind, to.ID)]
 }

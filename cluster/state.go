@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/jackdaw-im/jackdaw/actors"
 	"github.com/jackdaw-im/jackdaw/cluster/placement"
 	"github.com/jackdaw-im/jackdaw/ident"
 )
@@ -62,6 +63,9 @@ type state struct {
 	last  uint64    // claim
 	// early are releases of partitions that aren't this node's yet, by its view.
 	early map[ident.Partition]release
+	// pins is the override table, and pinned is what it names.
+	pins   placement.Pins
+	pinned map[actors.Ref]*pin
 }
 
 type release struct {
@@ -83,10 +87,19 @@ type effects struct {
 	released map[ident.NodeID][]ident.Partition
 	up       map[ident.NodeID]string
 	down     []ident.NodeID
+
+	// tracked are actors that are partitions of their own from now on.
+	tracked []actors.Ref
+	leavers []leaver
+	openers []opener
+	// asks are the actors that nodes are asked for, by the number question.
+	asks     map[ident.NodeID][]actors.Ref
+	question uint64
+	yields   []yielding
 }
 
 func newState(self ident.NodeID, hold time.Duration) *state {
-	return &state{self: self, hold: hold, known: map[ident.NodeID]bool{self: true}, early: map[ident.Partition]release{}}
+	return &state{self: self, hold: hold, known: map[ident.NodeID]bool{self: true}, early: map[ident.Partition]release{}, pinned: map[actors.Ref]*pin{}}
 }
 
 // look takes a new view.
@@ -95,6 +108,7 @@ func (st *state) look(now time.Time, v View) (fx effects) {
 		if _, there := v.Peers[id]; !there && id != st.self {
 			fx.down = append(fx.down, id)
 			delete(st.known, id)
+			st.missed(id)
 		}
 	}
 	for id, addr := range v.Peers {
@@ -113,6 +127,10 @@ func (st *state) look(now time.Time, v View) (fx effects) {
 	}
 	for i := range st.parts {
 		st.place(now, &fx, ident.Partition(i), before)
+	}
+	st.rehome(now, &fx)
+	for id := range fx.up {
+		st.met(now, &fx, id)
 	}
 	for p, r := range st.early {
 		if now.Sub(r.at) > st.hold {
@@ -185,10 +203,9 @@ func (st *state) due(now time.Time, fx *effects) {
 			}
 			continue
 		}
-		if st.next.IsZero() || p.until.Before(st.next) {
-			st.next = p.until
-		}
+		st.wake(p.until)
 	}
+	st.duePins(now, fx)
 }
 
 // tick does what is due.
@@ -242,12 +259,13 @@ func (st *state) gone(now time.Time, list []ident.Partition) (fx effects) {
 }
 
 // claimed takes that the store knows of partitions.
-func (st *state) claimed(list []ident.Partition, number uint64) (fx effects) {
+func (st *state) claimed(now time.Time, list []ident.Partition, number uint64) (fx effects) {
 	for _, i := range list {
 		if p := &st.parts[i]; p.phase == claiming && p.claim == number {
 			p.phase = mine
 			fx.opened = append(fx.opened, i)
 		}
 	}
+	st.due(now, &fx)
 	return fx
 }

@@ -59,7 +59,7 @@ func TestOldClaim(t *testing.T) {
 	if len(fx3.claim) == 0 {
 		t.Fatal("no second claim")
 	}
-	if got := st.claimed(fx.claim, fx.number); len(got.opened) > 0 { // the first claim's done comes
+	if got := st.claimed(now, fx.claim, fx.number); len(got.opened) > 0 { // the first claim's done comes
 		t.Errorf("%d partitions are opened by the first claim, which a's has overridden since; the second isn't done", len(got.opened))
 	}
 }

@@ -31,7 +31,8 @@ type Status struct {
 	View uint64
 	// Owned are the partitions of each node; "" are those of nobody.
 	Owned map[ident.NodeID]int
-	// Mine are those whose actors may run here; Waiting aren't released or claimed yet; Leaving still have actors here.
+	// Mine are those whose actors may run here; Waiting aren't released or claimed yet; Leaving still have actors here. An actor that
+	// the override table names waits and leaves as a partition of its own.
 	Mine, Waiting, Leaving int
 	// Held are the signals that wait for partitions.
 	Held int
@@ -56,6 +57,14 @@ func (c *Cluster) Status() Status {
 			s.Waiting++
 		}
 		if p.leaving {
+			s.Leaving++
+		}
+	}
+	for _, x := range c.mu.state.pinned {
+		if x.phase == waiting {
+			s.Waiting++
+		}
+		if x.leaving != 0 {
 			s.Leaving++
 		}
 	}

@@ -276,6 +276,7 @@ func (p *peers) Start() (err error) {
 		return err
 	}
 	n.cluster.SetLinks(p.links)
+	n.cluster.SetPins(pins(p.live.Bundle())) // before the first view: nobody is taken for the home of what is pinned elsewhere
 	if p.member, err = p.join(); err != nil {
 		return err
 	}

@@ -269,10 +269,6 @@ type Reloaded struct {
 	Tag     uint64
 }
 
-// Expired tells a mailbox that some of its rows are past their expiry. It is told again on the next walk if they are still
-// there.
-type Expired struct{ Rows []store.Row }
-
 type (
 	acknowledge struct{ acks []store.Ack }
 	load        struct {

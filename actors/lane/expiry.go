@@ -7,6 +7,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/jackdaw-im/jackdaw/actors"
+	"github.com/jackdaw-im/jackdaw/proto/nodepb"
 	"github.com/jackdaw-im/jackdaw/store"
 )
 
@@ -44,12 +45,13 @@ func (w *walker) Handle(ctx *actors.Context, msg any) error {
 		for n < len(rows) && rows[n].Mailbox == mailbox {
 			n++
 		}
-		told := Expired{Rows: make([]store.Row, n)}
+		told := &nodepb.Expired{Ids: make([][]byte, n)}
 		for i := range n {
-			told.Rows[i] = rows[i].Row
+			told.Ids[i] = rows[i].ID[:]
 		}
 		rows = rows[n:]
-		_ = ctx.Cast(actors.Ref{Kind: store.MailKind, ID: string(mailbox)}, &told) // refused: the next walk finds it again
+		// Wherever it is: a pin may have put it on another node. Refused: the next walk finds it again.
+		_ = ctx.Cast(actors.Ref{Kind: store.MailKind, ID: string(mailbox)}, told)
 	}
 	w.after = page.Next
 	if w.after == "" {

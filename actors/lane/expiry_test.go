@@ -10,6 +10,7 @@ import (
 	"github.com/jackdaw-im/jackdaw/actors"
 	"github.com/jackdaw-im/jackdaw/actors/lane"
 	"github.com/jackdaw-im/jackdaw/ident"
+	"github.com/jackdaw-im/jackdaw/proto/nodepb"
 	"github.com/jackdaw-im/jackdaw/store"
 )
 
@@ -88,9 +89,9 @@ func (l *listener) Init(*actors.Context, any) error { return nil }
 
 func (l *listener) Handle(ctx *actors.Context, msg any) error {
 	switch m := msg.(type) {
-	case *lane.Expired:
+	case *nodepb.Expired:
 		l.told.mu.Lock()
-		l.told.rows[ctx.Self().ID] += len(m.Rows)
+		l.told.rows[ctx.Self().ID] += len(m.GetIds())
 		l.told.mu.Unlock()
 	case string:
 		ctx.Stop(actors.Normal)

@@ -45,7 +45,7 @@ func (a *actor) Init(ctx *actors.Context, _ any) error {
 func (a *actor) Handle(ctx *actors.Context, msg any) error {
 	fx, st := a.begin(ctx), a.st
 	switch m := msg.(type) {
-	case *nodepb.Deliver, *nodepb.Ack, *nodepb.MailboxChange, *lane.Expired, *lane.Reload:
+	case *nodepb.Deliver, *nodepb.Ack, *nodepb.MailboxChange, *nodepb.Expired, *lane.Reload:
 		st.message(fx, m)
 	case *lane.Committed:
 		st.committed(fx, m)

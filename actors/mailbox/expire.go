@@ -52,15 +52,16 @@ func (e *expiry) give() {
 
 // expired takes the walker's word. Rows that a session has, it may be about to acknowledge: they are left alone while it is
 // connected.
-func (st *state) expired(fx *effects, m *lane.Expired) {
+func (st *state) expired(fx *effects, m *nodepb.Expired) {
 	if !st.expiry.idle() {
 		return // the next walk finds them again
 	}
 	var ids []ident.MessageID
-	for i := range m.Rows {
-		r := st.rows.byID[m.Rows[i].ID]
+	for _, b := range m.GetIds() {
+		id, err := ident.MessageIDFrom(b)
+		r := st.rows.byID[id]
 		switch {
-		case r == nil || r.pending != 0 || r.expiring || len(r.holders) > 0 || len(ids) == maxExpiring:
+		case err != nil || r == nil || r.pending != 0 || r.expiring || len(r.holders) > 0 || len(ids) == maxExpiring:
 		case len(r.Acked) > 0 || r.Flags&store.FlagError != 0 || r.Sender == "":
 			st.delete(fx, r)
 		default:

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/jackdaw-im/jackdaw/actors"
-	"github.com/jackdaw-im/jackdaw/actors/lane"
 	"github.com/jackdaw-im/jackdaw/ident"
 	"github.com/jackdaw-im/jackdaw/proto/chatpb"
 	"github.com/jackdaw-im/jackdaw/proto/nodepb"
@@ -15,9 +14,9 @@ import (
 
 // expire tells the mailbox that all its rows are past their time.
 func (r *rig) expire() {
-	m := &lane.Expired{}
+	m := &nodepb.Expired{}
 	for _, x := range r.st.rows.order {
-		m.Rows = append(m.Rows, x.Row)
+		m.Ids = append(m.Ids, x.ID[:])
 	}
 	r.do(func(fx *effects) { r.st.message(fx, m) })
 }

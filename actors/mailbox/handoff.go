@@ -91,10 +91,10 @@ func (st *state) leave(fx *effects, m any) bool {
 	return true
 }
 
-// leave keeps a message for the next owner. What this node's lanes say is of no use there.
+// leave keeps a message for the next owner. What lanes say of the rows that are here is of no use there.
 func (h *handoff) leave(m any) {
 	switch m.(type) {
-	case *lane.Expired, *lane.Reload:
+	case *nodepb.Expired, *lane.Reload:
 	default:
 		h.left = append(h.left, m)
 	}

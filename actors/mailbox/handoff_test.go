@@ -144,12 +144,12 @@ func TestRetireWhileExpiring(t *testing.T) {
 	r := newRig(t)
 	r.send("a", "b")
 	r.commitAll()
-	rows := []store.Row{r.st.rows.order[0].Row, r.st.rows.order[1].Row}
-	r.do(func(fx *effects) { r.st.message(fx, &lane.Expired{Rows: rows[:1]}) })
+	ids := [][]byte{r.st.rows.order[0].ID[:], r.st.rows.order[1].ID[:]}
+	r.do(func(fx *effects) { r.st.message(fx, &nodepb.Expired{Ids: ids[:1]}) })
 	r.answerReads()
 	r.took()
 	r.wantRetired(false)
-	r.do(func(fx *effects) { r.st.message(fx, &lane.Expired{Rows: rows[1:]}) })
+	r.do(func(fx *effects) { r.st.message(fx, &nodepb.Expired{Ids: ids[1:]}) })
 	r.do(func(fx *effects) {
 		r.st.told(fx, &nodepb.Outcome{From: Ref(juliet).Proto(), Seq: 1, Code: nodepb.Code_OK})
 	})

@@ -198,7 +198,7 @@ func (st *state) handle(fx *effects, m any) {
 		st.ack(fx, m)
 	case *nodepb.MailboxChange:
 		st.change(m)
-	case *lane.Expired:
+	case *nodepb.Expired:
 		st.expired(fx, m)
 	case *lane.Reload:
 		st.reloadAsked(fx, m)

@@ -19,6 +19,7 @@ type book struct {
 	seen    map[ident.UserID]int
 	unknown []string // rows that nobody has sent, or for another
 	parted  []parting
+	errors  map[ident.UserID]int // that users got instead of their own messages
 }
 
 // parting is a time in which the order isn't promised.
@@ -41,7 +42,13 @@ func (e *entry) String() string {
 }
 
 func newBook() *book {
-	return &book{all: map[ident.MessageID]*entry{}, streams: map[string][]*entry{}, seen: map[ident.UserID]int{}}
+	return &book{all: map[ident.MessageID]*entry{}, streams: map[string][]*entry{}, seen: map[ident.UserID]int{}, errors: map[ident.UserID]int{}}
+}
+
+func (b *book) returned(user ident.UserID) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.errors[user]++
 }
 
 func (b *book) said(id ident.MessageID, from string, to ident.UserID, n int) {

@@ -208,6 +208,107 @@ var faults = []fault{
 		w.net.Heal()
 		w.start(list[3].name)
 	}},
+	{name: "pins", within: 3 * time.Second, nodes: 4, do: func(w *world) {
+		defer w.watchTwins()()
+		for range 25 {
+			w.pinSome(w.users)
+			w.wait(w.between(0, time.Second))
+		}
+		w.wait(3 * time.Second)
+	}},
+	{name: "pins in haste", within: 3 * time.Second, nodes: 4, do: func(w *world) {
+		defer w.watchTwins()()
+		for range 60 {
+			w.pinSome(w.users[:2])
+			w.wait(w.between(0, 150*time.Millisecond))
+		}
+		w.wait(3 * time.Second)
+	}},
+	{name: "pins and join", within: 3 * time.Second, nodes: 3, do: func(w *world) {
+		for i := range 20 {
+			if i == 5 || i == 10 {
+				w.start(nameOf(4 + i/10))
+			}
+			w.pinSome(w.users)
+			w.wait(w.between(0, 500*time.Millisecond))
+		}
+		w.wait(5 * time.Second)
+	}},
+	{name: "pins and leave", within: 3 * time.Second, nodes: 4, do: func(w *world) {
+		for i := range 20 {
+			if i == 8 {
+				w.some().leave()
+			}
+			w.pinSome(w.users)
+			w.wait(w.between(0, 500*time.Millisecond))
+		}
+		w.wait(5 * time.Second)
+	}},
+	{name: "pins and crash", nodes: 4, do: func(w *world) {
+		for i := range 30 {
+			if i == 10 {
+				n := w.some()
+				n.crash()
+				time.AfterFunc(w.between(0, 20*time.Second), func() { w.start(n.name) })
+			}
+			w.pinSome(w.users)
+			w.wait(w.between(0, time.Second))
+		}
+		w.wait(20 * time.Second)
+	}},
+	{name: "pinned crash", nodes: 4, do: func(w *world) {
+		n := w.pinAll()
+		n.crash()
+		w.wait(w.between(0, 25*time.Second))
+		w.start(n.name)
+		w.wait(10 * time.Second)
+	}},
+	{name: "pinned pause", nodes: 4, parts: true, do: func(w *world) {
+		n := w.pinAll()
+		n.sim.Pause()
+		w.wait(30 * time.Second)
+		n.sim.Resume()
+	}},
+	{name: "pinned short pause", nodes: 4, parts: true, do: func(w *world) {
+		n := w.pinAll()
+		for range 4 {
+			n.sim.Pause()
+			w.wait(w.between(500*time.Millisecond, 9*time.Second))
+			n.sim.Resume()
+			w.wait(w.between(0, 3*time.Second))
+		}
+	}},
+	{name: "pinned cut", nodes: 4, parts: true, do: func(w *world) {
+		n := w.pinAll()
+		for _, other := range w.living() {
+			if other != n {
+				w.net.CutBoth(n.name, other.name)
+			}
+		}
+		w.wait(w.between(5*time.Second, time.Minute))
+		w.net.Heal()
+	}},
+	{name: "pinned cut and others restarted", nodes: 3, parts: true, do: func(w *world) {
+		n := w.pinAll()
+		list := w.living()
+		for _, other := range list {
+			if other != n {
+				w.net.CutBoth(n.name, other.name)
+			}
+		}
+		w.wait(w.between(10*time.Second, time.Minute))
+		for _, other := range list {
+			if other != n {
+				other.crash()
+			}
+		}
+		w.net.Heal()
+		for _, other := range list {
+			if other != n {
+				w.start(other.name)
+			}
+		}
+	}},
 	{name: "cut of ten minutes", nodes: 4, parts: true, slow: true, do: func(w *world) { w.part(2, 10*time.Minute) }},
 }
 

@@ -74,7 +74,7 @@ func (w *world) start(name string) *node {
 		log = zap.NewNop()
 	}
 	n.sys = actors.NewSystem(actors.Config{Workers: 2, Node: id, Logger: log})
-	n.lanes = lane.New(n.store, lane.Options{Mail: 2, Directory: 1, Owned: func() []ident.Partition { return n.c.Owned() }, Stale: n.stale})
+	n.lanes = lane.New(n.store, lane.Options{Mail: 2, Directory: 1, WalkEvery: w.opts.walk, Owned: func() []ident.Partition { return n.c.Owned() }, Stale: n.stale})
 	var err error
 	if n.c, err = cluster.New(cluster.Options{System: n.sys, Placed: []string{mailbox.Kind}, Claim: n.claim, Owners: n.store.Owners}); err != nil {
 		w.Fatal(err)
@@ -86,13 +86,14 @@ func (w *world) start(name string) *node {
 		w.Fatal(err)
 	}
 	boxes := mailbox.Supervisor(n.sys, mailbox.Config{Lanes: n.lanes, Counters: &n.boxes,
-		Limits: mailbox.Limits{Messages: 100_000, Stranger: 100_000, SharePercent: 100}})
+		Limits: mailbox.Limits{Messages: 100_000, Stranger: 100_000, SharePercent: 100, TTL: w.opts.ttl}})
 	if n.root, err = supervision.StartRoot(n.sys, supervision.SupervisorSpec{ID: "root", Children: append(n.lanes.Children(), boxes.Child())}); err != nil {
 		w.Fatal(err)
 	}
 	if err := n.c.Start(); err != nil {
 		w.Fatal(err)
 	}
+	n.c.SetPins(w.table())
 	n.carrier = simnet.NewCarrier(n.sim, func(p link.Peer) string { return p.Addr }, func(f *nodepb.Frame) { n.links.Receive(f) })
 	if !w.opts.manual {
 		n.join(log)

@@ -271,6 +271,10 @@ func (p *peer) take(ctx *actors.Context, m *nodepb.Push) {
 	for _, row := range m.GetRows() {
 		p.owed += row.GetCost()
 		p.acks = append(p.acks, row.GetId())
+		if row.GetMessage().GetType() == chatpb.MessageType_ERROR {
+			p.n.w.book.returned(p.user)
+			continue
+		}
 		id, err := ident.MessageIDFrom(row.GetId())
 		if err != nil {
 			p.n.w.Error(err)

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
+	"github.com/jackdaw-im/jackdaw/cluster/placement"
 	"github.com/jackdaw-im/jackdaw/ident"
 	"github.com/jackdaw-im/jackdaw/internal/simnet"
 	"github.com/jackdaw-im/jackdaw/store"
@@ -29,6 +30,8 @@ type options struct {
 	noDetours bool
 	// keys encrypt the gossip.
 	keys [][]byte
+	// ttl is how long messages wait, and walk how often is looked for those that have waited for too long; 0: as usual.
+	ttl, walk time.Duration
 }
 
 // world is a cluster in one bubble.
@@ -49,6 +52,7 @@ type world struct {
 	nodes      map[string]*node // the present process of each name
 	remembered map[string][]string
 	seats      map[ident.UserID]*seat
+	pins       placement.Pins
 	ending     sync.WaitGroup // processes that are gone and being cleaned up
 	over       bool
 }

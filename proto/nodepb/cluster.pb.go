@@ -162,6 +162,12 @@ const (
 	Envelope_RELEASED Envelope_How = 10
 	// GROUP is a GroupUpdate for the process groups' scope to.
 	Envelope_GROUP Envelope_How = 11
+	// WANTED: the sender takes itself for the home of single actors that were another's, or may have been; body is Actors. Whoever gets
+	// it answers once it has none of them and sees the same.
+	Envelope_WANTED Envelope_How = 12
+	// YIELDED answers WANTED, with its ref: the sender has none of the actors, and takes the receiver for their home; body is Actors.
+	// Without a ref it comes from a node that has had them and was not asked.
+	Envelope_YIELDED Envelope_How = 13
 )
 
 // Enum value maps for Envelope_How.
@@ -179,6 +185,8 @@ var (
 		9:  "BOUNCE",
 		10: "RELEASED",
 		11: "GROUP",
+		12: "WANTED",
+		13: "YIELDED",
 	}
 	Envelope_How_value = map[string]int32{
 		"UNKNOWN":   0,
@@ -193,6 +201,8 @@ var (
 		"BOUNCE":    9,
 		"RELEASED":  10,
 		"GROUP":     11,
+		"WANTED":    12,
+		"YIELDED":   13,
 	}
 )
 
@@ -686,6 +696,60 @@ func (x *Partitions) GetList() []uint32 {
 	return nil
 }
 
+// Actors lists some of those that the override table names.
+type Actors struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	List  []*Ref                 `protobuf:"bytes,1,rep,name=list,proto3" json:"list,omitempty"`
+	// age_ms is for how long the sender of YIELDED has taken the receiver for their home, in milliseconds; 0: always.
+	AgeMs         uint64 `protobuf:"varint,2,opt,name=age_ms,json=ageMs,proto3" json:"age_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Actors) Reset() {
+	*x = Actors{}
+	mi := &file_nodepb_cluster_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Actors) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Actors) ProtoMessage() {}
+
+func (x *Actors) ProtoReflect() protoreflect.Message {
+	mi := &file_nodepb_cluster_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Actors.ProtoReflect.Descriptor instead.
+func (*Actors) Descriptor() ([]byte, []int) {
+	return file_nodepb_cluster_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Actors) GetList() []*Ref {
+	if x != nil {
+		return x.List
+	}
+	return nil
+}
+
+func (x *Actors) GetAgeMs() uint64 {
+	if x != nil {
+		return x.AgeMs
+	}
+	return 0
+}
+
 // GroupUpdate is pg.Update: what the scope of one node tells those of the same name on others.
 type GroupUpdate struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -699,7 +763,7 @@ type GroupUpdate struct {
 
 func (x *GroupUpdate) Reset() {
 	*x = GroupUpdate{}
-	mi := &file_nodepb_cluster_proto_msgTypes[5]
+	mi := &file_nodepb_cluster_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -711,7 +775,7 @@ func (x *GroupUpdate) String() string {
 func (*GroupUpdate) ProtoMessage() {}
 
 func (x *GroupUpdate) ProtoReflect() protoreflect.Message {
-	mi := &file_nodepb_cluster_proto_msgTypes[5]
+	mi := &file_nodepb_cluster_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -724,7 +788,7 @@ func (x *GroupUpdate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GroupUpdate.ProtoReflect.Descriptor instead.
 func (*GroupUpdate) Descriptor() ([]byte, []int) {
-	return file_nodepb_cluster_proto_rawDescGZIP(), []int{5}
+	return file_nodepb_cluster_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *GroupUpdate) GetWhole() bool {
@@ -766,7 +830,7 @@ type Membership struct {
 
 func (x *Membership) Reset() {
 	*x = Membership{}
-	mi := &file_nodepb_cluster_proto_msgTypes[6]
+	mi := &file_nodepb_cluster_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -778,7 +842,7 @@ func (x *Membership) String() string {
 func (*Membership) ProtoMessage() {}
 
 func (x *Membership) ProtoReflect() protoreflect.Message {
-	mi := &file_nodepb_cluster_proto_msgTypes[6]
+	mi := &file_nodepb_cluster_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -791,7 +855,7 @@ func (x *Membership) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Membership.ProtoReflect.Descriptor instead.
 func (*Membership) Descriptor() ([]byte, []int) {
-	return file_nodepb_cluster_proto_rawDescGZIP(), []int{6}
+	return file_nodepb_cluster_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Membership) GetGroup() string {
@@ -832,7 +896,7 @@ const file_nodepb_cluster_proto_rawDesc = "" +
 	"\x06Passed\x12\x12\n" +
 	"\x04from\x18\x01 \x01(\tR\x04from\x12\x0e\n" +
 	"\x02to\x18\x02 \x01(\tR\x02to\x12\x14\n" +
-	"\x05frame\x18\x03 \x01(\fR\x05frame\"\xb4\x04\n" +
+	"\x05frame\x18\x03 \x01(\fR\x05frame\"\xcd\x04\n" +
 	"\bEnvelope\x12/\n" +
 	"\x03how\x18\x01 \x01(\x0e2\x1d.jackdaw.node.v1.Envelope.HowR\x03how\x12$\n" +
 	"\x02to\x18\x02 \x01(\v2\x14.jackdaw.node.v1.RefR\x02to\x12(\n" +
@@ -847,7 +911,7 @@ const file_nodepb_cluster_proto_rawDesc = "" +
 	"\n" +
 	"fault_text\x18\v \x01(\tR\tfaultText\x12(\n" +
 	"\x04more\x18\f \x03(\v2\x14.jackdaw.node.v1.RefR\x04more\x12\x16\n" +
-	"\x06origin\x18\r \x01(\tR\x06origin\"\x92\x01\n" +
+	"\x06origin\x18\r \x01(\tR\x06origin\"\xab\x01\n" +
 	"\x03How\x12\v\n" +
 	"\aUNKNOWN\x10\x00\x12\b\n" +
 	"\x04CAST\x10\x01\x12\n" +
@@ -863,13 +927,19 @@ const file_nodepb_cluster_proto_rawDesc = "" +
 	"\x06BOUNCE\x10\t\x12\f\n" +
 	"\bRELEASED\x10\n" +
 	"\x12\t\n" +
-	"\x05GROUP\x10\vJ\x04\b\x06\x10\a\"0\n" +
+	"\x05GROUP\x10\v\x12\n" +
+	"\n" +
+	"\x06WANTED\x10\f\x12\v\n" +
+	"\aYIELDED\x10\rJ\x04\b\x06\x10\a\"0\n" +
 	"\x06Reason\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\rR\x04code\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\"&\n" +
 	"\n" +
 	"Partitions\x12\x12\n" +
-	"\x04list\x18\x01 \x03(\rR\x04listJ\x04\b\x02\x10\x03\"\x9d\x01\n" +
+	"\x04list\x18\x01 \x03(\rR\x04listJ\x04\b\x02\x10\x03\"I\n" +
+	"\x06Actors\x12(\n" +
+	"\x04list\x18\x01 \x03(\v2\x14.jackdaw.node.v1.RefR\x04list\x12\x15\n" +
+	"\x06age_ms\x18\x02 \x01(\x04R\x05ageMs\"\x9d\x01\n" +
 	"\vGroupUpdate\x12\x14\n" +
 	"\x05whole\x18\x01 \x01(\bR\x05whole\x12\x12\n" +
 	"\x04want\x18\x02 \x01(\bR\x04want\x12/\n" +
@@ -907,7 +977,7 @@ func file_nodepb_cluster_proto_rawDescGZIP() []byte {
 }
 
 var file_nodepb_cluster_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_nodepb_cluster_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_nodepb_cluster_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_nodepb_cluster_proto_goTypes = []any{
 	(LinkClass)(0),      // 0: jackdaw.node.v1.LinkClass
 	(Fault)(0),          // 1: jackdaw.node.v1.Fault
@@ -917,27 +987,29 @@ var file_nodepb_cluster_proto_goTypes = []any{
 	(*Envelope)(nil),    // 5: jackdaw.node.v1.Envelope
 	(*Reason)(nil),      // 6: jackdaw.node.v1.Reason
 	(*Partitions)(nil),  // 7: jackdaw.node.v1.Partitions
-	(*GroupUpdate)(nil), // 8: jackdaw.node.v1.GroupUpdate
-	(*Membership)(nil),  // 9: jackdaw.node.v1.Membership
-	(*Ref)(nil),         // 10: jackdaw.node.v1.Ref
+	(*Actors)(nil),      // 8: jackdaw.node.v1.Actors
+	(*GroupUpdate)(nil), // 9: jackdaw.node.v1.GroupUpdate
+	(*Membership)(nil),  // 10: jackdaw.node.v1.Membership
+	(*Ref)(nil),         // 11: jackdaw.node.v1.Ref
 }
 var file_nodepb_cluster_proto_depIdxs = []int32{
 	0,  // 0: jackdaw.node.v1.Frame.class:type_name -> jackdaw.node.v1.LinkClass
 	4,  // 1: jackdaw.node.v1.Frame.passed:type_name -> jackdaw.node.v1.Passed
 	2,  // 2: jackdaw.node.v1.Envelope.how:type_name -> jackdaw.node.v1.Envelope.How
-	10, // 3: jackdaw.node.v1.Envelope.to:type_name -> jackdaw.node.v1.Ref
-	10, // 4: jackdaw.node.v1.Envelope.from:type_name -> jackdaw.node.v1.Ref
+	11, // 3: jackdaw.node.v1.Envelope.to:type_name -> jackdaw.node.v1.Ref
+	11, // 4: jackdaw.node.v1.Envelope.from:type_name -> jackdaw.node.v1.Ref
 	6,  // 5: jackdaw.node.v1.Envelope.reason:type_name -> jackdaw.node.v1.Reason
 	1,  // 6: jackdaw.node.v1.Envelope.fault:type_name -> jackdaw.node.v1.Fault
-	10, // 7: jackdaw.node.v1.Envelope.more:type_name -> jackdaw.node.v1.Ref
-	9,  // 8: jackdaw.node.v1.GroupUpdate.left:type_name -> jackdaw.node.v1.Membership
-	9,  // 9: jackdaw.node.v1.GroupUpdate.joined:type_name -> jackdaw.node.v1.Membership
-	10, // 10: jackdaw.node.v1.Membership.members:type_name -> jackdaw.node.v1.Ref
-	11, // [11:11] is the sub-list for method output_type
-	11, // [11:11] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	11, // 7: jackdaw.node.v1.Envelope.more:type_name -> jackdaw.node.v1.Ref
+	11, // 8: jackdaw.node.v1.Actors.list:type_name -> jackdaw.node.v1.Ref
+	10, // 9: jackdaw.node.v1.GroupUpdate.left:type_name -> jackdaw.node.v1.Membership
+	10, // 10: jackdaw.node.v1.GroupUpdate.joined:type_name -> jackdaw.node.v1.Membership
+	11, // 11: jackdaw.node.v1.Membership.members:type_name -> jackdaw.node.v1.Ref
+	12, // [12:12] is the sub-list for method output_type
+	12, // [12:12] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_nodepb_cluster_proto_init() }
@@ -952,7 +1024,7 @@ func file_nodepb_cluster_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_nodepb_cluster_proto_rawDesc), len(file_nodepb_cluster_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   7,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -863,6 +863,51 @@ func (x *MailboxChange) GetContactsRemoved() []string {
 	return nil
 }
 
+// Expired tells a mailbox that some of its rows are past their expiry. It is told again on the next walk if they are still there.
+type Expired struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Ids           [][]byte               `protobuf:"bytes,1,rep,name=ids,proto3" json:"ids,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Expired) Reset() {
+	*x = Expired{}
+	mi := &file_nodepb_mailbox_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Expired) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Expired) ProtoMessage() {}
+
+func (x *Expired) ProtoReflect() protoreflect.Message {
+	mi := &file_nodepb_mailbox_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Expired.ProtoReflect.Descriptor instead.
+func (*Expired) Descriptor() ([]byte, []int) {
+	return file_nodepb_mailbox_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *Expired) GetIds() [][]byte {
+	if x != nil {
+		return x.Ids
+	}
+	return nil
+}
+
 var File_nodepb_mailbox_proto protoreflect.FileDescriptor
 
 const file_nodepb_mailbox_proto_rawDesc = "" +
@@ -930,7 +975,9 @@ const file_nodepb_mailbox_proto_rawDesc = "" +
 	"\x04What\x12\r\n" +
 	"\tUNCHANGED\x10\x00\x12\v\n" +
 	"\aCREATED\x10\x01\x12\v\n" +
-	"\aREMOVED\x10\x02B,Z*github.com/jackdaw-im/jackdaw/proto/nodepbb\x06proto3"
+	"\aREMOVED\x10\x02\"\x1b\n" +
+	"\aExpired\x12\x10\n" +
+	"\x03ids\x18\x01 \x03(\fR\x03idsB,Z*github.com/jackdaw-im/jackdaw/proto/nodepbb\x06proto3"
 
 var (
 	file_nodepb_mailbox_proto_rawDescOnce sync.Once
@@ -945,7 +992,7 @@ func file_nodepb_mailbox_proto_rawDescGZIP() []byte {
 }
 
 var file_nodepb_mailbox_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_nodepb_mailbox_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_nodepb_mailbox_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_nodepb_mailbox_proto_goTypes = []any{
 	(MailboxChange_What)(0), // 0: jackdaw.node.v1.MailboxChange.What
 	(*Deliver)(nil),         // 1: jackdaw.node.v1.Deliver
@@ -959,24 +1006,25 @@ var file_nodepb_mailbox_proto_goTypes = []any{
 	(*PushedRow)(nil),       // 9: jackdaw.node.v1.PushedRow
 	(*Ack)(nil),             // 10: jackdaw.node.v1.Ack
 	(*MailboxChange)(nil),   // 11: jackdaw.node.v1.MailboxChange
-	(*Ref)(nil),             // 12: jackdaw.node.v1.Ref
-	(*chatpb.Message)(nil),  // 13: jackdaw.chat.v1.Message
-	(Code)(0),               // 14: jackdaw.node.v1.Code
+	(*Expired)(nil),         // 12: jackdaw.node.v1.Expired
+	(*Ref)(nil),             // 13: jackdaw.node.v1.Ref
+	(*chatpb.Message)(nil),  // 14: jackdaw.chat.v1.Message
+	(Code)(0),               // 15: jackdaw.node.v1.Code
 }
 var file_nodepb_mailbox_proto_depIdxs = []int32{
-	12, // 0: jackdaw.node.v1.Deliver.sender_ref:type_name -> jackdaw.node.v1.Ref
-	13, // 1: jackdaw.node.v1.Deliver.message:type_name -> jackdaw.chat.v1.Message
-	12, // 2: jackdaw.node.v1.Outcome.from:type_name -> jackdaw.node.v1.Ref
-	14, // 3: jackdaw.node.v1.Outcome.code:type_name -> jackdaw.node.v1.Code
-	12, // 4: jackdaw.node.v1.Relay.sender_ref:type_name -> jackdaw.node.v1.Ref
-	14, // 5: jackdaw.node.v1.RelayFailed.code:type_name -> jackdaw.node.v1.Code
-	12, // 6: jackdaw.node.v1.Attach.session:type_name -> jackdaw.node.v1.Ref
-	12, // 7: jackdaw.node.v1.Attach.replaces:type_name -> jackdaw.node.v1.Ref
-	12, // 8: jackdaw.node.v1.Detach.session:type_name -> jackdaw.node.v1.Ref
-	12, // 9: jackdaw.node.v1.Push.mailbox:type_name -> jackdaw.node.v1.Ref
+	13, // 0: jackdaw.node.v1.Deliver.sender_ref:type_name -> jackdaw.node.v1.Ref
+	14, // 1: jackdaw.node.v1.Deliver.message:type_name -> jackdaw.chat.v1.Message
+	13, // 2: jackdaw.node.v1.Outcome.from:type_name -> jackdaw.node.v1.Ref
+	15, // 3: jackdaw.node.v1.Outcome.code:type_name -> jackdaw.node.v1.Code
+	13, // 4: jackdaw.node.v1.Relay.sender_ref:type_name -> jackdaw.node.v1.Ref
+	15, // 5: jackdaw.node.v1.RelayFailed.code:type_name -> jackdaw.node.v1.Code
+	13, // 6: jackdaw.node.v1.Attach.session:type_name -> jackdaw.node.v1.Ref
+	13, // 7: jackdaw.node.v1.Attach.replaces:type_name -> jackdaw.node.v1.Ref
+	13, // 8: jackdaw.node.v1.Detach.session:type_name -> jackdaw.node.v1.Ref
+	13, // 9: jackdaw.node.v1.Push.mailbox:type_name -> jackdaw.node.v1.Ref
 	9,  // 10: jackdaw.node.v1.Push.rows:type_name -> jackdaw.node.v1.PushedRow
-	13, // 11: jackdaw.node.v1.PushedRow.message:type_name -> jackdaw.chat.v1.Message
-	12, // 12: jackdaw.node.v1.Ack.session:type_name -> jackdaw.node.v1.Ref
+	14, // 11: jackdaw.node.v1.PushedRow.message:type_name -> jackdaw.chat.v1.Message
+	13, // 12: jackdaw.node.v1.Ack.session:type_name -> jackdaw.node.v1.Ref
 	0,  // 13: jackdaw.node.v1.MailboxChange.what:type_name -> jackdaw.node.v1.MailboxChange.What
 	14, // [14:14] is the sub-list for method output_type
 	14, // [14:14] is the sub-list for method input_type
@@ -997,7 +1045,7 @@ func file_nodepb_mailbox_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_nodepb_mailbox_proto_rawDesc), len(file_nodepb_mailbox_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   11,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
