@@ -58,7 +58,7 @@ Lose a node:        kill -9 {{.Last.PID}}
 Empty a node:       {{.Jackdaw}} drain --data {{.One.Data}}
   and fill it:      {{.Jackdaw}} undrain --data {{.One.Data}}
 Rotate all keys:    {{.Jackdaw}} cluster rotate --data {{.One.Data}}
-Add a node:         {{.Jackdaw}} serve --node n{{.Number}} --data {{.Data}}/n{{.Number}} --cluster {{.Next}}:5300 \
+Add a node:         JACKDAW_CLUSTER_CLIENT={{.Next}}:5222 {{.Jackdaw}} serve --node n{{.Number}} --data {{.Data}}/n{{.Number}} --cluster {{.Next}}:5300 \
                       --c2s {{.Next}}:5222 --c2s-tls {{.Next}}:5223 --admin {{.Next}}:5290 \
                       --join {{.One.Host}}:5300 --token "$({{.Jackdaw}} cluster token --data {{.One.Data}})"
 
