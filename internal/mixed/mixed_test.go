@@ -85,7 +85,7 @@ func TestRollingUpgrade(t *testing.T) {
 	f.roll(f.n1, f.now)
 	f.suite("t", f.n2, f.n1)
 	f.roll(f.n2, f.now)
-	// And back, in the quick way, which ends streams.
+	// And back, in the quick way, by SIGTERM alone, which ends the streams of old nodes.
 	f.quick = true
 	f.roll(f.n3, f.old)
 	f.roll(f.n1, f.old)
