@@ -165,8 +165,10 @@ func TestAnotherHelper(t *testing.T) {
 		r.nodes["f@1"].sim.Crash()
 		a.send(t, b, messages, 101, 200)
 		wait(5 * time.Second)
-		if p := a.way(b); p.Via == "f@1" || p.Via == "" || p.Via != b.way(a).Via {
-			t.Errorf("%+v, %+v", p, b.way(a))
+		for _, p := range []link.Path{a.way(b), b.way(a)} { // not by the same one, perhaps, if both have looked for another
+			if p.Via == "f@1" || p.Via == "" {
+				t.Errorf("%+v", p)
+			}
 		}
 		expect(t, "by another one", b.from(a, messages), numbers(1, 200))
 		a.PeerDown(a.way(b).Via) // gossip says so

@@ -50,15 +50,19 @@ func TestPassedFramesOfStrangers(t *testing.T) {
 		{"nothing inside", &nodepb.Frame{Version: 1, From: "c@1", To: "a@1", Passed: &nodepb.Passed{}}, Strays{Nonsense: 1}, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			x := alone(Bounds{}, nil)
-			defer x.Close()
-			x.options.Passes = func(id ident.NodeID) bool { return id != "old@1" }
-			for _, id := range []ident.NodeID{"c@1", "d@1", "old@1"} {
-				x.PeerUp(Peer{ID: id})
+			came := 0
+			l := New(Options{
+				Self: "a@1", Carrier: CarrierFunc(func(Peer, *nodepb.Frame) error { return nil }),
+				Deliver: func(ident.NodeID, nodepb.LinkClass, []byte) { came++ },
+				Passes:  func(id ident.NodeID) bool { return id != "old@1" },
+			})
+			defer l.Close()
+			for _, id := range []ident.NodeID{b1, "c@1", "d@1", "old@1"} {
+				l.PeerUp(Peer{ID: id})
 			}
-			x.Receive(c.f)
-			if got := x.Strays(); got != c.want || len(x.came) != c.came {
-				t.Errorf("%+v, %d came", got, len(x.came))
+			l.Receive(c.f)
+			if got := l.Strays(); got != c.want || came != c.came {
+				t.Errorf("%+v, %d came", got, came)
 			}
 		})
 	}
