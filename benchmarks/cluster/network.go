@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/jackdaw-im/jackdaw/benchmarks/load"
@@ -119,16 +120,37 @@ func island(ctx context.Context, r *round) error {
 	return r.heal(ctx)
 }
 
-// oneWay cuts what one node sends to another.
+// oneWay cuts what one node sends to another: both have to find the way by the third.
 func oneWay(ctx context.Context, r *round) error {
 	r.shuffle()
-	if err := r.c.Cut(ctx, r.order[0], r.order[1]); err != nil {
+	a, b := r.order[0], r.order[1]
+	if err := r.c.Cut(ctx, a, b); err != nil {
 		return err
 	}
 	if err := load.Rest(ctx, r.during(30*time.Second, 8*time.Second)); err != nil {
 		return err
 	}
+	if err := r.detoured(ctx, a, b); err != nil {
+		return err
+	}
+	if err := r.detoured(ctx, b, a); err != nil {
+		return err
+	}
 	return r.heal(ctx)
+}
+
+// detoured checks that what one node sends to another goes by a third.
+func (r *round) detoured(ctx context.Context, from, to *testcluster.Node) error {
+	m, err := from.Metrics(ctx)
+	if err != nil {
+		return err
+	}
+	series := fmt.Sprintf(`{peer=%q}`, to.Name)
+	if m["jackdaw_link_detour"+series] != 1 {
+		r.result.broken("%s has found no way to %s by the third node", from.Name, to.Name)
+	}
+	r.result.note("%.0f frames from %s to %s by the third node", m["jackdaw_link_detoured_total"+series], from.Name, to.Name)
+	return nil
 }
 
 // shuffle draws an order of the nodes.
