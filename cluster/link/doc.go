@@ -49,8 +49,9 @@
 // there is no answer, it is asked again, by up to three other peers at once as well, those first that acknowledge the fastest. The first whose
 // question comes back answered takes the link's frames to the peer from then on, encoded as they are, with their numbers,
 // acknowledgements and credit: order, repetition and bounds stay those of the link, and what comes by two ways at once is told apart by its
-// number as ever. The peer follows at once, unless it has a detour of its own: its frames go by the node that brings it those of this one. Both ask every second, on the detour and directly. Two direct
-// answers in a row end it; if the detour gives none for 2.5 s, others are asked again, in pauses of 1 to 4 s.
+// number as ever. The peer follows at once, unless it has a detour of its own: its frames go by the node that brings it those of this one. Both
+// ask every second, on the detour and directly. Two direct answers in a row end it; if the detour gives none for 2.5 s, others are asked
+// again, in pauses of 1 to 4 s.
 //
 // A question is answered on the way that it came by. So a way counts as good only if it is in both directions, and a cut of one direction ends the
 // use of both.
