@@ -35,7 +35,8 @@ func refused(r *rig) {
 		}
 		return ""
 	})
-	newer := r.newerStore()
+	newer := r.madeStore("newer", "UPDATE jackdaw_schema SET version = 1000, compatible = 1000")
+	others := r.madeStore("theirs", "UPDATE jackdaw_schema SET cluster = 'feedfeed'")
 	for _, c := range []struct {
 		name string
 		args func(*testcluster.Node) []string
@@ -64,6 +65,9 @@ func refused(r *rig) {
 		{"a newer store", func(n *testcluster.Node) []string {
 			return []string{"--node", "x", "--cluster", n.Cluster(), "--store", newer}
 		}, []string{"newer", "1000"}},
+		{"another cluster's store, which nobody uses now", func(n *testcluster.Node) []string {
+			return []string{"--node", "x", "--cluster", n.Cluster(), "--store", others}
+		}, []string{"belongs to the cluster feedfeed, and whoever opens it here is of the cluster ", "--join", "jackdaw store release"}},
 		{"a second cluster on the same store", func(n *testcluster.Node) []string {
 			return []string{"--node", "x", "--cluster", n.Cluster(), "--store", r.c.StoreURL()}
 		},
@@ -80,21 +84,21 @@ func lastLine(text string) string {
 	return lines[len(lines)-1]
 }
 
-// newerStore is a database with a schema that this version doesn't know.
-func (r *rig) newerStore() string {
+// madeStore is a database that is set up, and then changed.
+func (r *rig) madeStore(name, change string) string {
 	r.Helper()
-	if err := r.c.Store.Exec(r.within(), "CREATE DATABASE newer"); err != nil {
+	if err := r.c.Store.Exec(r.within(), "CREATE DATABASE "+name); err != nil {
 		r.Fatal(err)
 	}
-	url := strings.Replace(r.c.StoreURL(), "/postgres?", "/newer?", 1)
+	url := strings.Replace(r.c.StoreURL(), "/postgres?", "/"+name+"?", 1)
 	if out, err := r.c.Nodes[0].Command(r.within(), "store", "migrate", "--store", url); err != nil {
 		r.Fatal(out, err)
 	}
-	c, err := r.c.Store.Connect(r.within(), "newer")
+	c, err := r.c.Store.Connect(r.within(), name)
 	if err != nil {
 		r.Fatal(err)
 	}
-	if _, err := c.Exec(r.within(), "UPDATE jackdaw_schema SET version = 1000, compatible = 1000"); err != nil {
+	if _, err := c.Exec(r.within(), change); err != nil {
 		r.Fatal(err)
 	}
 	if err := c.Close(r.within()); err != nil {

@@ -51,7 +51,7 @@ func TestMisuse(t *testing.T) {
 		name string
 		run  func(*rig)
 	}{
-		{"refused", refused}, {"one name twice", oneNameTwice}, {"strangers", strangers}, {"no seed yet", noSeedYet}, {"revoked", revoked}, {"passwords", passwords},
+		{"refused", refused}, {"one name twice", oneNameTwice}, {"strangers", strangers}, {"no seed yet", noSeedYet}, {"no store yet", noStoreYet}, {"revoked", revoked}, {"passwords", passwords},
 		{"full disk", fullDisk}, {"paused", paused}, {"alone", alone},
 	} {
 		if !t.Run(test.name, func(t *testing.T) {

@@ -4,12 +4,16 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/jackdaw-im/jackdaw/client"
 	"github.com/jackdaw-im/jackdaw/cluster/trust"
 	"github.com/jackdaw-im/jackdaw/ident"
+	"github.com/jackdaw-im/jackdaw/internal/talk"
 	"github.com/jackdaw-im/jackdaw/internal/testcluster"
+	"github.com/jackdaw-im/jackdaw/xmpp"
 )
 
 // returning are the arguments of a node that has joined before.
@@ -41,6 +45,7 @@ func strangers(r *rig) {
 	if err != nil {
 		r.Fatal(err)
 	}
+	own := r.madeStore("strange", "SELECT 1") // else its store would refuse it before anybody meets it
 	change := func(f func(*trust.Bundle)) *trust.Bundle {
 		other := *b
 		f(&other)
@@ -58,7 +63,9 @@ func strangers(r *rig) {
 		others   string   // one of the cluster's nodes
 		counting string
 	}{
-		{"another cluster's node", change(func(o *trust.Bundle) { o.Cluster = foreign.Cluster }), "another cluster", []string{"met no other node yet: ", "another cluster"}, "a node of another cluster is refused",
+		{"another cluster's node", change(func(o *trust.Bundle) {
+			o.Cluster, o.Stores, o.Directory = foreign.Cluster, []trust.DSN{trust.DSN(own)}, ""
+		}), "another cluster", []string{"met no other node yet: ", "another cluster"}, "a node of another cluster is refused",
 			`jackdaw_gossip_refused_total{reason="foreign"}`},
 		{"another gossip key", change(func(o *trust.Bundle) { o.Gossip = foreign.Gossip }), "no seed and no member of the past answers", []string{"met no other node yet: ", "key"},
 			"a node with another gossip key is refused", `jackdaw_gossip_refused_total{reason="key"}`},
@@ -108,7 +115,33 @@ func noSeedYet(r *rig) {
 	r.whole()
 }
 
-// revoked shuts a node out that doesn't want to go.
+// noStoreYet starts a node while the databases are away. One that is told to end meanwhile does.
+func noStoreYet(r *rig) {
+	n3 := r.c.Nodes[2]
+	const waits = "the store can't be opened yet: trying again until it can"
+	if err := errors.Join(n3.Stop(r.within()), r.c.Store.Stop(r.within())); err != nil {
+		r.Fatal(err)
+	}
+	r.launch(n3)
+	r.unready(n3, "starting: the store can't be opened yet", "failed to connect")
+	began := time.Now()
+	if err := n3.Stop(r.within()); err == nil || time.Since(began) > 10*time.Second {
+		r.Errorf("told to end, it did so after %v: %v", time.Since(began), err)
+	}
+	r.launch(n3)
+	r.unready(n3, "starting: the store can't be opened yet")
+	r.logged(n3, waits)
+	for _, n := range r.c.Nodes[:2] {
+		r.unready(n, "store")
+	}
+	if err := r.c.Store.Start(r.within()); err != nil {
+		r.Fatal(err)
+	}
+	r.whole()
+	r.logged(n3, "the store can be opened now")
+}
+
+// revoked shuts a node out that doesn't want to go. It serves nobody once it knows, and what its client said meanwhile isn't lost.
 func revoked(r *rig) {
 	n1, token := r.c.Nodes[0], r.token()
 	x := r.prepare("thief", func(n *testcluster.Node) []string {
@@ -117,6 +150,9 @@ func revoked(r *rig) {
 	if err := x.Start(r.within()); err != nil {
 		r.Fatal(err)
 	}
+	guest, friend := talk.Visit(r, x.C2STLS, "u70@localhost/phone"), talk.Visit(r, n1.C2STLS, "u71@localhost/desk")
+	guest.Say("u71@localhost", 1)
+	friend.Hears(guest)
 	began := time.Now()
 	r.said("revoke", r.command(n1, "cluster", "revoke", "thief"), "thief")
 	r.until("the others to have its share", func() string {
@@ -136,8 +172,16 @@ func revoked(r *rig) {
 	if d := time.Since(began); d > 10*time.Second {
 		r.Errorf("shut out after %v", d)
 	}
-	r.Logf("it says: %v", x.Ready(r.Context()))
 	r.said("cluster", r.command(n1, "cluster"), "it is revoked")
+	guest.Say("u71@localhost", 1)
+	end := (*xmpp.StreamError)(nil)
+	if err := guest.End(); !errors.As(err, &end) || end.Condition != xmpp.SeeOtherHost || !slices.ContainsFunc(r.c.Nodes, func(n *testcluster.Node) bool { return end.Host == n.Host+":5222" }) {
+		r.Errorf("its client was told %v", err)
+	}
+	r.Logf("its client was told to go after %v", time.Since(began))
+	r.unready(x, "doesn't accept this node any more: it was revoked")
+	guest.Resume(n1.C2STLS, client.DirectTLS)
+	friend.Hears(guest)
 	x.Kill()
 	r.whole()
 	// It comes back: with what it has, with a token of before, and with a new one that somebody gave it.
