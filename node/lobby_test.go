@@ -212,7 +212,7 @@ func TestLobbySaysItOnce(t *testing.T) {
 		for _, e := range logs.All() {
 			said = append(said, fmt.Sprintf("%v %s", e.Level, e.Message[:16]))
 		}
-		if got := strings.Join(said, ", "); got != "warn the store can't, warn the store can't, info the store can be" {
+		if got := strings.Join(said, ", "); got != "warn the store can't , warn the store can't , info the store can be" {
 			t.Errorf("%s", got)
 		}
 		if *l.why.Load() != errStarting {
