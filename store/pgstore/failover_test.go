@@ -3,14 +3,20 @@ package pgstore_test
 import (
 	"errors"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
+
 	"github.com/jackdaw-im/jackdaw/internal/testpg"
 	"github.com/jackdaw-im/jackdaw/store"
 	"github.com/jackdaw-im/jackdaw/store/pgstore"
+	"github.com/jackdaw-im/jackdaw/telemetry"
 )
 
 // load is writers that append, each repeating a batch unchanged until it is acknowledged.
@@ -133,7 +139,8 @@ func TestLostPrimary(t *testing.T) {
 // TestTwinPrimaries: the old primary still answers when another is promoted, as it may when a network is parted. The engine leaves it.
 func TestTwinPrimaries(t *testing.T) {
 	p := testpg.Run(t, testpg.Options{Standbys: 1})
-	e := openOn(t, pgstore.Options{}, p, p.Standbys[0])
+	core, logs := observer.New(zapcore.ErrorLevel)
+	e := openOn(t, pgstore.Options{Logger: zap.New(core)}, p, p.Standbys[0])
 	_, err := e.Mail().Commit(batchOf(1))
 	must(t, err)
 	next := p.Standbys[0]
@@ -145,4 +152,24 @@ func TestTwinPrimaries(t *testing.T) {
 	})
 	must(t, p.Until(t.Context(), "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'jackdaw%' AND state <> 'active'", "0"))
 	must(t, next.Until(t.Context(), "SELECT count(*) > 0 FROM pg_stat_activity WHERE application_name LIKE 'jackdaw%'", "true"))
+	// It is asked again and again whether it is the newest, and that it isn't is said once of each database.
+	sessions := func() int {
+		text, err := p.Text(t.Context(), "SELECT sessions FROM pg_stat_database WHERE datname = 'postgres'")
+		must(t, err)
+		n, err := strconv.Atoi(text)
+		must(t, err)
+		return n
+	}
+	before, own := sessions(), 0
+	eventually(t, "the old primary is asked ten times more", func() bool {
+		own++
+		return sessions()-own >= before+10
+	})
+	said := map[any]int{}
+	for _, entry := range logs.FilterMessage("a database server is refused").All() {
+		said[entry.ContextMap()[telemetry.KeyStore]]++
+	}
+	if len(said) != 2 || said["shard 0"] != 1 || said["directory"] != 1 {
+		t.Errorf("refusals were said so often: %v", said)
+	}
 }

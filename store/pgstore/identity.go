@@ -132,6 +132,7 @@ func (d *database) refuse(err error) {
 	if !d.launched.Load() {
 		return
 	}
+	d.state.refusals.Add(1)
 	if d.state.refused.note(err.Error()) {
 		d.o.Logger.Error("a database server is refused", zap.String(telemetry.KeyStore, d.name), zap.Error(err))
 	}

@@ -31,6 +31,7 @@ type dbState struct {
 	down      reason // why it can't be reached
 	naked     reason // why it isn't replicated
 	refused   reason // why a server was refused
+	refusals  atomic.Int64
 	fullUntil atomic.Int64
 	waiting   atomic.Int64 // backends that wait for a standby
 	abandoned atomic.Int64 // writes whose connection was closed

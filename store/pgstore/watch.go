@@ -32,7 +32,7 @@ func (w *watch) look(ctx context.Context) {
 			return
 		}
 		w.d.unreachable(err)
-	} else {
+	} else if len(w.d.conf.at().Fallbacks) == 0 { // else a survey says when nobody is refused any more
 		w.d.state.refused.note("")
 	}
 	if w.looks++; err != nil || w.d.state.naked.String() != "" || w.looks%surveyEvery == 0 {
@@ -82,6 +82,7 @@ func (d *database) survey(ctx context.Context) {
 	if len(c.Fallbacks) == 0 {
 		return
 	}
+	before := d.state.refusals.Load()
 	hosts := append([]*pgconn.FallbackConfig{{Host: c.Host, Port: c.Port, TLSConfig: c.TLSConfig}}, c.Fallbacks...)
 	for _, h := range hosts {
 		only := d.conf.now()
@@ -93,5 +94,8 @@ func (d *database) survey(ctx context.Context) {
 			_ = conn.Close(ctx)
 		}
 		cancel()
+	}
+	if d.state.refusals.Load() == before {
+		d.state.refused.note("")
 	}
 }
