@@ -53,8 +53,10 @@ func (p *pair) keeper(id string, node ident.NodeID) *rig {
 // TestKeep: all of the stream goes to the session that keeps it, which gives it to the client's.
 func TestKeep(t *testing.T) {
 	p := newPairOfNodes(t)
-	p.old.give("<iq type='get' id='1'><ping xmlns='urn:xmpp:ping'/></iq>")
-	p.old.push(row("r1", "one"))
+	p.old.give("<iq type='get' id='1'><ping xmlns='urn:xmpp:ping'/></iq>") // 1
+	p.old.push(row("r1", "one"), row("r2", "two"))                         // 2, 3
+	p.old.st.out.skip()                                                    // 4
+	p.old.give("<iq type='get' id='2'><ping xmlns='urn:xmpp:ping'/></iq>") // 5
 	p.old.do(func(fx *effects) { p.old.st.closed(fx, Closed{Reason: SocketLost}) })
 	k := p.keeper("k1", "o@1")
 	if !k.st.waits() || k.stop {
@@ -70,14 +72,34 @@ func TestKeep(t *testing.T) {
 		t.Fatalf("phase %d, wrote %q", k.st.phase, got)
 	}
 	k.want(k.took(), "SetPresence{", "Attach{")
-	p.new.give(fmt.Sprintf("<resume xmlns='urn:xmpp:sm:3' previd='%s' h='1'/>", p.previd))
+	k.do(func(fx *effects) { // 6, which nobody has been sent
+		k.st.relayIn(fx, &nodepb.Relay{Resource: "phone", Stanza: []byte("<iq type='result' id='6'/>")})
+	})
+	p.new.give(fmt.Sprintf("<resume xmlns='urn:xmpp:sm:3' previd='%s' h='2'/>", p.previd))
 	p.new.answer(nil, actors.ErrNoConnection) // the old node is gone
 	p.new.answer(&nodepb.StreamFound{Code: nodepb.Code_OK, Session: k.st.ref}, nil)
-	p.new.answer(takeover(k, p.new), nil)
+	k.casts = nil
+	k.do(func(fx *effects) {
+		k.st.handOver(fx, actors.From{}, wire(t, p.new.calls[0].req.(*nodepb.Takeover)))
+	})
+	if ids, _ := k.ackedKeeping(); fmt.Sprint(ids) != "[r1]" {
+		t.Fatalf("acknowledged %v", ids)
+	}
+	h := castsOf[*nodepb.Handover](k)[0]
+	if h.Delivered != 2 || h.Kept != nil || h.Written != 0 {
+		t.Fatalf("handed over %v", h)
+	}
+	p.new.answer(h, nil)
 	got := p.new.answer(&nodepb.Bound{Code: nodepb.Code_OK, Resource: "phone"}, nil)
-	p.new.want(got, "<resumed xmlns='urn:xmpp:sm:3' previd='"+p.previd+"' h='1'/>")
-	if strings.Contains(got, "id='1'") {
-		t.Fatalf("sent again what the client has: %s", got)
+	p.new.want(got, "<resumed xmlns='urn:xmpp:sm:3' previd='"+p.previd+"' h='2'/>", "id='2'", "id='6'")
+	if strings.Contains(got, "id='1'") || strings.Contains(got, "body") {
+		t.Fatalf("sent again what the client has, or what is the mailbox's: %s", got)
+	}
+	q := p.keeper("k2", "o@1") // and from the beginning, with nothing unread
+	q.answer(&nodepb.Handover{Verdict: nodepb.Handover_GRANTED, Resource: "phone", Delivered: 7, Written: 9}, nil)
+	q.answer(&nodepb.Bound{Code: nodepb.Code_OK, Resource: "phone"}, nil)
+	if q.st.out.sent != 9 || q.st.out.acked != 7 {
+		t.Fatalf("it has %+v", q.st.out)
 	}
 }
 
@@ -203,6 +225,29 @@ func TestStreamIsFoundLater(t *testing.T) {
 	p.new.want(p.new.answer(later, nil), "<item-not-found")
 }
 
+// TestTheGoneTakeNothing: a session whose client has gone while it sought the stream doesn't take it from where the client has it since.
+func TestTheGoneTakeNothing(t *testing.T) {
+	for name, answers := range map[string][]any{
+		"moved":   {&nodepb.Handover{Verdict: nodepb.Handover_MOVED, Heir: echoRef.Proto()}},
+		"unknown": {&nodepb.Handover{Verdict: nodepb.Handover_UNKNOWN}},
+		"over":    {&nodepb.Handover{Verdict: nodepb.Handover_OVER}},
+		"found":   {&nodepb.Handover{Verdict: nodepb.Handover_UNKNOWN}, &nodepb.StreamFound{Code: nodepb.Code_OK, Session: echoRef.Proto()}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPairOfNodes(t)
+			p.new.give(fmt.Sprintf("<resume xmlns='urn:xmpp:sm:3' previd='%s' h='0'/>", p.previd))
+			for _, a := range answers[1:] {
+				p.new.answer(answers[0], nil)
+				answers[0] = a
+			}
+			p.new.do(func(fx *effects) { p.new.st.closed(fx, Closed{Reason: SocketLost}) })
+			if p.new.answer(answers[0], nil); len(p.new.calls) != 0 || !p.new.stop {
+				t.Fatalf("it asks %v, stopped %v", p.new.calls, p.new.stop)
+			}
+		})
+	}
+}
+
 // TestKeepAmongNodes: streams whose clients are away move from node to node before each ends, and go on wherever the client comes.
 func TestKeepAmongNodes(t *testing.T) {
 	onNodes(t, func(t *testing.T, c *cloud) {
@@ -211,12 +256,14 @@ func TestKeepAmongNodes(t *testing.T) {
 		c.befriend(a, b)
 		b.says(alice, 1)
 		a.read()
+		b.says(alice, 2)
+		a.take(a.got()) // which it doesn't acknowledge
 		a.cast(Drain{Host: "elsewhere.example.org"})
 		a.got()
 		waiting := func(id ident.NodeID) int64 { return c.hosts[id].counters.Waiting.Load() }
 		from := ident.NodeID("n@1")
 		for i, to := range []ident.NodeID{"o@1", "n@1", "o@1"} {
-			b.says(alice, 2+i)
+			b.says(alice, 3+i)
 			if waiting(from) != 1 || waiting(to) != 0 {
 				t.Fatalf("%d wait on %s, %d on %s", waiting(from), from, waiting(to), to)
 			}
@@ -236,9 +283,9 @@ func TestKeepAmongNodes(t *testing.T) {
 		got := next.send(fmt.Sprintf("<resume xmlns='urn:xmpp:sm:3' previd='%s' h='%d'/>", previd, a.count))
 		next.want(got, "<resumed xmlns='urn:xmpp:sm:3' previd='"+previd+"'")
 		next.take(got)
-		b.says(alice, 5)
+		b.says(alice, 6)
 		next.read()
-		next.wantBodies(5, false)
+		next.wantBodies(6, false)
 		if b.read(); strings.Contains(b.seen, "unavailable") {
 			t.Fatalf("bob saw her go: %s", b.seen)
 		}

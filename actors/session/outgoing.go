@@ -1,5 +1,7 @@
 package session
 
+import "github.com/jackdaw-im/jackdaw/proto/nodepb"
+
 // outgoing numbers the stanzas written to the client and remembers those that are not acknowledged: of a row its id, of
 // any other stanza, where the stream can be resumed, its bytes.
 type outgoing struct {
@@ -89,6 +91,34 @@ func (o *outgoing) stanzas() [][]byte {
 		}
 	}
 	return all
+}
+
+// kept returns what is kept, for one who doesn't know how much of it the client has. Numbers count from base on; of rows before that no h
+// says anything, and the mailbox has them.
+func (o *outgoing) kept(base uint64) (all []*nodepb.SentStanza) {
+	for _, it := range o.items[o.head:] {
+		switch {
+		case it.n <= base:
+		case it.row:
+			all = append(all, &nodepb.SentStanza{Number: it.n - base, Row: it.data})
+		default:
+			all = append(all, &nodepb.SentStanza{Number: it.n - base, Stanza: it.data})
+		}
+	}
+	return all
+}
+
+// restore takes what was kept, where something was.
+func (o *outgoing) restore(h *nodepb.Handover) {
+	for _, s := range h.GetKept() {
+		o.sent = max(o.sent, s.GetNumber()-min(s.GetNumber(), 1))
+		if row := s.GetRow(); len(row) > 0 {
+			o.row(row)
+		} else {
+			o.stanza(s.GetStanza())
+		}
+	}
+	o.sent = max(o.sent, h.GetWritten())
 }
 
 // acks collects what is due to the own mailbox at the end of a batch.

@@ -82,16 +82,18 @@ func (st *state) fetch(fx *effects, r *resumption, old actors.Ref) {
 		if err != nil || given.GetVerdict() == nodepb.Handover_OVER {
 			r.gone = old
 		}
-		switch given.GetVerdict() {
-		case nodepb.Handover_GRANTED:
+		switch v := given.GetVerdict(); {
+		case v == nodepb.Handover_GRANTED:
 			st.rebind(fx, r, given)
-		case nodepb.Handover_OVER:
+		case st.phase != binding: // its client has gone, and may have the stream elsewhere by now: it isn't taken from there
+			st.notResumed(fx, r, "")
+		case v == nodepb.Handover_OVER:
 			st.notResumed(fx, r, handledBy(given))
-		case nodepb.Handover_TOO_HIGH:
+		case v == nodepb.Handover_TOO_HIGH:
 			st.resuming = false
 			st.taken(fx)
 			st.tooHigh(fx, r.req.GetH(), given.GetSent())
-		case nodepb.Handover_MOVED:
+		case v == nodepb.Handover_MOVED:
 			st.fetch(fx, r, actors.RefOf(given.GetHeir()))
 		default:
 			st.seek(fx, r)
@@ -109,6 +111,8 @@ func (st *state) seek(fx *effects, r *resumption) {
 	a := &attempt{call: call{to: st.account(), req: &nodepb.FindStream{Id: r.req.GetId()}, timeout: findTime}, until: fx.now.Add(findTime), pause: minPause}
 	a.done = func(fx *effects, v any, err error) {
 		switch code := codeOf(v, err); {
+		case st.phase != binding:
+			st.notResumed(fx, r, "")
 		case code == nodepb.Code_OK:
 			st.fetch(fx, r, actors.RefOf(v.(*nodepb.StreamFound).GetSession()))
 		case code == nodepb.Code_LATER && st.Moving != nil && st.Moving() && fx.now.Add(a.pause).Before(a.until): // it has just begun, and not all sessions have told it of themselves
@@ -185,6 +189,7 @@ func (st *state) adopt(fx *effects, r *resumption, given *nodepb.Handover) {
 	st.sm = counters{on: true, resumable: true, id: r.req.GetId(), secret: r.req.GetSecret()}
 	st.in = inbound{received: given.GetReceived(), handled: given.GetReceived()}
 	st.out = outgoing{sent: given.GetDelivered(), acked: given.GetDelivered()}
+	st.out.restore(given)
 	st.presence, st.interested, st.roster = given.GetPresence(), given.GetInterested(), given.GetRoster()
 	for _, address := range given.GetDirected() {
 		if st.directed == nil {
@@ -255,7 +260,7 @@ func (st *state) handOver(fx *effects, from actors.From, req *nodepb.Takeover) {
 		st.phase, st.until = handing, fx.now.Add(handingTime)
 		st.held = nil
 	}
-	st.heir = &heir{from: &from, ref: actors.RefOf(req.GetHeir())}
+	st.heir = &heir{from: &from, ref: actors.RefOf(req.GetHeir()), keeps: req.GetKeep()}
 }
 
 // handledSince is the longest handled prefix, counted from <enable/> on.
@@ -263,8 +268,9 @@ func (st *state) handledSince() uint64 { return max(st.in.handled, st.sm.inBase)
 
 // heir is the session that resumes this one.
 type heir struct {
-	from *actors.From // nil once answered
-	ref  actors.Ref
+	from  *actors.From // nil once answered
+	ref   actors.Ref
+	keeps bool // no client asks: what that has is not known
 }
 
 // give answers the heir. The account isn't told: the heir takes this session's place there.
@@ -273,8 +279,13 @@ func (st *state) give(fx *effects) {
 	fx.answer(st.mail(), &nodepb.Detach{Session: st.ref})
 	h := &nodepb.Handover{
 		Verdict: nodepb.Handover_GRANTED, Resource: st.resource, Received: st.handledSince(),
-		Delivered: max(st.out.acked, st.sm.outBase) - st.sm.outBase, Stanzas: st.out.stanzas(),
-		Presence: st.presence, Interested: st.interested, Roster: st.roster, Directed: slices.Sorted(maps.Keys(st.directed)),
+		Delivered: max(st.out.acked, st.sm.outBase) - st.sm.outBase,
+		Presence:  st.presence, Interested: st.interested, Roster: st.roster, Directed: slices.Sorted(maps.Keys(st.directed)),
+	}
+	if st.heir.keeps {
+		h.Written, h.Kept = st.out.sent-st.sm.outBase, st.out.kept(st.sm.outBase)
+	} else {
+		h.Stanzas = st.out.stanzas()
 	}
 	for _, p := range st.arriving.list {
 		if p != nil {

@@ -271,7 +271,11 @@ type Handover struct {
 	// arriving is presence on its way to the client.
 	Arriving []*Presence `protobuf:"bytes,11,rep,name=arriving,proto3" json:"arriving,omitempty"`
 	// roster is the digest of the roster that the client knows.
-	Roster        uint64 `protobuf:"fixed64,12,opt,name=roster,proto3" json:"roster,omitempty"`
+	Roster uint64 `protobuf:"fixed64,12,opt,name=roster,proto3" json:"roster,omitempty"`
+	// written and kept answer a Takeover with keep: how many stanzas the client was sent, counted as delivered is, and those of them
+	// that it may not have, in order; stanzas is empty then.
+	Written       uint64        `protobuf:"varint,13,opt,name=written,proto3" json:"written,omitempty"`
+	Kept          []*SentStanza `protobuf:"bytes,14,rep,name=kept,proto3" json:"kept,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -390,6 +394,83 @@ func (x *Handover) GetRoster() uint64 {
 	return 0
 }
 
+func (x *Handover) GetWritten() uint64 {
+	if x != nil {
+		return x.Written
+	}
+	return 0
+}
+
+func (x *Handover) GetKept() []*SentStanza {
+	if x != nil {
+		return x.Kept
+	}
+	return nil
+}
+
+// SentStanza is one stanza that a client was sent and has not acknowledged.
+type SentStanza struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// number counts from <enable/> on.
+	Number uint64 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	// row is the row of the mailbox that it is; none: stanza is what was sent.
+	Row           []byte `protobuf:"bytes,2,opt,name=row,proto3" json:"row,omitempty"`
+	Stanza        []byte `protobuf:"bytes,3,opt,name=stanza,proto3" json:"stanza,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SentStanza) Reset() {
+	*x = SentStanza{}
+	mi := &file_nodepb_session_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SentStanza) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SentStanza) ProtoMessage() {}
+
+func (x *SentStanza) ProtoReflect() protoreflect.Message {
+	mi := &file_nodepb_session_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SentStanza.ProtoReflect.Descriptor instead.
+func (*SentStanza) Descriptor() ([]byte, []int) {
+	return file_nodepb_session_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *SentStanza) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *SentStanza) GetRow() []byte {
+	if x != nil {
+		return x.Row
+	}
+	return nil
+}
+
+func (x *SentStanza) GetStanza() []byte {
+	if x != nil {
+		return x.Stanza
+	}
+	return nil
+}
+
 // FindStream (a call to an account) asks which session of the user has a stream that was resumed before; the node in the
 // client's previd may be gone, or not have it any more. Answered with StreamFound.
 type FindStream struct {
@@ -401,7 +482,7 @@ type FindStream struct {
 
 func (x *FindStream) Reset() {
 	*x = FindStream{}
-	mi := &file_nodepb_session_proto_msgTypes[3]
+	mi := &file_nodepb_session_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -413,7 +494,7 @@ func (x *FindStream) String() string {
 func (*FindStream) ProtoMessage() {}
 
 func (x *FindStream) ProtoReflect() protoreflect.Message {
-	mi := &file_nodepb_session_proto_msgTypes[3]
+	mi := &file_nodepb_session_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -426,7 +507,7 @@ func (x *FindStream) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindStream.ProtoReflect.Descriptor instead.
 func (*FindStream) Descriptor() ([]byte, []int) {
-	return file_nodepb_session_proto_rawDescGZIP(), []int{3}
+	return file_nodepb_session_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *FindStream) GetId() string {
@@ -447,7 +528,7 @@ type StreamFound struct {
 
 func (x *StreamFound) Reset() {
 	*x = StreamFound{}
-	mi := &file_nodepb_session_proto_msgTypes[4]
+	mi := &file_nodepb_session_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -459,7 +540,7 @@ func (x *StreamFound) String() string {
 func (*StreamFound) ProtoMessage() {}
 
 func (x *StreamFound) ProtoReflect() protoreflect.Message {
-	mi := &file_nodepb_session_proto_msgTypes[4]
+	mi := &file_nodepb_session_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -472,7 +553,7 @@ func (x *StreamFound) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StreamFound.ProtoReflect.Descriptor instead.
 func (*StreamFound) Descriptor() ([]byte, []int) {
-	return file_nodepb_session_proto_rawDescGZIP(), []int{4}
+	return file_nodepb_session_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *StreamFound) GetCode() Code {
@@ -504,7 +585,7 @@ type Rebind struct {
 
 func (x *Rebind) Reset() {
 	*x = Rebind{}
-	mi := &file_nodepb_session_proto_msgTypes[5]
+	mi := &file_nodepb_session_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -516,7 +597,7 @@ func (x *Rebind) String() string {
 func (*Rebind) ProtoMessage() {}
 
 func (x *Rebind) ProtoReflect() protoreflect.Message {
-	mi := &file_nodepb_session_proto_msgTypes[5]
+	mi := &file_nodepb_session_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -529,7 +610,7 @@ func (x *Rebind) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rebind.ProtoReflect.Descriptor instead.
 func (*Rebind) Descriptor() ([]byte, []int) {
-	return file_nodepb_session_proto_rawDescGZIP(), []int{5}
+	return file_nodepb_session_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Rebind) GetFrom() *Ref {
@@ -563,7 +644,7 @@ const file_nodepb_session_proto_rawDesc = "" +
 	"\x04user\x18\x01 \x01(\tR\x04user\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x16\n" +
 	"\x06secret\x18\x03 \x01(\tR\x06secret\x12.\n" +
-	"\asession\x18\x04 \x01(\v2\x14.jackdaw.node.v1.RefR\asession\"\x9b\x04\n" +
+	"\asession\x18\x04 \x01(\v2\x14.jackdaw.node.v1.RefR\asession\"\xe6\x04\n" +
 	"\bHandover\x12;\n" +
 	"\averdict\x18\x01 \x01(\x0e2!.jackdaw.node.v1.Handover.VerdictR\averdict\x12(\n" +
 	"\x04heir\x18\x02 \x01(\v2\x14.jackdaw.node.v1.RefR\x04heir\x12\x12\n" +
@@ -579,14 +660,21 @@ const file_nodepb_session_proto_rawDesc = "" +
 	"\bdirected\x18\n" +
 	" \x03(\tR\bdirected\x125\n" +
 	"\barriving\x18\v \x03(\v2\x19.jackdaw.node.v1.PresenceR\barriving\x12\x16\n" +
-	"\x06roster\x18\f \x01(\x06R\x06roster\"_\n" +
+	"\x06roster\x18\f \x01(\x06R\x06roster\x12\x18\n" +
+	"\awritten\x18\r \x01(\x04R\awritten\x12/\n" +
+	"\x04kept\x18\x0e \x03(\v2\x1b.jackdaw.node.v1.SentStanzaR\x04kept\"_\n" +
 	"\aVerdict\x12\x17\n" +
 	"\x13VERDICT_UNSPECIFIED\x10\x00\x12\v\n" +
 	"\aGRANTED\x10\x01\x12\v\n" +
 	"\aUNKNOWN\x10\x02\x12\b\n" +
 	"\x04OVER\x10\x03\x12\f\n" +
 	"\bTOO_HIGH\x10\x04\x12\t\n" +
-	"\x05MOVED\x10\x05\"\x1c\n" +
+	"\x05MOVED\x10\x05\"N\n" +
+	"\n" +
+	"SentStanza\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\x04R\x06number\x12\x10\n" +
+	"\x03row\x18\x02 \x01(\fR\x03row\x12\x16\n" +
+	"\x06stanza\x18\x03 \x01(\fR\x06stanza\"\x1c\n" +
 	"\n" +
 	"FindStream\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\"h\n" +
@@ -610,35 +698,37 @@ func file_nodepb_session_proto_rawDescGZIP() []byte {
 }
 
 var file_nodepb_session_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_nodepb_session_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_nodepb_session_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_nodepb_session_proto_goTypes = []any{
 	(Handover_Verdict)(0), // 0: jackdaw.node.v1.Handover.Verdict
 	(*Takeover)(nil),      // 1: jackdaw.node.v1.Takeover
 	(*KeepStream)(nil),    // 2: jackdaw.node.v1.KeepStream
 	(*Handover)(nil),      // 3: jackdaw.node.v1.Handover
-	(*FindStream)(nil),    // 4: jackdaw.node.v1.FindStream
-	(*StreamFound)(nil),   // 5: jackdaw.node.v1.StreamFound
-	(*Rebind)(nil),        // 6: jackdaw.node.v1.Rebind
-	(*Ref)(nil),           // 7: jackdaw.node.v1.Ref
-	(*SetPresence)(nil),   // 8: jackdaw.node.v1.SetPresence
-	(*Presence)(nil),      // 9: jackdaw.node.v1.Presence
-	(Code)(0),             // 10: jackdaw.node.v1.Code
+	(*SentStanza)(nil),    // 4: jackdaw.node.v1.SentStanza
+	(*FindStream)(nil),    // 5: jackdaw.node.v1.FindStream
+	(*StreamFound)(nil),   // 6: jackdaw.node.v1.StreamFound
+	(*Rebind)(nil),        // 7: jackdaw.node.v1.Rebind
+	(*Ref)(nil),           // 8: jackdaw.node.v1.Ref
+	(*SetPresence)(nil),   // 9: jackdaw.node.v1.SetPresence
+	(*Presence)(nil),      // 10: jackdaw.node.v1.Presence
+	(Code)(0),             // 11: jackdaw.node.v1.Code
 }
 var file_nodepb_session_proto_depIdxs = []int32{
-	7,  // 0: jackdaw.node.v1.Takeover.heir:type_name -> jackdaw.node.v1.Ref
-	7,  // 1: jackdaw.node.v1.KeepStream.session:type_name -> jackdaw.node.v1.Ref
+	8,  // 0: jackdaw.node.v1.Takeover.heir:type_name -> jackdaw.node.v1.Ref
+	8,  // 1: jackdaw.node.v1.KeepStream.session:type_name -> jackdaw.node.v1.Ref
 	0,  // 2: jackdaw.node.v1.Handover.verdict:type_name -> jackdaw.node.v1.Handover.Verdict
-	7,  // 3: jackdaw.node.v1.Handover.heir:type_name -> jackdaw.node.v1.Ref
-	8,  // 4: jackdaw.node.v1.Handover.presence:type_name -> jackdaw.node.v1.SetPresence
-	9,  // 5: jackdaw.node.v1.Handover.arriving:type_name -> jackdaw.node.v1.Presence
-	10, // 6: jackdaw.node.v1.StreamFound.code:type_name -> jackdaw.node.v1.Code
-	7,  // 7: jackdaw.node.v1.StreamFound.session:type_name -> jackdaw.node.v1.Ref
-	7,  // 8: jackdaw.node.v1.Rebind.from:type_name -> jackdaw.node.v1.Ref
-	9,  // [9:9] is the sub-list for method output_type
-	9,  // [9:9] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	8,  // 3: jackdaw.node.v1.Handover.heir:type_name -> jackdaw.node.v1.Ref
+	9,  // 4: jackdaw.node.v1.Handover.presence:type_name -> jackdaw.node.v1.SetPresence
+	10, // 5: jackdaw.node.v1.Handover.arriving:type_name -> jackdaw.node.v1.Presence
+	4,  // 6: jackdaw.node.v1.Handover.kept:type_name -> jackdaw.node.v1.SentStanza
+	11, // 7: jackdaw.node.v1.StreamFound.code:type_name -> jackdaw.node.v1.Code
+	8,  // 8: jackdaw.node.v1.StreamFound.session:type_name -> jackdaw.node.v1.Ref
+	8,  // 9: jackdaw.node.v1.Rebind.from:type_name -> jackdaw.node.v1.Ref
+	10, // [10:10] is the sub-list for method output_type
+	10, // [10:10] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_nodepb_session_proto_init() }
@@ -654,7 +744,7 @@ func file_nodepb_session_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_nodepb_session_proto_rawDesc), len(file_nodepb_session_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   6,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
