@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/jackdaw-im/jackdaw/ident"
 	"github.com/jackdaw-im/jackdaw/store"
@@ -18,6 +19,10 @@ const (
 	expiredScanMax  = 10_000 // rows looked at
 	expiredPartsMax = 512    // partitions looked at, most of which are empty in a small store
 )
+
+// expiredAhead is how far a database's clock may be ahead of the node's that asks. Beyond it that node is believed, with whose clock the
+// others of its cluster agree: else all that waits would be over as soon as a database's clock jumps ahead.
+const expiredAhead = time.Minute
 
 // expiredPlace is where a walk goes on: behind a row, or at the start of a partition if there is no row.
 type expiredPlace struct {
@@ -62,7 +67,8 @@ func (m mail) Expired(ctx context.Context, q store.ExpiredQuery) (store.ExpiredP
 		parts = allPartitions()
 	}
 	first, _ := slices.BinarySearch(parts, place.part)
-	w := expiredWalk{limit: max(q.Limit, 1), looks: expiredScanMax, shift: m.o.Shift().Microseconds()}
+	w := expiredWalk{limit: max(q.Limit, 1), looks: expiredScanMax, shift: m.o.Shift().Microseconds(),
+		latest: m.o.Clock().Add(expiredAhead).UnixMicro()}
 	for rest := parts[first:]; len(rest) > 0; {
 		if w.parts >= expiredPartsMax {
 			w.page.Next = expiredPlace{part: rest[0]}.String()
@@ -102,7 +108,9 @@ type expiredWalk struct {
 	looks int // rows to look at
 	parts int
 	shift int64
-	page  store.ExpiredPage
+	// latest is how late it may be, at most.
+	latest int64
+	page   store.ExpiredPage
 }
 
 // look looks at the rows of some partitions of one shard that are behind a place.
@@ -115,7 +123,7 @@ func (w *expiredWalk) look(ctx context.Context, s *shard, parts []ident.Partitio
 	limit := w.limit - len(w.page.Rows)
 	found := expiredRows{}
 	err := s.query(ctx, func(p *pipe) {
-		p.send(stExpired, found.row, list.buf, []byte(after.mailbox), after.id[:], int64Param(int64(w.looks)), int64Param(w.shift), int64Param(int64(limit)))
+		p.send(stExpired, found.row, list.buf, []byte(after.mailbox), after.id[:], int64Param(int64(w.looks)), int64Param(w.shift), int64Param(int64(limit)), int64Param(w.latest))
 	})
 	if err != nil {
 		return err

@@ -154,7 +154,8 @@ type rig struct {
 	*pgstore.Engine
 	list  string
 	o     pgstore.Options
-	shift atomic.Int64
+	shift atomic.Int64 // of the databases' clock and the node's
+	apart atomic.Int64 // of the databases' alone
 }
 
 func newRig(t testing.TB, change func(*pgstore.Options)) *rig {
@@ -162,7 +163,8 @@ func newRig(t testing.TB, change func(*pgstore.Options)) *rig {
 	u := borrow(t)
 	r := &rig{list: u[0] + "," + u[1]}
 	r.o = pgstore.Options{Directory: u[2], Node: "one@1", AllowUnreplicated: true, Check: 50 * time.Millisecond, Conns: 8,
-		Shift: func() time.Duration { return time.Duration(r.shift.Load()) }}
+		Shift: func() time.Duration { return time.Duration(r.shift.Load() + r.apart.Load()) },
+		Clock: func() time.Time { return time.Now().Add(time.Duration(r.shift.Load())) }}
 	if change != nil {
 		change(&r.o)
 	}

@@ -48,6 +48,8 @@ type Options struct {
 
 	// Shift, for tests, is added to the databases' clock.
 	Shift func() time.Duration
+	// Clock, for tests, is the node's; nil: time.Now.
+	Clock func() time.Time
 }
 
 func (o Options) withDefaults() Options {
@@ -68,6 +70,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Shift == nil {
 		o.Shift = func() time.Duration { return 0 }
+	}
+	if o.Clock == nil {
+		o.Clock = time.Now
 	}
 	return o
 }

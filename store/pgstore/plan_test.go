@@ -34,7 +34,7 @@ func TestPlans(t *testing.T) {
 	for st, args := range map[statement]string{
 		stDelete: keys, stDeleteAcks: keys, stPartial: keys + `, '{d,e}'`, stNotice: `'{1,2}', '{a,b}', 'me', -1`,
 		stIndex: `1::smallint, 'a'`, stIndexAcks: `1::smallint, 'a'`, stRead: `1::smallint, 'a', '{a,b}'`, stFirst: `1::smallint, 'a', 10, 1000`, stMailbox: `'a'`, stExpiredAcks: keys,
-		stExpired: `'{1,2}', '', '', 10, 0, 10`,
+		stExpired: `'{1,2}', '', '', 10, 0, 10, 0`,
 	} {
 		var types []string
 		for _, oid := range statements[st].params {

@@ -85,13 +85,14 @@ var statements = [statementCount]struct {
 		WHERE coalesce(before, 0) < $4`,
 		[]uint32{pgtype.Int2OID, pgtype.ByteaOID, pgtype.Int8OID, pgtype.Int8OID}},
 	stMailbox: {mailboxSQL, []uint32{pgtype.ByteaOID}},
-	// Rows that were looked at and are over, and the last that was looked at if there may be more behind it.
+	// Rows that were looked at and are over, and the last that was looked at if there may be more behind it. $7 is how late it is at most: see
+	// expiredAhead.
 	stExpired: {`WITH looked AS MATERIALIZED (
 			SELECT p, mailbox, msgid, ord, exp, cseq, flags, octet_length(body) AS size, sender FROM mail
 			WHERE p = ANY ($1) AND (mailbox, msgid) > ($2, $3) ORDER BY p, mailbox, msgid LIMIT $4)
-		(SELECT *, false FROM looked WHERE exp <> 0 AND exp <= (SELECT ` + clockExpr + ` + $5) ORDER BY p, mailbox, msgid LIMIT $6)
+		(SELECT *, false FROM looked WHERE exp <> 0 AND exp <= (SELECT least(` + clockExpr + ` + $5, $7)) ORDER BY p, mailbox, msgid LIMIT $6)
 		UNION ALL (SELECT *, true FROM looked WHERE (SELECT count(*) FROM looked) = $4 ORDER BY p DESC, mailbox DESC, msgid DESC LIMIT 1)`,
-		[]uint32{pgtype.Int2ArrayOID, pgtype.ByteaOID, pgtype.ByteaOID, pgtype.Int8OID, pgtype.Int8OID, pgtype.Int8OID}},
+		[]uint32{pgtype.Int2ArrayOID, pgtype.ByteaOID, pgtype.ByteaOID, pgtype.Int8OID, pgtype.Int8OID, pgtype.Int8OID, pgtype.Int8OID}},
 	stExpiredAcks: {`SELECT u.mailbox, u.msgid, a.device FROM unnest($1, $2, $3) AS u (p, mailbox, msgid),
 		LATERAL (SELECT device FROM mail_ack m WHERE m.p = u.p AND m.mailbox = u.mailbox AND m.msgid = u.msgid OFFSET 0) AS a
 		ORDER BY u.p, u.mailbox, u.msgid, a.device`,
