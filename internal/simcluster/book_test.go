@@ -165,3 +165,15 @@ func (w *world) left() map[ident.MessageID]bool {
 	}
 	return left
 }
+
+// outcomes counts the messages that were accepted.
+func (b *book) outcomes() (n int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, e := range b.all {
+		if e.code == nodepb.Code_OK {
+			n++
+		}
+	}
+	return n
+}

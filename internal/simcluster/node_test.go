@@ -38,9 +38,10 @@ type node struct {
 	links   *link.Links
 	carrier *simnet.Carrier[link.Peer]
 	member  *member.Membership
-	dead    atomic.Bool // nobody hears of it any more
-	leaving atomic.Bool // it takes no users
-	fatal   atomic.Bool // it was told that another has its name
+	dead    atomic.Bool  // nobody hears of it any more
+	leaving atomic.Bool  // it takes no users
+	fatal   atomic.Bool  // it was told that another has its name
+	off     atomic.Int64 // how far its wall clock is ahead
 
 	mu     sync.Mutex
 	frames map[way]int
@@ -125,6 +126,7 @@ func (n *node) join(log *zap.Logger) {
 			defer w.mu.Unlock()
 			w.remembered[n.name] = list
 		},
+		Wall:   func() time.Time { return time.Now().Add(time.Duration(n.off.Load())) },
 		OnView: n.view, OnConflict: func(error) { n.fatal.Store(true) }, Logger: log,
 	})
 	if err != nil {
