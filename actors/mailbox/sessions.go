@@ -349,6 +349,17 @@ func (st *state) read(fx *effects, s *attachment, list []*row) {
 
 // ack takes a session's acknowledgement. What the user's device has, it has, whichever epoch or session it came by.
 func (st *state) ack(fx *effects, m *nodepb.Ack) {
+	st.acknowledged(fx, m)
+	if s := st.session(actors.RefOf(m.GetSession())); s != nil && s.epoch == m.GetEpoch() {
+		s.arrived(m.GetPushed())
+		s.credit += int64(m.GetCredit())
+		s.full = false
+		st.pump(fx, s)
+	}
+}
+
+// acknowledged deletes what a device has.
+func (st *state) acknowledged(fx *effects, m *nodepb.Ack) {
 	for _, b := range m.GetIds() {
 		if id, err := ident.MessageIDFrom(b); err == nil {
 			if r := st.rows.byID[id]; r != nil {
@@ -356,12 +367,6 @@ func (st *state) ack(fx *effects, m *nodepb.Ack) {
 				st.delete(fx, r)
 			}
 		}
-	}
-	if s := st.session(actors.RefOf(m.GetSession())); s != nil && s.epoch == m.GetEpoch() {
-		s.arrived(m.GetPushed())
-		s.credit += int64(m.GetCredit())
-		s.full = false
-		st.pump(fx, s)
 	}
 }
 

@@ -145,6 +145,11 @@ func (st *state) loaded(fx *effects, m *lane.Loaded) {
 	}
 	st.know(&m.Info)
 	st.ready, st.claim = true, m.Claim
+	for _, m := range st.stash { // what a client has is not to be given to it again
+		if a, ok := m.(*nodepb.Ack); ok {
+			st.acknowledged(fx, a)
+		}
+	}
 	st.dispatch(fx)
 	for _, r := range brought {
 		if r.queued == 0 {

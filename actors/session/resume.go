@@ -157,6 +157,7 @@ func (st *state) rebind(fx *effects, r *resumption, given *nodepb.Handover) {
 		connected := st.phase == binding
 		st.adopt(fx, r, given)
 		if connected {
+			st.castAcks(fx)
 			st.attach(fx)
 			fx.out = attr(append(fx.out, "<resumed xmlns='"+nsSM+"'"...), "previd", r.previd)
 			fx.text(" h='", number(uint64(st.sm.h(st.in.handled))), "'/>")
@@ -190,6 +191,7 @@ func (st *state) adopt(fx *effects, r *resumption, given *nodepb.Handover) {
 	st.in = inbound{received: given.GetReceived(), handled: given.GetReceived()}
 	st.out = outgoing{sent: given.GetDelivered(), acked: given.GetDelivered()}
 	st.out.restore(given)
+	st.acks.ids = given.GetAcked()
 	st.presence, st.interested, st.roster = given.GetPresence(), given.GetInterested(), given.GetRoster()
 	for _, address := range given.GetDirected() {
 		if st.directed == nil {
@@ -275,9 +277,11 @@ type heir struct {
 
 // give answers the heir. The account isn't told: the heir takes this session's place there.
 func (st *state) give(fx *effects) {
+	acked := slices.Concat(st.unheard, st.acks.ids)
 	st.castAllAcks(fx)
 	fx.answer(st.mail(), &nodepb.Detach{Session: st.ref})
 	h := &nodepb.Handover{
+		Acked:   acked,
 		Verdict: nodepb.Handover_GRANTED, Resource: st.resource, Received: st.handledSince(),
 		Delivered: max(st.out.acked, st.sm.outBase) - st.sm.outBase,
 		Presence:  st.presence, Interested: st.interested, Roster: st.roster, Directed: slices.Sorted(maps.Keys(st.directed)),

@@ -108,7 +108,7 @@ func TestResumption(t *testing.T) {
 	if strings.Contains(got, "id='1'") || strings.Contains(got, "body") {
 		t.Fatalf("sent again what the client has, or what is the mailbox's: %s", got)
 	}
-	p.new.want(p.new.castText(), "SetPresence{", "priority:2", "quiet:true", "Attach{", "epoch:1", "connected:true", "available:true")
+	p.new.want(p.new.castText(), "SetPresence{", "priority:2", "quiet:true", "Ack{", "r1", "Attach{", "epoch:1", "connected:true", "available:true")
 	if got := p.new.push(row("r2", "two")); !strings.Contains(got, "two") {
 		t.Fatalf("the row didn't come: %s", got)
 	}

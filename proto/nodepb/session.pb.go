@@ -274,8 +274,11 @@ type Handover struct {
 	Roster uint64 `protobuf:"fixed64,12,opt,name=roster,proto3" json:"roster,omitempty"`
 	// written and kept answer a Takeover with keep: how many stanzas the client was sent, counted as delivered is, and those of them
 	// that it may not have, in order; stanzas is empty then.
-	Written       uint64        `protobuf:"varint,13,opt,name=written,proto3" json:"written,omitempty"`
-	Kept          []*SentStanza `protobuf:"bytes,14,rep,name=kept,proto3" json:"kept,omitempty"`
+	Written uint64        `protobuf:"varint,13,opt,name=written,proto3" json:"written,omitempty"`
+	Kept    []*SentStanza `protobuf:"bytes,14,rep,name=kept,proto3" json:"kept,omitempty"`
+	// acked are rows that the client has just acknowledged: the mailbox hears of them from both, so that it does before the heir is
+	// attached.
+	Acked         [][]byte `protobuf:"bytes,15,rep,name=acked,proto3" json:"acked,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -404,6 +407,13 @@ func (x *Handover) GetWritten() uint64 {
 func (x *Handover) GetKept() []*SentStanza {
 	if x != nil {
 		return x.Kept
+	}
+	return nil
+}
+
+func (x *Handover) GetAcked() [][]byte {
+	if x != nil {
+		return x.Acked
 	}
 	return nil
 }
@@ -644,7 +654,7 @@ const file_nodepb_session_proto_rawDesc = "" +
 	"\x04user\x18\x01 \x01(\tR\x04user\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x16\n" +
 	"\x06secret\x18\x03 \x01(\tR\x06secret\x12.\n" +
-	"\asession\x18\x04 \x01(\v2\x14.jackdaw.node.v1.RefR\asession\"\xe6\x04\n" +
+	"\asession\x18\x04 \x01(\v2\x14.jackdaw.node.v1.RefR\asession\"\xfc\x04\n" +
 	"\bHandover\x12;\n" +
 	"\averdict\x18\x01 \x01(\x0e2!.jackdaw.node.v1.Handover.VerdictR\averdict\x12(\n" +
 	"\x04heir\x18\x02 \x01(\v2\x14.jackdaw.node.v1.RefR\x04heir\x12\x12\n" +
@@ -662,7 +672,8 @@ const file_nodepb_session_proto_rawDesc = "" +
 	"\barriving\x18\v \x03(\v2\x19.jackdaw.node.v1.PresenceR\barriving\x12\x16\n" +
 	"\x06roster\x18\f \x01(\x06R\x06roster\x12\x18\n" +
 	"\awritten\x18\r \x01(\x04R\awritten\x12/\n" +
-	"\x04kept\x18\x0e \x03(\v2\x1b.jackdaw.node.v1.SentStanzaR\x04kept\"_\n" +
+	"\x04kept\x18\x0e \x03(\v2\x1b.jackdaw.node.v1.SentStanzaR\x04kept\x12\x14\n" +
+	"\x05acked\x18\x0f \x03(\fR\x05acked\"_\n" +
 	"\aVerdict\x12\x17\n" +
 	"\x13VERDICT_UNSPECIFIED\x10\x00\x12\v\n" +
 	"\aGRANTED\x10\x01\x12\v\n" +
