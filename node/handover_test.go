@@ -49,7 +49,8 @@ func TestEndHandsOver(t *testing.T) {
 		}
 		return c
 	}
-	there, away = again(r.nodes[0], there), again(r.nodes[2], away)
+	again(r.nodes[0], there)
+	away = again(r.nodes[2], away)
 	r.until("nobody waits", func() bool { return kept() == 0 })
 	r.stop(r.nodes[2])
 	<-away.Done()

@@ -35,7 +35,7 @@ func TestScriptIsReadBack(t *testing.T) {
 			t.Errorf("%s is read", bad)
 		}
 	}
-	if NewScript() == NewScript() || !strings.HasPrefix(whole, "r1/1/2/3/") {
+	if one, other := NewScript(), NewScript(); one == other || !strings.HasPrefix(whole, "r1/1/2/3/") {
 		t.Error("runs aren't told apart")
 	}
 }
