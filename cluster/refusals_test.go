@@ -12,6 +12,7 @@ import (
 	"github.com/jackdaw-im/jackdaw/actors"
 	"github.com/jackdaw-im/jackdaw/cluster"
 	"github.com/jackdaw-im/jackdaw/cluster/link"
+	"github.com/jackdaw-im/jackdaw/cluster/placement"
 	"github.com/jackdaw-im/jackdaw/ident"
 	"github.com/jackdaw-im/jackdaw/proto/nodepb"
 )
@@ -79,6 +80,52 @@ func TestUnreleasedIsGivenBack(t *testing.T) {
 				if n := c.c.Status().Held; n != 0 {
 					t.Errorf("%d are held", n)
 				}
+			})
+		})
+	}
+}
+
+// TestUnreleasedPinIsGivenBack: so it is with a single actor that a pin moves.
+func TestUnreleasedPinIsGivenBack(t *testing.T) {
+	const inTime, lost, released = "in time", "lost", "released"
+	for _, end := range []string{inTime, lost, released} {
+		t.Run(end, func(t *testing.T) {
+			run(t, func(r *rig) {
+				if end != released {
+					r.stubbornly()
+				}
+				a, b, c := r.three(func(o *cluster.Options) { o.RetireTime = 10 * time.Second })
+				ref := boxOf(a, a, b, c)
+				p, q := b.peer("p"), c.peer("q")
+				p.do(func(ctx *actors.Context) { _ = ctx.Cast(ref, number(1)) })
+				r.settle(50 * time.Millisecond)
+				r.opened(ref)
+				pins := placement.MakePins([]placement.Pin{{Kind: ref.Kind, ID: ref.ID, Node: "c"}})
+				a.c.SetPins(pins)
+				c.c.SetPins(pins)
+				r.settle(5 * time.Millisecond)
+				q.do(func(ctx *actors.Context) { _ = ctx.Cast(ref, number(2)) })
+				p.do(func(ctx *actors.Context) { ctx.Call(ref, &nodepb.Relay{}, time.Minute) }) // who doesn't know it yet
+				r.settle(5 * time.Millisecond)
+				if n := c.c.Status().Held; n != 2 || a.c.Counters().Forwarded.Load() != 1 {
+					t.Fatalf("c holds %d, a has sent on %d", n, a.c.Counters().Forwarded.Load())
+				}
+				b.c.SetPins(pins)
+				want := "reply <nil> " + actors.ErrNoConnection.Error()
+				switch end {
+				case inTime:
+					r.settle(2 * time.Second)
+				case lost:
+					a.die()
+					r.seeView(c, []*node{b, c}, []*node{b, c})
+					r.settle(time.Second)
+				case released:
+					r.settle(time.Second)
+					want = "reply c@1 [] <nil>"
+				}
+				p.wants(want)
+				q.wants()
+				r.wantsBox(ref, "c@1 2")
 			})
 		})
 	}
