@@ -12,6 +12,7 @@ import (
 type fault struct {
 	name, what      string
 	nodes, standbys int
+	whole           bool // messages and accounts are in one database
 	cuts            bool // it needs a network that can be cut
 	once            bool // it takes long: one round has to do, and the tests leave it out
 	parts           bool // it parts the cluster, so that order isn't promised meanwhile
@@ -38,7 +39,7 @@ func faults() []fault {
 		{name: "join", what: "a node joins, and another one leaves", nodes: 3, do: joinAndLeave},
 		{name: "rolling", what: "each node is stopped and started, one after the other", nodes: 3, do: rolling},
 		{name: "primary", what: "the database's primary is lost, a lagging standby promoted, then the other; the old primary returns", nodes: 3, standbys: 2, do: primary},
-		{name: "sessions", what: "kill -9 of a node with very many sessions", nodes: 3, do: sessions, settings: func(s *settings) {
+		{name: "sessions", what: "kill -9 of a node with very many sessions", nodes: 3, whole: true, do: sessions, settings: func(s *settings) {
 			// As many messages as otherwise, from as many more users.
 			s.interval = s.interval * time.Duration(max(s.sessions/s.users, 1))
 			s.users, s.patience, s.crowd = s.sessions, time.Minute, true

@@ -17,7 +17,7 @@ import (
 // calm is how long the load runs before a fault, and after it.
 const calm = 2 * time.Second
 
-// databases is how many the messages are spread over; accounts have one of their own.
+// databases is how many the messages are spread over, if not all is in one; accounts have one of their own.
 const databases = 2
 
 // round is one fault, shown once: a cluster with its load.
@@ -46,6 +46,9 @@ func show(ctx context.Context, cfg settings, f fault, seed uint64) (result, erro
 	}
 	defer func() { _ = os.RemoveAll(data) }() // temporary
 	setup := testcluster.Config{Nodes: f.nodes, Databases: databases, Standbys: f.standbys, Data: data, Binary: cfg.binary, Env: f.env}
+	if f.whole {
+		setup.Databases = 1
+	}
 	if !cfg.short { // as one in use does
 		setup.Fsync, setup.Standbys = true, max(f.standbys, 1)
 	}

@@ -27,7 +27,7 @@ const (
 type LinkClass int32
 
 const (
-	// CONTROL: releases, monitors, process groups: what must get through when all else is full.
+	// CONTROL: process groups: what must get through when all else is full. Releases and monitors keep their place among MESSAGES.
 	LinkClass_CONTROL LinkClass = 0
 	// MESSAGES: users' messages, their outcomes, calls.
 	LinkClass_MESSAGES LinkClass = 1
