@@ -89,6 +89,8 @@ func TestAPeerThatWasAwayIsDialledAgain(t *testing.T) {
 	a, b := start(t, ca, "a@1"), start(t, ca, "b@1")
 	a.until(func() bool { return len(b.got) > 0 }, b.peer())
 	b.end()
+	gone := a.look().Stats.Unreachable
+	a.until(func() bool { return a.look().Stats.Unreachable > gone }, b.peer()) // it has noticed
 	before, sends := a.look().Stats, uint64(0)
 	a.until(func() bool { sends++; return a.look().Stats.Dials >= before.Dials+4 }, b.peer())
 	if s := a.look().Stats; s.Unreachable-before.Unreachable < sends-8 {
