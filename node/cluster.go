@@ -276,14 +276,14 @@ func (p *peers) Start() (err error) {
 		return err
 	}
 	n.cluster.SetLinks(p.links)
-	n.cluster.SetPins(pins(p.live.Bundle())) // before the first view: nobody is taken for the home of what is pinned elsewhere
+	n.cluster.SetPins(pins(p.live.Bundle()))                                                       // before the first view: nobody is taken for the home of what is pinned elsewhere
+	p.keeper = trust.NewKeeper(trust.KeeperConfig{Live: p.live, Members: p.others, Logger: n.log}) // before the first view, which kicks it
 	if p.member, err = p.join(); err != nil {
 		return err
 	}
 	p.changed = p.live.OnChange(p.follow)
 	p.server = trust.NewServer(trust.ServerConfig{Live: p.live, Admit: p.admit, Logger: n.log})
 	p.server.Start(p.port.TLS())
-	p.keeper = trust.NewKeeper(trust.KeeperConfig{Live: p.live, Members: p.others, Logger: n.log})
 	p.keeper.Start()
 	p.up.Store(true)
 	p.n.cluster.SetPins(pins(p.live.Bundle()))
@@ -354,8 +354,8 @@ func (p *peers) view(v *member.View) {
 		p.viewed.Store(time.Now().UnixNano())
 	}
 	p.n.cluster.SetView(to)
-	if k := p.keeper; p.up.Load() && k != nil {
-		k.Kick()
+	if p.up.Load() {
+		p.keeper.Kick()
 	}
 }
 

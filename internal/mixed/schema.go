@@ -17,7 +17,7 @@ func compare(old, now *descriptorpb.FileDescriptorSet) (broken []string) {
 			broken = append(broken, fmt.Sprintf("%s %s is gone", before.kinds[name], name))
 		default:
 			for _, number := range o.numbers {
-				if was, is := o.of[number], n.of[number]; is != was {
+				if was, is := o.of[number], n.of[number]; is != was && is != reserved {
 					broken = append(broken, fmt.Sprintf("%s: %d was %q and is %q", name, number, was, is))
 				}
 			}
@@ -25,6 +25,10 @@ func compare(old, now *descriptorpb.FileDescriptorSet) (broken []string) {
 	}
 	return broken
 }
+
+// reserved is what a number says that had a field which nobody wants any more: who still sends it is understood, and it is never used for
+// anything else.
+const reserved = "reserved"
 
 // definitions are messages and enums by their full names.
 type definitions struct {
@@ -71,6 +75,11 @@ func (d *definitions) message(in string, m *descriptorpb.DescriptorProto) {
 			text += " of " + m.GetOneofDecl()[f.GetOneofIndex()].GetName()
 		}
 		of[f.GetNumber()] = text
+	}
+	for _, r := range m.GetReservedRange() { // ends before its end
+		for number := r.GetStart(); number < r.GetEnd(); number++ {
+			of[number] = reserved
+		}
 	}
 	d.add(name, "message", of)
 	for _, nested := range m.GetNestedType() {

@@ -82,6 +82,10 @@ func TestCompare(t *testing.T) {
 		}, nil},
 		"a field less": {func(f *descriptorpb.FileDescriptorProto) { f.MessageType[0].Field = f.MessageType[0].Field[:1] },
 			[]string{`p.M: 2 was "LABEL_OPTIONAL TYPE_UINT64 b" and is ""`}},
+		"a field that is reserved": {func(f *descriptorpb.FileDescriptorProto) {
+			f.MessageType[0].Field = f.MessageType[0].Field[:1]
+			f.MessageType[0].ReservedRange = []*descriptorpb.DescriptorProto_ReservedRange{{Start: proto.Int32(2), End: proto.Int32(3)}}
+		}, nil},
 		"another number": {func(f *descriptorpb.FileDescriptorProto) { f.MessageType[0].Field[1].Number = proto.Int32(5) },
 			[]string{`p.M: 2 was "LABEL_OPTIONAL TYPE_UINT64 b" and is ""`}},
 		"another type": {func(f *descriptorpb.FileDescriptorProto) {
