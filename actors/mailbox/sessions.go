@@ -14,6 +14,7 @@ type attachment struct {
 	ref      actors.Ref
 	resource string
 	epoch    uint64
+	said     uint64 // the number of the newest Attach
 	// connected, available and priority are what the session last said.
 	connected, available bool
 	priority             int32
@@ -69,9 +70,13 @@ func (st *state) attach(fx *effects, m *nodepb.Attach) {
 		s = &attachment{ref: ref, epoch: m.GetEpoch(), credit: int64(m.GetCredit())}
 		st.sessions = append(st.sessions, s)
 		fx.watch = append(fx.watch, ref)
-	case m.GetEpoch() < s.epoch:
+	case m.GetEpoch() < s.epoch || m.GetNumber() != 0 && m.GetNumber() < s.said: // it went by a longer way
+		if old := m.GetReplaces(); old != nil {
+			st.detach(fx, actors.RefOf(old))
+		}
 		return
 	}
+	s.said = m.GetNumber()
 	received := s.receives()
 	s.resource, s.connected, s.available, s.priority = m.GetResource(), m.GetConnected(), m.GetAvailable(), m.GetPriority()
 	if s.receives() && !received {

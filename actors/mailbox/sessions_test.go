@@ -275,3 +275,30 @@ func TestSessionQueueFull(t *testing.T) {
 	}
 	r.check()
 }
+
+// TestAttachesByTwoWays: of two that come in the wrong order, as they may while a mailbox moves, the newer one counts; but whom the
+// older one replaces is gone.
+func TestAttachesByTwoWays(t *testing.T) {
+	r := newRig(t)
+	r.attach("before", 1, 0, plenty)
+	attach := func(number uint64, available bool, replaces *nodepb.Ref) {
+		r.attachAs(&nodepb.Attach{Session: sessionRef("pc").Proto(), Resource: "pc", Epoch: 1, Connected: true, Available: available, Credit: plenty, Number: number, Replaces: replaces})
+	}
+	attach(2, true, nil)
+	attach(1, false, sessionRef("before").Proto())
+	if len(r.st.sessions) != 1 || !r.st.sessions[0].available {
+		t.Fatalf("%d sessions, the first available: %v", len(r.st.sessions), r.st.sessions[0].available)
+	}
+	r.send("a")
+	r.commit(lane.Stored)
+	r.want("pc<a, juliet1:1=OK")
+	attach(3, false, nil)
+	if r.st.sessions[0].available {
+		t.Error("a newer one doesn't count")
+	}
+	attach(0, true, nil) // who doesn't count them tells what is
+	if !r.st.sessions[0].available {
+		t.Error("one without a number doesn't count")
+	}
+	r.check()
+}

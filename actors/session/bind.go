@@ -113,11 +113,13 @@ func (st *state) attach(fx *effects) {
 	st.replaces = nil
 }
 
+// attachment is the session as it is now, for the mailbox.
 func (st *state) attachment() *nodepb.Attach {
+	st.attached++
 	return &nodepb.Attach{
 		Session: st.ref, Resource: st.resource, Epoch: st.epoch,
 		Connected: st.phase == bound, Available: st.presence != nil, Priority: st.presence.GetPriority(),
-		Credit: creditWindow, Replaces: st.replaces,
+		Credit: creditWindow, Replaces: st.replaces, Number: st.attached,
 	}
 }
 

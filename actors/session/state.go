@@ -91,6 +91,7 @@ type state struct {
 	unheard               [][]byte  // acknowledged rows of which the mailbox may not have heard
 	since                 time.Time // when the client bound or resumed its resource
 	replaces              *nodepb.Ref
+	attached              uint64          // how often the mailbox was told of this session
 	parked                []*nodepb.Relay // came while bound and busy
 	attempts              []*attempt      // calls that wait to be made again
 

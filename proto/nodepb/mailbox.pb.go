@@ -384,7 +384,10 @@ type Attach struct {
 	// credit is how many bytes of rows the mailbox may push before an Ack returns some.
 	Credit uint32 `protobuf:"varint,8,opt,name=credit,proto3" json:"credit,omitempty"`
 	// replaces is the session that this one takes over from: its Detach may come later, and is not waited for.
-	Replaces      *Ref `protobuf:"bytes,9,opt,name=replaces,proto3" json:"replaces,omitempty"`
+	Replaces *Ref `protobuf:"bytes,9,opt,name=replaces,proto3" json:"replaces,omitempty"`
+	// number counts the session's Attaches: while a mailbox moves they may come by two ways, and an older one after a newer says nothing.
+	// 0: the session doesn't count them.
+	Number        uint64 `protobuf:"varint,10,opt,name=number,proto3" json:"number,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -480,6 +483,13 @@ func (x *Attach) GetReplaces() *Ref {
 		return x.Replaces
 	}
 	return nil
+}
+
+func (x *Attach) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
 }
 
 // Attached answers an Attach that is a call: from now on the session gets what is addressed to its resource.
@@ -935,7 +945,7 @@ const file_nodepb_mailbox_proto_rawDesc = "" +
 	"\x06stanza\x18\x04 \x01(\fR\x06stanza\"J\n" +
 	"\vRelayFailed\x12\x10\n" +
 	"\x03tag\x18\x01 \x01(\x04R\x03tag\x12)\n" +
-	"\x04code\x18\x02 \x01(\x0e2\x15.jackdaw.node.v1.CodeR\x04code\"\xa4\x02\n" +
+	"\x04code\x18\x02 \x01(\x0e2\x15.jackdaw.node.v1.CodeR\x04code\"\xbc\x02\n" +
 	"\x06Attach\x12.\n" +
 	"\asession\x18\x01 \x01(\v2\x14.jackdaw.node.v1.RefR\asession\x12\x1a\n" +
 	"\bresource\x18\x02 \x01(\tR\bresource\x12\x16\n" +
@@ -945,7 +955,9 @@ const file_nodepb_mailbox_proto_rawDesc = "" +
 	"\tavailable\x18\x06 \x01(\bR\tavailable\x12\x1a\n" +
 	"\bpriority\x18\a \x01(\x05R\bpriority\x12\x16\n" +
 	"\x06credit\x18\b \x01(\rR\x06credit\x120\n" +
-	"\breplaces\x18\t \x01(\v2\x14.jackdaw.node.v1.RefR\breplaces\"\n" +
+	"\breplaces\x18\t \x01(\v2\x14.jackdaw.node.v1.RefR\breplaces\x12\x16\n" +
+	"\x06number\x18\n" +
+	" \x01(\x04R\x06number\"\n" +
 	"\n" +
 	"\bAttached\"8\n" +
 	"\x06Detach\x12.\n" +
