@@ -167,13 +167,13 @@ func (cs *clubs) wrong() string {
 // it has joined, and nobody else; and so does who monitors.
 func TestGroups(t *testing.T) {
 	of := []string{"none", "crash and restart", "restart at once", "short pause", "cut 1|2", "cut 2|2", "one way cut", "deaf", "lossy crash", "many join", "rolling restart", "flap"}
-	for _, f := range faults {
+	for i, f := range faults {
 		if !slices.Contains(of, f.name) {
 			continue
 		}
 		t.Run(strings.ReplaceAll(f.name, " ", "-"), func(t *testing.T) {
-			for i := range uint64(*seeds) {
-				t.Run(fmt.Sprint(*first+i), func(t *testing.T) { groupHistory(t, *first+i, f) })
+			for _, seed := range seedsOf(i) {
+				t.Run(fmt.Sprint(seed), func(t *testing.T) { groupHistory(t, seed, f) })
 			}
 		})
 	}
