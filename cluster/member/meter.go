@@ -100,6 +100,7 @@ func (m *meter) DialAddressTimeout(a memberlist.Address, timeout time.Duration) 
 // Shutdown ends the transport. What it still had to pass on is dropped, so that it doesn't wait for a reader that has gone.
 func (m *meter) Shutdown() error {
 	m.end.Do(func() { close(m.stop) })
+	m.begun.Do(func() {}) // what hasn't begun doesn't begin any more
 	done := make(chan struct{})
 	go func() { // a transport may wait for its last packet to be taken
 		for {

@@ -17,7 +17,7 @@ func compare(old, now *descriptorpb.FileDescriptorSet) (broken []string) {
 			broken = append(broken, fmt.Sprintf("%s %s is gone", before.kinds[name], name))
 		default:
 			for _, number := range o.numbers {
-				if was, is := o.of[number], n.of[number]; is != was && is != reserved {
+				if was, is := o.of[number], n.of[number]; is != was && !(is == "" && n.reserves(number)) {
 					broken = append(broken, fmt.Sprintf("%s: %d was %q and is %q", name, number, was, is))
 				}
 			}
@@ -25,10 +25,6 @@ func compare(old, now *descriptorpb.FileDescriptorSet) (broken []string) {
 	}
 	return broken
 }
-
-// reserved is what a number says that had a field which nobody wants any more: who still sends it is understood, and it is never used for
-// anything else.
-const reserved = "reserved"
 
 // definitions are messages and enums by their full names.
 type definitions struct {
@@ -39,8 +35,17 @@ type definitions struct {
 
 // numbered are the fields of a message or the values of an enum: their numbers and all that matters of each.
 type numbered struct {
-	numbers []int32
-	of      map[int32]string
+	numbers  []int32
+	of       map[int32]string
+	reserved []*descriptorpb.DescriptorProto_ReservedRange
+}
+
+// reserves reports whether a number had a field which nobody wants any more: who still sends it is understood, and it is never used for
+// anything else.
+func (n numbered) reserves(number int32) bool {
+	return slices.ContainsFunc(n.reserved, func(r *descriptorpb.DescriptorProto_ReservedRange) bool {
+		return r.GetStart() <= number && number < r.GetEnd()
+	})
 }
 
 func collect(set *descriptorpb.FileDescriptorSet) *definitions {
@@ -57,8 +62,8 @@ func collect(set *descriptorpb.FileDescriptorSet) *definitions {
 	return d
 }
 
-func (d *definitions) add(name, kind string, of map[int32]string) {
-	n := numbered{of: of}
+func (d *definitions) add(name, kind string, of map[int32]string, reserved ...*descriptorpb.DescriptorProto_ReservedRange) {
+	n := numbered{of: of, reserved: reserved}
 	for number := range of {
 		n.numbers = append(n.numbers, number)
 	}
@@ -76,12 +81,7 @@ func (d *definitions) message(in string, m *descriptorpb.DescriptorProto) {
 		}
 		of[f.GetNumber()] = text
 	}
-	for _, r := range m.GetReservedRange() { // ends before its end
-		for number := r.GetStart(); number < r.GetEnd(); number++ {
-			of[number] = reserved
-		}
-	}
-	d.add(name, "message", of)
+	d.add(name, "message", of, m.GetReservedRange()...)
 	for _, nested := range m.GetNestedType() {
 		d.message(name, nested)
 	}

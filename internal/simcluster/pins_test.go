@@ -125,13 +125,13 @@ func TestPinnedExpiry(t *testing.T) {
 						t.Fatalf("%s has the mailbox, which is pinned to %s", x.id, n.id)
 					}
 				}
-				if w.book.errors[from] < times*said || len(w.left()) > 0 {
+				if w.told(from) < times*said || len(w.left()) > 0 {
 					return "not yet"
 				}
 				return ""
 			})
-			if got := n.boxes.Expired.Load(); got != int64(times*said) || w.book.errors[from] != times*said {
-				t.Errorf("%d expired on its node, and its sender was told %d times", got, w.book.errors[from])
+			if got := n.boxes.Expired.Load(); got != int64(times*said) || w.told(from) != times*said {
+				t.Errorf("%d expired on its node, and its sender was told %d times", got, w.told(from))
 			}
 		}
 		w.pin(to, n.name)
@@ -142,4 +142,11 @@ func TestPinnedExpiry(t *testing.T) {
 		w.wait(10 * time.Minute)
 		expire(2)
 	})
+}
+
+// told is how many messages came back to a user as errors.
+func (w *world) told(u ident.UserID) int {
+	w.book.mu.Lock()
+	defer w.book.mu.Unlock()
+	return w.book.errors[u]
 }
