@@ -29,9 +29,9 @@ build: ## Build bin/jackdaw
 
 test: cc postgres nftables check ## All checks, then all tests with the race detector; counts at the end. About 10 minutes on two cores with nothing built
 	@# With the race detector, each test runs once; without it, those packages again that leave a test out under it.
-	@{ status=0; $(GO) test -race -timeout 9m -json $(KEEP) ./... || status=1; \
+	@{ status=0; $(GO) test -race -timeout 20m -json $(KEEP) ./... || status=1; \
 	   plain=$$(git grep -l --untracked '^//go:build !race' -- '*_test.go' | xargs -r -n1 dirname | sort -u | sed 's,^,./,'); \
-	   [ -z "$$plain" ] || $(GO) test -timeout 9m -json $(KEEP) $$plain || status=1; \
+	   [ -z "$$plain" ] || $(GO) test -timeout 15m -json $(KEEP) $$plain || status=1; \
 	   exit $$status; } | $(COUNT)
 
 check: fmt-check vet proto-check archtest cross ## What needs no test run: format, vet, staticcheck, generated code, rules, cross-compiling
@@ -49,7 +49,7 @@ archtest: ## The rules of the code: import table, sizes, documentation, goroutin
 	$(GO) test -count=1 ./internal/archtest ./internal/testcount
 
 race: cc postgres nftables ## The tests with the race detector alone (PKG=./store/... for a part)
-	@$(GO) test -race -timeout 9m -json $(KEEP) $(or $(PKG),./...) | $(COUNT)
+	@$(GO) test -race -timeout 20m -json $(KEEP) $(or $(PKG),./...) | $(COUNT)
 
 cross: ## Compile for linux/arm64, darwin/arm64 and freebsd/amd64
 	@# Unoptimised, which takes a third less time and finds the same errors.
