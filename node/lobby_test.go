@@ -40,7 +40,7 @@ func openLater(t *testing.T, data, url string) *opening {
 		t.Fatal(err)
 	}
 	cfg := testConfig(t)
-	cfg.Data, cfg.Admin, cfg.Cluster.Listen, cfg.Cluster.Name = data, l.Addr().String(), "127.0.0.1:0", "n1"
+	cfg.Data, cfg.Admin, cfg.Cluster.Listen, cfg.Cluster.Carriage, cfg.Cluster.Name = data, l.Addr().String(), "127.0.0.1:0", "127.0.0.1:0", "n1"
 	cfg.Store.URL, cfg.Store.AllowUnreplicated = url, true
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
