@@ -75,6 +75,9 @@ type Cluster struct {
 	watches  watches
 	watchers watchers
 	groups   groups
+	barriers barriers
+	// sending is held by who sends by the routes, and taken by who replaces them.
+	sending sync.RWMutex
 
 	mu struct {
 		sync.Mutex
@@ -315,6 +318,9 @@ func (c *Cluster) run(fx effects) {
 			c.opts.Claim(fx.claim, func(claimed []ident.Partition) { c.post(func() { c.open(claimed, fx.number) }) })
 		}
 	}
+	for id, list := range fx.routed {
+		c.barrier(id, nodepb.Envelope_ROUTED, list)
+	}
 	for id, list := range fx.released {
 		c.release(id, list)
 	}
@@ -326,6 +332,7 @@ func (c *Cluster) lost(id ident.NodeID) {
 	c.calls.lost(id)
 	c.watches.lost(id)
 	c.watchers.lost(id)
+	c.barriers.lost(id)
 	c.groups.peer(id, false)
 }
 
@@ -394,14 +401,4 @@ func (c *Cluster) leave(list []ident.Partition) {
 	if c.opts.Moved != nil {
 		c.opts.Moved(nil, list)
 	}
-}
-
-// release tells the owner of partitions that no actor of them is here any more.
-func (c *Cluster) release(to ident.NodeID, list []ident.Partition) {
-	m := &nodepb.Partitions{}
-	for _, p := range list {
-		m.List = append(m.List, uint32(p))
-	}
-	c.counters.Released.Add(int64(len(list)))
-	c.toNode(to, nodepb.LinkClass_MESSAGES, true, &envelope{how: nodepb.Envelope_RELEASED, typ: c.bodies.number(m), msg: m})
 }

@@ -12,7 +12,8 @@
 //
 // How a partition moves, when the view changes:
 //   - The old owner sends on what comes for it from now on, lets its actors retire (actors.Retirer), sends on what waited in their
-//     queues, and then tells the new owner: released.
+//     queues, and then tells the new owner: released. Before that it waits, for half of Hold at most, until no node sends anything
+//     for the partition by way of it any more: each tells the others by which of them it sends, in order with what it sends.
 //   - The new owner holds what comes, within bounds, until it is released, or the old owner is gone, or Hold is over. Then it claims
 //     the partition in the store, and only then handles what it held. What the old owner had sent on, but didn't release, is
 //     given back to its senders: it may have lost what came before.
@@ -22,9 +23,9 @@
 // of it comes or goes; only the new home asks, and every node it knows: each answers once it has no such actor and sees the same home. What
 // a pin puts here begins anew when another node may have had it meanwhile: the store tells the owner of the partition, which this isn't.
 //
-// Guarantees: messages of one sender to one Ref arrive in order while its partition stays where it is. Through a move, and when two parts
-// of a split cluster both own everything, two actors may answer to one Ref for a moment. Nothing may rely on there being one: mailboxes
-// number their senders' messages (mailbox.Outbox) and are sets in the store; accounts change by revision.
+// Guarantees: messages of one sender to one Ref arrive in order, also through a move, unless nodes are lost in it or take longer than half
+// of Hold to hear of it. When two parts of a split cluster both own everything, two actors may answer to one Ref. Nothing may rely on
+// there being one: mailboxes number their senders' messages (mailbox.Outbox) and are sets in the store; accounts change by revision.
 //
 // A node alone in its view is the owner of everything, and every message takes the path of a single node.
 package cluster

@@ -284,6 +284,8 @@ func (st *state) returned(now time.Time, id ident.NodeID) (fx effects) {
 	if !st.known[id] {
 		return fx
 	}
+	st.unrouted(id)
+	st.tell(&fx)
 	for ref, x := range st.pinned {
 		if x.home != st.self {
 			continue

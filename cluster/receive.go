@@ -2,15 +2,12 @@ package cluster
 
 import (
 	"fmt"
-	"time"
 
-	"go.uber.org/zap"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/jackdaw-im/jackdaw/actors"
 	"github.com/jackdaw-im/jackdaw/ident"
 	"github.com/jackdaw-im/jackdaw/proto/nodepb"
-	"github.com/jackdaw-im/jackdaw/telemetry"
 )
 
 // Receive takes an envelope that a link has brought. It never blocks. Nothing that another node sends makes it crash.
@@ -35,7 +32,13 @@ func (c *Cluster) Receive(from ident.NodeID, _ nodepb.LinkClass, b []byte) {
 	case nodepb.Envelope_BOUNCE:
 		c.bounced(&e)
 	case nodepb.Envelope_RELEASED:
-		c.let(from, &e)
+		if e.ref == 0 || c.barriers.last(from, e.ref) {
+			c.let(from, &e)
+		}
+	case nodepb.Envelope_ROUTED:
+		if c.barriers.last(from, e.ref) {
+			c.hear(from, &e)
+		}
 	case nodepb.Envelope_WANTED, nodepb.Envelope_YIELDED:
 		c.receivePins(from, &e)
 	case nodepb.Envelope_GROUP:
@@ -91,7 +94,7 @@ func (c *Cluster) detour(e envelope) {
 	case e.how == nodepb.Envelope_CAST && c.queuedFrom(&e):
 	case e.to.Node != "": // of an earlier incarnation
 		c.refuse(&e, actors.ErrNoProc)
-	case owner == e.via: // of whom one knows what the other will know soon
+	case owner == e.via && !c.lately(e.to): // of whom one knows what the other will know soon
 		if !c.park(held{env: &e, to: e.to}) {
 			c.refuse(&e, actors.ErrOverloaded)
 		}
@@ -278,18 +281,27 @@ func (c *Cluster) sendOn(h held) {
 		c.refuse(e, actors.ErrNoConnection)
 		return
 	}
-	r := c.routes.Load()
-	if _, pinned := r.pin(e.to); e.hops >= c.opts.Hops && !h.waited {
+	if _, pinned := c.routes.Load().pin(e.to); e.hops >= c.opts.Hops && !h.waited {
 		// It was certainly not taken, and views will agree soon. Nodes that have several versions of the override table may send it in circles.
 		if !pinned || !c.park(h) {
 			c.refuse(e, actors.ErrOverloaded)
 		}
 		return
 	}
-	owner := r.owner(e.to)
-	if owner == c.self || owner == "" {
-		c.refuse(e, actors.ErrOverloaded)
+	if err := c.passOn(e); err != nil {
+		c.refuse(e, err)
 		return
+	}
+	c.counters.Forwarded.Add(1)
+}
+
+// passOn puts another node's envelope on the link to the owner of its actor.
+func (c *Cluster) passOn(e *envelope) error {
+	c.sending.RLock()
+	defer c.sending.RUnlock()
+	owner := c.routes.Load().owner(e.to)
+	if owner == c.self || owner == "" {
+		return actors.ErrOverloaded
 	}
 	on := *e
 	on.hops++
@@ -302,11 +314,7 @@ func (c *Cluster) sendOn(h held) {
 		}
 		err = c.give(owner, class, b, e.how != nodepb.Envelope_CAST)
 	}
-	if err != nil {
-		c.refuse(e, err)
-		return
-	}
-	c.counters.Forwarded.Add(1)
+	return err
 }
 
 // giveUp tells whoever sent a signal of this node's that it doesn't get there.
@@ -341,21 +349,4 @@ func (c *Cluster) Returned(_ ident.NodeID, _ nodepb.LinkClass, list [][]byte) {
 			c.refuse(&e, actors.ErrNoConnection)
 		}
 	}
-}
-
-// let takes that partitions were released.
-func (c *Cluster) let(from ident.NodeID, e *envelope) {
-	var m nodepb.Partitions
-	if proto.Unmarshal(e.body, &m) != nil {
-		c.counters.Unreadable.Add(1)
-		return
-	}
-	list := make([]ident.Partition, 0, len(m.List))
-	for _, p := range m.List {
-		if p < ident.Partitions {
-			list = append(list, ident.Partition(p))
-		}
-	}
-	c.log.Debug("partitions released", zap.String(telemetry.KeyPeer, string(from)), zap.Int(telemetry.KeyPartitions, len(list)))
-	c.post(func() { c.change(func(st *state) effects { return st.let(time.Now(), from, list) }) })
 }

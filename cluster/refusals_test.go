@@ -67,6 +67,7 @@ func TestUnreleasedIsGivenBack(t *testing.T) {
 					t.Fatalf("c holds %d, a has sent on %d", n, a.c.Counters().Forwarded.Load())
 				}
 				if end == nil {
+					r.seeView(b, all, all) // who may have sent more by way of a
 					r.settle(time.Second)
 					r.wantsBox(ref, "c@1 3", "c@1 2") // what went by the owner before comes first
 					p.wants("reply c@1 [3] <nil>")

@@ -46,7 +46,9 @@ func (c *Cluster) publish() {
 		next.leaving[i] = st.parts[i].leaving && st.parts[i].phase == away
 		next.anyLeaving = next.anyLeaving || next.leaving[i]
 	}
+	c.sending.Lock() // whoever has taken a way by the routes before has put it on a link, when others hear of the new ones
 	c.routes.Store(next)
+	c.sending.Unlock()
 }
 
 // placed reports whether a Ref is where its partition is.

@@ -18,20 +18,30 @@ func (c *Cluster) Send(to actors.Ref, sig actors.Signal) error {
 		c.demonitor(to, sig.Watch)
 		return nil
 	}
+	if here, err := c.sendAway(to, sig); !here {
+		return err
+	}
+	return c.hold(held{to: to, sig: sig})
+}
+
+// sendAway sends a signal to its actor's node, or reports that this one is it.
+func (c *Cluster) sendAway(to actors.Ref, sig actors.Signal) (here bool, err error) {
+	c.sending.RLock()
+	defer c.sending.RUnlock()
 	r := c.routes.Load()
 	owner := r.owner(to)
 	switch {
 	case owner == "":
-		return actors.ErrNoConnection
-	case owner != c.self:
-		if sig.How == actors.HowCast {
-			if ok, err := c.queued(r, to, sig.Msg); ok {
-				return err
-			}
-		}
-		return c.export(owner, to, sig)
+		return false, actors.ErrNoConnection
+	case owner == c.self:
+		return true, nil
 	}
-	return c.hold(held{to: to, sig: sig})
+	if sig.How == actors.HowCast {
+		if ok, err := c.queued(r, to, sig.Msg); ok {
+			return false, err
+		}
+	}
+	return false, c.export(owner, to, sig)
 }
 
 // export sends a signal of this node to another.
@@ -139,14 +149,25 @@ func (c *Cluster) SendAll(from actors.Ref, to []actors.Ref, msg any) (refused []
 		}
 		return refused
 	}
+	here, refused := c.sendAllAway(from, to, m)
+	for _, ref := range here {
+		if err := c.Send(ref, actors.Signal{How: actors.HowCast, From: from, Msg: msg}); err != nil {
+			refused = append(refused, actors.Refused{To: ref, Err: err})
+		}
+	}
+	return refused
+}
+
+// sendAllAway sends to the other nodes, and returns the actors that are on none of them, and those of which a node took nothing.
+func (c *Cluster) sendAllAway(from actors.Ref, to []actors.Ref, m proto.Message) (here []actors.Ref, refused []actors.Refused) {
+	c.sending.RLock()
+	defer c.sending.RUnlock()
 	r := c.routes.Load()
 	waiting := map[ident.NodeID][]actors.Ref{}
 	for _, ref := range to {
 		owner := r.owner(ref)
 		if owner == "" || owner == c.self {
-			if err := c.Send(ref, actors.Signal{How: actors.HowCast, From: from, Msg: msg}); err != nil {
-				refused = append(refused, actors.Refused{To: ref, Err: err})
-			}
+			here = append(here, ref)
 			continue
 		}
 		some := waiting[owner]
@@ -164,7 +185,7 @@ func (c *Cluster) SendAll(from actors.Ref, to []actors.Ref, msg any) (refused []
 			refused = append(refused, c.sendSome(owner, from, some, m)...)
 		}
 	}
-	return refused
+	return here, refused
 }
 
 // sendSome casts m to actors of one node, at most maxMore, and returns them if it wasn't taken.

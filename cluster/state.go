@@ -47,6 +47,11 @@ type part struct {
 	before ident.NodeID
 	// owed is who hasn't released it to this node, whose it isn't any more: that release is passed on.
 	owed ident.NodeID
+	// quiet is until when its release waits, as nodes that don't know of its new owner still send for it by way of this one; zero: there is
+	// none to wait for.
+	quiet time.Time
+	// left is when it was this node's last.
+	left time.Time
 	// claim is the number of the claim that is under way.
 	claim uint64
 }
@@ -63,6 +68,9 @@ type state struct {
 	last  uint64    // claim
 	// early are releases of partitions that aren't this node's yet, by its view.
 	early map[ident.Partition]release
+	// routed are the partitions for which other nodes send by way of this one, by their own word; told is this node's word to them.
+	routed map[ident.NodeID]*[ident.Partitions]bool
+	told   map[ident.NodeID][]ident.Partition
 	// pins is the override table, and pinned is what it names.
 	pins   placement.Pins
 	pinned map[actors.Ref]*pin
@@ -85,8 +93,10 @@ type effects struct {
 	number uint64
 	// released are partitions to be released to their owners.
 	released map[ident.NodeID][]ident.Partition
-	up       map[ident.NodeID]string
-	down     []ident.NodeID
+	// routed is what nodes are told that this one sends by way of them.
+	routed map[ident.NodeID][]ident.Partition
+	up     map[ident.NodeID]string
+	down   []ident.NodeID
 
 	// tracked are actors that are partitions of their own from now on.
 	tracked []actors.Ref
@@ -99,7 +109,10 @@ type effects struct {
 }
 
 func newState(self ident.NodeID, hold time.Duration) *state {
-	return &state{self: self, hold: hold, known: map[ident.NodeID]bool{self: true}, early: map[ident.Partition]release{}, pinned: map[actors.Ref]*pin{}}
+	return &state{
+		self: self, hold: hold, known: map[ident.NodeID]bool{self: true}, early: map[ident.Partition]release{}, pinned: map[actors.Ref]*pin{},
+		routed: map[ident.NodeID]*[ident.Partitions]bool{}, told: map[ident.NodeID][]ident.Partition{},
+	}
 }
 
 // look takes a new view.
@@ -109,6 +122,7 @@ func (st *state) look(now time.Time, v View) (fx effects) {
 			fx.down = append(fx.down, id)
 			delete(st.known, id)
 			st.missed(id)
+			st.unrouted(id)
 		}
 	}
 	for id, addr := range v.Peers {
@@ -128,6 +142,7 @@ func (st *state) look(now time.Time, v View) (fx effects) {
 	for i := range st.parts {
 		st.place(now, &fx, ident.Partition(i), before)
 	}
+	st.tell(&fx)
 	st.rehome(now, &fx)
 	for id := range fx.up {
 		st.met(now, &fx, id)
@@ -150,10 +165,15 @@ func (st *state) place(now time.Time, fx *effects, i ident.Partition, before *pl
 		return
 	}
 	p.owner = owner
+	if !p.quiet.IsZero() && st.known[was] { // who passes it on
+		p.quiet = time.Time{}
+		fx.pass(was, i)
+	}
 	older := p.before
 	p.before = was
 	switch {
 	case owner == st.self:
+		p.quiet = time.Time{}
 		if was == "" {
 			was = before.Owner(i)
 		}
@@ -164,6 +184,7 @@ func (st *state) place(now time.Time, fx *effects, i ident.Partition, before *pl
 			p.released = r.from == was && now.Sub(r.at) <= st.hold
 		}
 	case was == st.self:
+		p.left = now
 		if p.owed = ""; p.phase == waiting && !p.released {
 			p.owed = p.from
 		}
@@ -185,6 +206,7 @@ func (st *state) due(now time.Time, fx *effects) {
 	st.next = time.Time{}
 	for i := range st.parts {
 		p := &st.parts[i]
+		st.quieten(now, fx, ident.Partition(i))
 		if p.phase != waiting {
 			continue
 		}
@@ -230,7 +252,7 @@ func (st *state) let(now time.Time, from ident.NodeID, list []ident.Partition) (
 			st.early[i] = release{from, now} // this node's view is behind
 		case p.owed == from:
 			if p.owed = ""; !p.leaving {
-				fx.pass(p.owner, i)
+				p.quiet = now.Add(st.hold / 2)
 			}
 		}
 	}
@@ -251,7 +273,7 @@ func (st *state) gone(now time.Time, list []ident.Partition) (fx effects) {
 		p := &st.parts[i]
 		p.leaving = false
 		if p.owner != st.self && p.owner != "" && (p.owed == "" || !st.known[p.owed]) {
-			fx.pass(p.owner, i)
+			p.quiet = now.Add(st.hold / 2)
 		}
 	}
 	st.due(now, &fx)

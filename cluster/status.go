@@ -31,7 +31,8 @@ type Status struct {
 	View uint64
 	// Owned are the partitions of each node; "" are those of nobody.
 	Owned map[ident.NodeID]int
-	// Mine are those whose actors may run here; Waiting aren't released or claimed yet; Leaving still have actors here. An actor that
+	// Mine are those whose actors may run here; Waiting aren't released or claimed yet; Leaving still have actors here, or are waited for by
+	// nodes that send for them by way of this one. An actor that
 	// the override table names waits and leaves as a partition of its own.
 	Mine, Waiting, Leaving int
 	// Held are the signals that wait for partitions.
@@ -56,7 +57,7 @@ func (c *Cluster) Status() Status {
 		case waiting, claiming:
 			s.Waiting++
 		}
-		if p.leaving {
+		if p.leaving || !p.quiet.IsZero() {
 			s.Leaving++
 		}
 	}

@@ -158,7 +158,8 @@ const (
 	Envelope_EXIT Envelope_How = 8
 	// BOUNCE gives a CAST back, with its body and the fault that it met.
 	Envelope_BOUNCE Envelope_How = 9
-	// RELEASED: the sender's actors of partitions have ended; body is Partitions.
+	// RELEASED: the sender's actors of partitions have ended, and what it has sent on for them came before; body is Partitions. With a ref it
+	// comes by each of the links for casts, and counts with the last.
 	Envelope_RELEASED Envelope_How = 10
 	// GROUP is a GroupUpdate for the process groups' scope to.
 	Envelope_GROUP Envelope_How = 11
@@ -168,6 +169,9 @@ const (
 	// YIELDED answers WANTED, with its ref: the sender has none of the actors, and takes the receiver for their home; body is Actors.
 	// Without a ref it comes from a node that has had them and was not asked.
 	Envelope_YIELDED Envelope_How = 13
+	// ROUTED: the sender takes the receiver for the owner of partitions, and of no others; body is Partitions. It comes by each of the links
+	// for casts with the same ref, after all that the sender has sent by an earlier view.
+	Envelope_ROUTED Envelope_How = 14
 )
 
 // Enum value maps for Envelope_How.
@@ -187,6 +191,7 @@ var (
 		11: "GROUP",
 		12: "WANTED",
 		13: "YIELDED",
+		14: "ROUTED",
 	}
 	Envelope_How_value = map[string]int32{
 		"UNKNOWN":   0,
@@ -203,6 +208,7 @@ var (
 		"GROUP":     11,
 		"WANTED":    12,
 		"YIELDED":   13,
+		"ROUTED":    14,
 	}
 )
 
@@ -896,7 +902,7 @@ const file_nodepb_cluster_proto_rawDesc = "" +
 	"\x06Passed\x12\x12\n" +
 	"\x04from\x18\x01 \x01(\tR\x04from\x12\x0e\n" +
 	"\x02to\x18\x02 \x01(\tR\x02to\x12\x14\n" +
-	"\x05frame\x18\x03 \x01(\fR\x05frame\"\xcd\x04\n" +
+	"\x05frame\x18\x03 \x01(\fR\x05frame\"\xd9\x04\n" +
 	"\bEnvelope\x12/\n" +
 	"\x03how\x18\x01 \x01(\x0e2\x1d.jackdaw.node.v1.Envelope.HowR\x03how\x12$\n" +
 	"\x02to\x18\x02 \x01(\v2\x14.jackdaw.node.v1.RefR\x02to\x12(\n" +
@@ -911,7 +917,7 @@ const file_nodepb_cluster_proto_rawDesc = "" +
 	"\n" +
 	"fault_text\x18\v \x01(\tR\tfaultText\x12(\n" +
 	"\x04more\x18\f \x03(\v2\x14.jackdaw.node.v1.RefR\x04more\x12\x16\n" +
-	"\x06origin\x18\r \x01(\tR\x06origin\"\xab\x01\n" +
+	"\x06origin\x18\r \x01(\tR\x06origin\"\xb7\x01\n" +
 	"\x03How\x12\v\n" +
 	"\aUNKNOWN\x10\x00\x12\b\n" +
 	"\x04CAST\x10\x01\x12\n" +
@@ -930,7 +936,9 @@ const file_nodepb_cluster_proto_rawDesc = "" +
 	"\x05GROUP\x10\v\x12\n" +
 	"\n" +
 	"\x06WANTED\x10\f\x12\v\n" +
-	"\aYIELDED\x10\rJ\x04\b\x06\x10\a\"0\n" +
+	"\aYIELDED\x10\r\x12\n" +
+	"\n" +
+	"\x06ROUTED\x10\x0eJ\x04\b\x06\x10\a\"0\n" +
 	"\x06Reason\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\rR\x04code\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\"&\n" +

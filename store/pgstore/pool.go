@@ -61,7 +61,7 @@ type conns struct {
 // link is what is known of one connection. It is found by the connection's custom data.
 type link struct {
 	raw     net.Conn
-	up      bool                // the connection is made: whoever dials from now on would send a cancel request
+	up      atomic.Bool         // the connection is made: whoever dials from now on would send a cancel request
 	who     identity            // of its server
 	warning atomic.Pointer[any] // what the server warned of since the last look; nil is nothing
 	stmts   []*pgconn.StatementDescription
@@ -129,12 +129,10 @@ func (d *database) prepare(c *pgx.ConnConfig) {
 	l := &link{}
 	dial, validate := c.DialFunc, c.ValidateConnect
 	c.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
-		if l.up {
+		if l.up.Load() { // beside the making of this connection, pgx may ask a server that was refused to cancel what it was asked
 			return nil, errNoCancel
 		}
-		raw, err := dial(ctx, network, addr)
-		l.raw = raw
-		return raw, err
+		return dial(ctx, network, addr)
 	}
 	c.ValidateConnect = func(ctx context.Context, pc *pgconn.PgConn) error {
 		if validate != nil {
@@ -142,6 +140,7 @@ func (d *database) prepare(c *pgx.ConnConfig) {
 				return err
 			}
 		}
+		l.raw = socketOf(pc.Conn())
 		pc.CustomData()[linkKey] = l
 		return d.admit(ctx, pc, l)
 	}
@@ -153,10 +152,18 @@ func (d *database) prepare(c *pgx.ConnConfig) {
 	}
 }
 
+// socketOf is what TLS runs over, if it does: it closes at once, without a word to the other side.
+func socketOf(c net.Conn) net.Conn {
+	if over, ok := c.(interface{ NetConn() net.Conn }); ok {
+		return over.NetConn()
+	}
+	return c
+}
+
 // prepared ends the making of a connection.
 func (d *database) prepared(ctx context.Context, c *pgx.Conn) error {
 	l := linkOf(c.PgConn())
-	l.up = true
+	l.up.Store(true)
 	d.conns.Lock()
 	d.conns.set[l] = struct{}{}
 	d.conns.Unlock()
