@@ -39,6 +39,7 @@ func faults() []fault {
 		{name: "join", what: "a node joins, and another one leaves", nodes: 3, do: joinAndLeave},
 		{name: "rolling", what: "each node is stopped and started, one after the other", nodes: 3, do: rolling},
 		{name: "primary", what: "the database's primary is lost, a lagging standby promoted, then the other; the old primary returns", nodes: 3, standbys: 2, do: primary},
+		{name: "standbys", what: "all standbys of the database are lost, and come back", nodes: 3, standbys: 2, do: standbys},
 		{name: "sessions", what: "kill -9 of a node with very many sessions", nodes: 3, whole: true, do: sessions, settings: func(s *settings) {
 			// As many messages as otherwise, from as many more users.
 			s.interval = s.interval * time.Duration(max(s.sessions/s.users, 1))
