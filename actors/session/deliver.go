@@ -103,7 +103,7 @@ func (st *state) writeRow(fx *effects, row *nodepb.PushedRow) {
 	}
 	fx.out = xmpp.AppendMessage(fx.out, row.GetMessage(), delay)
 	if len(row.GetId()) > 0 {
-		st.out.row(row.GetId())
+		st.out.row(row.GetId(), st.written+uint64(len(fx.out)))
 	} else {
 		st.wrote(fx, start)
 	}

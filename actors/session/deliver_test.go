@@ -195,7 +195,8 @@ func TestCleanCloseAcknowledges(t *testing.T) {
 	}{
 		{"all sent", Closed{Reason: ClientClosed, AllSent: true}, false, false, []string{"r1"}},
 		{"not all sent", Closed{Reason: ClientClosed}, false, false, nil},
-		{"more written since", Closed{Reason: ClientClosed, AllSent: true}, false, true, nil},
+		{"more written since", Closed{Reason: ClientClosed, AllSent: true}, false, true, []string{"r1"}},
+		{"more written since, and not all sent", Closed{Reason: ClientClosed}, false, true, nil},
 		{"with stream management its word counts", Closed{Reason: ClientClosed, AllSent: true}, true, false, nil},
 		{"lost", Closed{Reason: SocketLost, AllSent: true}, false, false, nil},
 	}
@@ -217,6 +218,9 @@ func TestCleanCloseAcknowledges(t *testing.T) {
 			}
 			if got := strings.Contains(casts, `ids:"r1"`); got != (len(tt.want) > 0) {
 				t.Fatalf("told the mailbox: %s", casts)
+			}
+			if strings.Contains(casts, `"r2"`) {
+				t.Fatalf("what was written later is acknowledged: %s", casts)
 			}
 		})
 	}

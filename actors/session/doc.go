@@ -11,7 +11,7 @@
 //   - The h told to a client is the longest prefix of its stanzas that were handled. A message that becomes a row counts
 //     once it is durable or finally refused, and after 30 s, when its outcome is unknown and the error says so.
 //   - A row is acknowledged to the mailbox only when the client has acknowledged it: by its h, by an answer to a
-//     request written after it, or by a clean close of the stream with everything delivered by TCP.
+//     request written after it, or by a clean close of the stream with all that was written by then delivered by TCP.
 //   - Stanzas of one client to one address keep their order. While 256 stanzas or 1 MiB are uncounted nothing is read.
 //   - Every refusal is an error stanza, or a stream error, to the client.
 //

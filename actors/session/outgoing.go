@@ -18,32 +18,34 @@ type sentItem struct {
 	n    uint64
 	row  bool
 	data []byte // a row's id, or a stanza
+	end  uint64 // of a row: where it ends among all bytes that the outlet was given
 }
 
 // skip counts a stanza of which nothing is kept.
 func (o *outgoing) skip() { o.sent++ }
 
-// row counts a row.
-func (o *outgoing) row(id []byte) {
-	o.push(true, id)
+// row counts a row, which ends with a byte of this number.
+func (o *outgoing) row(id []byte, end uint64) {
+	o.push(sentItem{row: true, data: id, end: end})
 	o.lastRow = o.sent
 	o.rows++
 }
 
 // stanza counts a stanza and keeps data, which must be the list's own.
 func (o *outgoing) stanza(data []byte) {
-	o.push(false, data)
+	o.push(sentItem{data: data})
 	o.bytes += len(data)
 }
 
-func (o *outgoing) push(row bool, data []byte) {
+func (o *outgoing) push(it sentItem) {
 	o.sent++
+	it.n = o.sent
 	if o.head > 0 && len(o.items) == cap(o.items) {
 		n := copy(o.items, o.items[o.head:])
 		clear(o.items[n:])
 		o.items, o.head = o.items[:n], 0
 	}
-	o.items = append(o.items, sentItem{n: o.sent, row: row, data: data})
+	o.items = append(o.items, it)
 }
 
 // ack takes the client's word that it has everything up to number n, and appends the ids of the rows among them to ids.
@@ -70,6 +72,17 @@ func (o *outgoing) ack(n uint64, ids [][]byte) [][]byte {
 		}
 	}
 	return ids
+}
+
+// upTo is the number of the newest row that ends within the first bytes, or of what is acknowledged.
+func (o *outgoing) upTo(bytes uint64) uint64 {
+	n := o.acked
+	for _, it := range o.items[o.head:] {
+		if it.row && it.end <= bytes {
+			n = it.n
+		}
+	}
+	return n
 }
 
 // has reports whether a row is among the items.
@@ -113,7 +126,7 @@ func (o *outgoing) restore(h *nodepb.Handover) {
 	for _, s := range h.GetKept() {
 		o.sent = max(o.sent, s.GetNumber()-min(s.GetNumber(), 1))
 		if row := s.GetRow(); len(row) > 0 {
-			o.row(row)
+			o.row(row, 0)
 		} else {
 			o.stanza(s.GetStanza())
 		}

@@ -19,9 +19,9 @@ func strs(ids [][]byte) []string {
 func TestOutgoing(t *testing.T) {
 	var o outgoing
 	o.skip()                  // 1
-	o.row([]byte("r2"))       // 2
+	o.row([]byte("r2"), 0)    // 2
 	o.stanza([]byte("<s3/>")) // 3
-	o.row([]byte("r4"))       // 4
+	o.row([]byte("r4"), 0)    // 4
 	o.skip()                  // 5
 	if o.sent != 5 || o.rows != 2 || o.bytes != 5 || o.lastRow != 4 {
 		t.Fatalf("%+v", o)
@@ -58,7 +58,7 @@ func TestOutgoingModel(t *testing.T) {
 			case 0:
 				id := fmt.Sprint("row", i)
 				want = append(want, id)
-				o.row([]byte(id))
+				o.row([]byte(id), 0)
 			case 1:
 				o.stanza([]byte("<s/>"))
 			case 2:

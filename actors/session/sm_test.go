@@ -97,7 +97,7 @@ func TestAsking(t *testing.T) {
 	check("nothing sent", true, false, never)
 	o.stanza(nil)
 	check("one stanza that is no row", true, false, never)
-	o.row([]byte("a"))
+	o.row([]byte("a"), 0)
 	check("a row", true, true, never)
 	check("a row, never asked before", false, true, never)
 	a.wrote(now, o.sent)
@@ -107,7 +107,7 @@ func TestAsking(t *testing.T) {
 	}
 	a.opened = never
 	check("answered, but not about the row", true, false, now.Add(time.Second))
-	o.row([]byte("b"))
+	o.row([]byte("b"), 0)
 	check("a new row with <r/>", true, true, never)
 	check("a new row with pings", false, false, now.Add(time.Second))
 	now = now.Add(time.Second)

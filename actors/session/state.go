@@ -251,8 +251,8 @@ func (st *state) closed(fx *effects, c Closed) {
 	case c.Reason == Shutdown:
 		st.wind(fx, (&xmpp.StreamError{Condition: xmpp.SystemShutdown}).Append(nil))
 	default:
-		if c.AllSent && c.Written == st.written && !st.sm.on {
-			st.acks.ids = st.out.ack(st.out.sent, st.acks.ids)
+		if c.AllSent && !st.sm.on {
+			st.acks.ids = st.out.ack(st.out.upTo(c.Written), st.acks.ids)
 		}
 		st.wind(fx, nil)
 	}
