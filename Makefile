@@ -16,7 +16,7 @@ COUNT := $(GO) run ./internal/testcount
 PROTOS = $(shell cd proto && find . -name '*.proto' | sort | cut -c 3-)
 GOFILES = git ls-files --cached --others --exclude-standard '*.go'
 
-.PHONY: help run build test check race archtest cross cluster cluster-test sim fuzz bench bench-actors interop proto proto-check cc erlang postgres nftables clean
+.PHONY: help run build test check race archtest cross cluster cluster-test race-cluster sim fuzz bench bench-actors interop proto proto-check cc erlang postgres nftables clean
 
 help: ## What can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,6 +63,14 @@ cluster: build postgres ## Start three nodes and PostgreSQL on loopback addresse
 cluster-test: build postgres nftables ## Show every fault of a cluster five times (ARGS='--only kill --json' for less); as root: else those of the network are left out, and it fails
 	@$(GO) build -o .tools/cluster ./benchmarks/cluster
 	@exec .tools/cluster --binary bin/jackdaw $(ARGS)
+
+race-cluster: cc postgres nftables ## Every fault of a cluster in short, and its misuse, on nodes that have the race detector; it fails if one of them says a word
+	@$(GO) build -race -o .tools/jackdaw-race ./cmd/jackdaw
+	@races=$$(mktemp -d); trap 'rm -rf $$races' EXIT; failed=0; \
+	{ status=0; TESTNODE_BINARY=$(CURDIR)/.tools/jackdaw-race GORACE="log_path=$$races/node" \
+	  $(GO) test -count=1 -timeout 60m -json $(KEEP) ./benchmarks/cluster ./internal/testcluster ./internal/misuse || status=1; \
+	  exit $$status; } | $(COUNT) || failed=1; \
+	for said in $$races/node.*; do [ ! -e $$said ] || { cat $$said; failed=1; }; done; exit $$failed
 
 sim: ## Histories of whole clusters in fake time: five seeds of each, every interleaving of a handoff, up to 100 nodes (SEED=7 for others)
 	@$(GO) test -count=1 -timeout 120m -json $(KEEP) ./internal/simcluster -seeds 5 -seed $(SEED) -every -large | $(COUNT)

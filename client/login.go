@@ -217,7 +217,7 @@ func (c *Conn) enable() error {
 	}
 	c.mu.sm = management{on: true}
 	if resume := answer.Attr("resume"); resume == "true" || resume == "1" {
-		c.mu.sm.id = answer.Attr("id")
+		c.mu.sm.id, c.mu.sm.where = answer.Attr("id"), answer.Attr("location")
 	}
 	return nil
 }

@@ -14,6 +14,9 @@ type Sent struct {
 type Resumption struct {
 	// ID names the stream; JID is its bound address.
 	ID, JID string
+	// Location is where the server would have the client resume the stream, host:port or host alone, for STARTTLS; empty: it hasn't said. The
+	// stream may be resumed elsewhere, too, where the server has several nodes.
+	Location string
 	// Handled is the number of stanzas handled here, the h that the server is told.
 	Handled uint32
 	// Acked is the number of stanzas the server has acknowledged.
@@ -26,6 +29,7 @@ type Resumption struct {
 type management struct {
 	on      bool   // what is sent is counted and kept
 	id      string // for resumption; empty if the server doesn't offer it
+	where   string // where to resume it
 	handled uint32 // inbound stanzas handled
 	told    uint32 // the last h given to the server
 	acked   uint32 // outbound stanzas acknowledged
@@ -65,10 +69,10 @@ func (m *management) resumption(jid string) (r Resumption, ok bool) {
 	if m.id == "" {
 		return Resumption{}, false
 	}
-	return Resumption{ID: m.id, JID: jid, Handled: m.handled, Acked: m.acked, Unacked: slices.Clone(m.queue)}, true
+	return Resumption{ID: m.id, JID: jid, Location: m.where, Handled: m.handled, Acked: m.acked, Unacked: slices.Clone(m.queue)}, true
 }
 
-// resume takes over from an earlier stream.
+// resume takes over from an earlier stream. Its location was that of before.
 func (m *management) resume(r *Resumption) {
 	*m = management{on: true, id: r.ID, handled: r.Handled, told: r.Handled, acked: r.Acked, queue: slices.Clone(r.Unacked)}
 }

@@ -36,7 +36,7 @@ func cutOff(t *testing.T, cfg Config) Resumption {
 		t.Error("a cut connection ended without an error")
 	}
 	r, ok := c.Resumption()
-	if !ok || r.ID != "sm1" || r.Handled != 2 || r.Acked != 0 || len(r.Unacked) != 3 {
+	if !ok || r.ID != "sm1" || r.Location != "b.localhost:5222" || r.Handled != 2 || r.Acked != 0 || len(r.Unacked) != 3 {
 		t.Fatalf("resumption %+v, %v", r, ok)
 	}
 	return r
@@ -65,6 +65,9 @@ func TestResume(t *testing.T) {
 		s.send("</stream:stream>")
 		s.until("</stream:stream>")
 	}))
+	if again, ok := c.Resumption(); !ok || again.ID != "sm1" || again.Location != "" {
+		t.Errorf("what was said of the stream's place before goes on: %+v, %v", again, ok)
+	}
 	if !c.Resumed() || c.JID() != "romeo@localhost/garden" || len(c.Carried()) != 0 {
 		t.Errorf("resumed %v as %q, carried %v", c.Resumed(), c.JID(), c.Carried())
 	}

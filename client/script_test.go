@@ -156,7 +156,7 @@ func (s *script) bind() {
 // enable answers the request for stream management.
 func (s *script) enable() {
 	s.expect("<enable xmlns='urn:xmpp:sm:3' resume='true'/>")
-	s.send("<enabled xmlns='urn:xmpp:sm:3' id='sm1' resume='true'/>")
+	s.send("<enabled xmlns='urn:xmpp:sm:3' id='sm1' resume='true' location='b.localhost:5222'/>")
 }
 
 // play runs the script on one end of a pipe and gives the other to a Config. The test fails if the script does.

@@ -138,15 +138,22 @@ func (g *Guest) End() error {
 	}
 }
 
-// Resume goes on with the stream at an address and by its kind of TLS, once the connection has ended. It reports false if the server has refused that and
-// bound anew; what may be lost is sent again then.
-func (g *Guest) Resume(addr string, security client.Security) bool {
+// Resumption is what there is to go on with, once the connection has ended.
+func (g *Guest) Resumption() client.Resumption {
 	g.tb.Helper()
 	_ = g.End() // why is the caller's business
 	r, ok := g.conn.Resumption()
 	if !ok {
 		g.tb.Fatalf("%s: nothing to resume", g.cfg.JID)
 	}
+	return r
+}
+
+// Resume goes on with the stream at an address and by its kind of TLS, once the connection has ended. It reports false if the server has refused that and
+// bound anew; what may be lost is sent again then.
+func (g *Guest) Resume(addr string, security client.Security) bool {
+	g.tb.Helper()
+	r := g.Resumption()
 	g.cfg.Resume, g.cfg.Security = &r, security
 	g.dial(addr)
 	g.cfg.Resume = nil

@@ -183,9 +183,14 @@ func pair(t *testing.T, c *testcluster.Cluster, user int) (goer, stayer *talk.Gu
 	return goer, stayer
 }
 
-// resumedElsewhere: a stream whose connection is lost goes on at each other node in turn: nothing is lost, comes twice or in another order.
+// resumedElsewhere: a stream whose connection is lost goes on where its client was told to come back, and at each other node in turn: nothing
+// is lost, comes twice or in another order.
 func resumedElsewhere(t *testing.T, c *testcluster.Cluster) {
 	goer, stayer := pair(t, c, 4)
+	goer.Cut()
+	if r := goer.Resumption(); r.Location != c.Nodes[0].C2S || !goer.Resume(r.Location, client.StartTLS) {
+		t.Fatalf("not resumed at %q; its node is at %s", r.Location, c.Nodes[0].C2S)
+	}
 	home := strings.TrimSuffix(goer.JID(), "/goer")
 	for _, i := range []int{1, 2, 0, 0, 1} {
 		goer.Say(stayer.JID(), 5) // perhaps lost with the connection
