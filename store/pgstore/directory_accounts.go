@@ -103,7 +103,7 @@ func (s accounts) Update(a *store.Account) (rev uint64, err error) {
 		err := tx.QueryRow(ctx, `UPDATE account SET (`+accountColumns+`) = ($1, rev + 1, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 			WHERE user_id = $1 AND rev = $2 RETURNING rev`, accountArgs(a, a.Rev)...).Scan(&rev)
 		if err = the(err); err == store.ErrNotFound {
-			return stale(lockAccount(ctx, tx, a.User))
+			return missed(tx.QueryRow(ctx, `SELECT rev FROM account WHERE user_id = $1 FOR SHARE`, raw(a.User)), a.Rev)
 		}
 		return err
 	})
@@ -113,13 +113,17 @@ func (s accounts) Update(a *store.Account) (rev uint64, err error) {
 	return rev, nil
 }
 
-// stale returns why a change from a known revision found nothing to change: ErrRevision, unless a second look at the
-// entry itself had an error.
-func stale(err error) error {
-	if err == nil {
-		err = store.ErrRevision
+// missed returns why a change from a known revision found nothing to change, by a second look at the entry's revision, which locks it.
+func missed(row pgx.Row, rev uint64) error {
+	var now uint64
+	err := the(row.Scan(&now))
+	switch {
+	case err != nil:
+		return err
+	case now == rev: // made since the first look, perhaps in the place of one that was removed
+		return errLooked
 	}
-	return err
+	return store.ErrRevision
 }
 
 // Account implements store.Accounts.

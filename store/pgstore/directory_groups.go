@@ -67,8 +67,7 @@ func (s groups) Change(gid ident.GroupID, rev uint64, c store.GroupChange) (uint
 			return err
 		}
 		if tag.RowsAffected() == 0 {
-			var one int
-			return stale(the(tx.QueryRow(ctx, `SELECT 1 FROM groups WHERE gid = $1 FOR SHARE`, raw(gid)).Scan(&one)))
+			return missed(tx.QueryRow(ctx, `SELECT rev FROM groups WHERE gid = $1 FOR SHARE`, raw(gid)), rev)
 		}
 		return changeMembers(ctx, tx, gid, rev+1, c.Remove, c.Put)
 	})

@@ -37,7 +37,7 @@ func (s rosters) change(user ident.UserID, rev uint64, then func(ctx context.Con
 			return err
 		}
 		if tag.RowsAffected() == 0 {
-			return stale(lockAccount(ctx, tx, user))
+			return missed(tx.QueryRow(ctx, `SELECT roster_rev FROM account WHERE user_id = $1 FOR SHARE`, raw(user)), rev)
 		}
 		return then(ctx, tx)
 	})

@@ -386,3 +386,46 @@ func TestSeenIsSoon(t *testing.T) {
 		t.Fatalf("%+v", ds)
 	}
 }
+
+// TestMadeAnewMeanwhile: an entry that is removed and made anew while a change waits for it has the revision that the change is made
+// from, before and after: that somebody else has changed it would not be true.
+func TestMadeAnewMeanwhile(t *testing.T) {
+	r := newRig(t, nil)
+	d := r.Directory()
+	must(t, d.Accounts().Create(&store.Account{User: "a@x"}))
+	must(t, d.Groups().Create(&store.Group{ID: "g@x", Owner: "a@x"}, nil))
+	for what, change := range map[string]func() (uint64, error){
+		"account": func() (uint64, error) {
+			return d.Accounts().Update(&store.Account{User: "a@x", Rev: 1, Disabled: true})
+		},
+		"groups": func() (uint64, error) { return d.Groups().Change("g@x", 1, store.GroupChange{}) },
+		"account, for its roster": func() (uint64, error) {
+			rev, err := d.Rosters().SetItem("a@x", 0, store.RosterItem{Contact: "b@x"})
+			return rev + 1, err
+		},
+	} {
+		table, _, _ := strings.Cut(what, ",")
+		c, err := pgx.Connect(bg, r.o.Directory)
+		must(t, err)
+		_, err = c.Exec(bg, `BEGIN; CREATE TEMP TABLE was AS SELECT * FROM `+table+`; DELETE FROM `+table+`; INSERT INTO `+table+` SELECT * FROM was`)
+		must(t, err)
+		type result struct {
+			rev uint64
+			err error
+		}
+		done := make(chan result, 1)
+		go func() {
+			rev, err := change()
+			done <- result{rev, err}
+		}()
+		eventually(t, "the change waits", func() bool {
+			return count(t, r.o.Directory, `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`) == 1
+		})
+		_, err = c.Exec(bg, `COMMIT`)
+		must(t, err)
+		if got := <-done; got != (result{2, nil}) {
+			t.Errorf("%s: %+v", what, got)
+		}
+		must(t, c.Close(bg))
+	}
+}

@@ -99,10 +99,13 @@ func sqlState(err error) string {
 	return ""
 }
 
+// errLooked ends a transaction whose statements have seen what no one moment had: the next try sees it as it is.
+var errLooked = errors.New("the entry was made while it was looked for")
+
 // clashed reports whether a transaction was ended because of another, and did nothing.
 func clashed(err error) bool {
 	s := sqlState(err)
-	return s == sqlSerialization || s == sqlDeadlock
+	return s == sqlSerialization || s == sqlDeadlock || errors.Is(err, errLooked)
 }
 
 // wrap gives an error the package's prefix, and conditions of the database their name. Errors of package store pass as

@@ -23,6 +23,12 @@
 // any loss of what *this* node was promised in its life and, with Options.Memory, before. Not found is a loss of what only nodes
 // were promised that are gone with their memory, and a loss of what was written without appends or changes of the directory.
 //
+// # What the directory promises
+//
+// Reads and changes of one account, by any nodes, are linearizable, also over the loss of the primary: each appears to happen at one moment
+// between its call and its return. A change whose outcome is unknown may happen later, once, or never. While nothing is replicated, reads go
+// on and may show such a change, which is lost if that server is lost too.
+//
 // # Sharding
 //
 // The directory holds the list of shards and the table that says which of the 4096 partitions is in which shard; each shard knows

@@ -112,6 +112,14 @@ func TestKilledServer(t *testing.T) {
 	l.end(t)
 }
 
+// received is how far a standby has got, in an order that texts have.
+func received(t testing.TB, s *testpg.Server) string {
+	t.Helper()
+	lsn, err := s.Text(t.Context(), "SELECT lpad(split_part(pg_last_wal_receive_lsn()::text, '/', 1), 8, '0') || lpad(split_part(pg_last_wal_receive_lsn()::text, '/', 2), 8, '0')")
+	must(t, err)
+	return lsn
+}
+
 // TestLostPrimary kills the primary and deletes its disk; the standby that is furthest is promoted, and the other follows it.
 func TestLostPrimary(t *testing.T) {
 	p := testpg.Run(t, testpg.Options{Standbys: 2})
@@ -119,13 +127,8 @@ func TestLostPrimary(t *testing.T) {
 	l := startLoad(openOn(t, pgstore.Options{Stuck: 5 * time.Second}, append(standbys, p)...))
 	l.more(t, 1000)
 	must(t, p.Destroy())
-	at := func(s *testpg.Server) string {
-		lsn, err := s.Text(t.Context(), "SELECT lpad(split_part(pg_last_wal_receive_lsn()::text, '/', 1), 8, '0') || lpad(split_part(pg_last_wal_receive_lsn()::text, '/', 2), 8, '0')")
-		must(t, err)
-		return lsn
-	}
 	next, other := standbys[0], standbys[1]
-	if at(other) > at(next) {
+	if received(t, other) > received(t, next) {
 		next, other = other, next
 	}
 	must(t, next.Promote(t.Context()))
