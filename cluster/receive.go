@@ -80,6 +80,9 @@ func (c *Cluster) route(e envelope) {
 	c.detour(e)
 }
 
+// backHops is how often at most something was sent on before it goes back to whom it came from: two nodes may each have let go of it.
+const backHops = 2
+
 // detour keeps what another node sent for an actor that isn't here, or sends it on. It isn't route itself, where the envelope needs no
 // memory of its own.
 func (c *Cluster) detour(e envelope) {
@@ -94,7 +97,7 @@ func (c *Cluster) detour(e envelope) {
 	case e.how == nodepb.Envelope_CAST && c.queuedFrom(&e):
 	case e.to.Node != "": // of an earlier incarnation
 		c.refuse(&e, actors.ErrNoProc)
-	case owner == e.via && !c.lately(e.to): // of whom one knows what the other will know soon
+	case owner == e.via && (e.hops >= backHops || !c.lately(e.to)): // of whom one knows what the other will know soon
 		if !c.park(held{env: &e, to: e.to}) {
 			c.refuse(&e, actors.ErrOverloaded)
 		}

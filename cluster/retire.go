@@ -21,16 +21,19 @@ const (
 // others.
 func (c *Cluster) retire(list []ident.Partition, left map[ident.Partition]bool) {
 	waiting := map[ident.Partition]int{}
-	seek := func() (here []actors.Ref) {
+	asked := map[actors.Ref]bool{}
+	seek := func() {
 		c.sys.Each(func(ref actors.Ref) bool {
-			if c.placed(ref) && left[ident.PartitionOf(ref.Kind, ref.ID)] && !c.Local(ref) && c.sys.Retire(ref, c.opts.RetireTime) {
-				here = append(here, ref)
+			if c.placed(ref) && left[ident.PartitionOf(ref.Kind, ref.ID)] && !c.Local(ref) && !asked[ref] {
+				asked[ref] = c.sys.Retire(ref, c.opts.RetireTime)
 			}
 			return true
 		})
-		return here
 	}
-	here := seek()
+	if !c.seekTwice(seek) {
+		return
+	}
+	here := refsOf(asked)
 	for _, ref := range here {
 		waiting[ident.PartitionOf(ref.Kind, ref.ID)]++
 	}
@@ -56,24 +59,41 @@ func (c *Cluster) retire(list []ident.Partition, left map[ident.Partition]bool) 
 		}
 		gone(empty)
 	})
-	// Who sent something just as the partition left may have started one anew.
-	if c.pause(retireGrace) {
+	clear(asked)
+	if c.pause(retireGrace) { // a sender that stood still for long starts one as late as this
 		seek()
 	}
 }
 
+// seekTwice runs seek, and again in a moment: who took an actor for this node's just before it left may start one anew.
+func (c *Cluster) seekTwice(seek func()) bool {
+	seek()
+	if !c.pause(retirePoll) {
+		return false
+	}
+	seek()
+	return true
+}
+
+// refsOf are those that are there.
+func refsOf(there map[actors.Ref]bool) (list []actors.Ref) {
+	for ref, yes := range there {
+		if yes {
+			list = append(list, ref)
+		}
+	}
+	return list
+}
+
 // retirePins does the same for single actors.
 func (c *Cluster) retirePins(list []leaver) {
-	numbers := map[actors.Ref]leaver{}
-	seek := func() (here, gone []actors.Ref) {
+	numbers, asked := map[actors.Ref]leaver{}, map[actors.Ref]bool{}
+	seek := func() {
 		for _, l := range list {
-			if !c.Local(l.ref) && c.sys.Retire(l.ref, c.opts.RetireTime) {
-				here = append(here, l.ref)
-			} else {
-				gone = append(gone, l.ref)
+			if !c.Local(l.ref) && !asked[l.ref] {
+				asked[l.ref] = c.sys.Retire(l.ref, c.opts.RetireTime)
 			}
 		}
-		return here, gone
 	}
 	ended := func(refs []actors.Ref) {
 		if len(refs) == 0 {
@@ -88,9 +108,18 @@ func (c *Cluster) retirePins(list []leaver) {
 	for _, l := range list {
 		numbers[l.ref] = l
 	}
-	here, gone := seek()
+	if !c.seekTwice(seek) {
+		return
+	}
+	var gone []actors.Ref
+	for _, l := range list {
+		if !asked[l.ref] {
+			gone = append(gone, l.ref)
+		}
+	}
 	ended(gone)
-	c.outlast(here, ended)
+	c.outlast(refsOf(asked), ended)
+	clear(asked)
 	if c.pause(retireGrace) {
 		seek()
 	}

@@ -123,3 +123,24 @@ func TestSenderBehind(t *testing.T) {
 		p.wants()
 	})
 }
+
+// TestNeitherHasIt: what two nodes have each given to the other, by views that only they have had, doesn't go to and fro between them
+// until it is refused. It waits for another view.
+func TestNeitherHasIt(t *testing.T) {
+	run(t, func(r *rig) {
+		a, b, c := r.three()
+		all := []*node{a, b, c}
+		p, ref := c.peer("p"), boxOf(a, all...)
+		r.seeView(b, all, []*node{b})
+		r.settle(100 * time.Millisecond)
+		r.seeView(a, all, []*node{b})
+		r.seeView(b, all, []*node{a})
+		r.settle(time.Millisecond)
+		p.do(func(ctx *actors.Context) { _ = ctx.Cast(ref, number(1)) })
+		r.settle(100 * time.Millisecond)
+		if n := a.c.Status().Held + b.c.Status().Held; n != 1 {
+			t.Errorf("%d wait", n)
+		}
+		p.wants()
+	})
+}
