@@ -163,9 +163,32 @@ func (p *process) forget() {
 	*x = extras{nextID: x.nextID, restarts: x.restarts, trace: x.trace}
 }
 
+// handOns bounds how often handOn looks whether more has come.
+const handOns = 1000
+
+// handOn gives what waits for an actor that leaves this node to the next one, while the name is still this one's: so what comes meanwhile
+// waits behind it, and doesn't overtake it. It returns with the queue locked, and empty if so.
+func (p *process) handOn() {
+	p.q.mu.Lock()
+	for n := 0; n < handOns && p.retiring && p.q.phase != ended && p.sys().away(p.ref()); n++ {
+		var rest []any
+		for m := p.q.popUser(); m != nil; m = p.q.popUser() {
+			rest = append(rest, m)
+		}
+		if len(rest) == 0 {
+			return
+		}
+		p.q.mu.Unlock()
+		for _, m := range rest {
+			p.sys().left(p, m, false)
+		}
+		p.q.mu.Lock()
+	}
+}
+
 // end takes the name away and turns the queue into dead letters.
 func (p *process) end(reason Reason) bool {
-	p.q.mu.Lock()
+	p.handOn()
 	if p.q.phase == ended {
 		p.q.mu.Unlock()
 		return false

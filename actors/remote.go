@@ -40,6 +40,10 @@ type Signal struct {
 	Watch *Watch
 	// Reason is that of an exit signal.
 	Reason Reason
+	// Left says that it waited in the queue of an actor that leaves this node, and goes on from there.
+	Left bool
+	// Opening says that it was held until its actor may run on this node, which is so from now on, whatever the Router says yet.
+	Opening bool
 }
 
 // Asked is a call that waits for its answer from another node.
@@ -91,18 +95,21 @@ const retireEvery = 20 * time.Millisecond
 type retireMsg struct{ by time.Duration }
 
 // Retire lets an actor of this node end in order, within a time: see Retirer. Any other behaviour ends before its next message. The reason
-// is Shutdown. It reports whether the actor was there; it returns at once.
+// is Shutdown. It reports whether the actor is there; it returns at once. Asked again it only does that.
 func (s *System) Retire(ref Ref, within time.Duration) bool {
 	p := s.registry.find(ref)
 	if p == nil {
 		return false
 	}
 	p.q.mu.Lock()
-	if p.q.phase != ended {
-		p.retiring = true
-	} // which is read without the lock once it has ended
+	if p.q.phase == ended { // retiring is read without the lock then
+		p.q.mu.Unlock()
+		return false
+	}
+	asked := p.retiring
+	p.retiring = true
 	p.q.mu.Unlock()
-	return p.control(retireMsg{now() + within}, nil)
+	return asked || p.control(retireMsg{now() + within}, nil)
 }
 
 // Enqueue puts a cast into the queue of an actor that is on this node, whatever the Router says, and starts none. ErrNoProc: it isn't there.
@@ -131,8 +138,9 @@ func (p *process) retire(m retireMsg) {
 // Alive reports whether an actor of that name is on this node now.
 func (s *System) Alive(ref Ref) bool { return s.registry.find(ref) != nil }
 
-// Receive gives a cast, an answer or an exit signal of another node to an actor of this one, whatever the Router says. Its errors are those
-// of Cast. What isn't taken is no dead letter here: its sender has to be told.
+// Receive gives a cast, an answer or an exit signal of another node to an actor of this one. Its errors are those of Cast; ErrNoProc may also
+// mean that the Router has the actor elsewhere since, unless the signal is Opening. What isn't taken is no dead letter here: its sender has
+// to be told.
 func (s *System) Receive(to Ref, sig Signal) error {
 	switch {
 	case sig.How == HowExit:
@@ -140,13 +148,13 @@ func (s *System) Receive(to Ref, sig Signal) error {
 	case sig.Msg == nil:
 		return errNoMessage
 	}
-	return s.hand(to, sig.Msg, sig.How == HowAnswer, nil)
+	return s.hand(to, sig.Msg, sig.How == HowAnswer, nil, sig.Opening)
 }
 
 // Ask calls an actor of this node for one on another: answer gets the outcome, once, from any goroutine, and must not block.
 func (s *System) Ask(to Ref, req any, answer func(v any, err error)) {
 	c := &pendingCall{sys: s, req: req, outside: backCall(answer)}
-	if err := s.hand(to, (*callRequest)(c), false, nil); err != nil {
+	if err := s.hand(to, (*callRequest)(c), false, nil, true); err != nil {
 		c.settle(nil, err, nil)
 	}
 }
@@ -213,7 +221,12 @@ func (s *System) export(to Ref, msg any, answer bool, from *process) error {
 	if from != nil {
 		sig.From = from.ref()
 	}
-	switch m := msg.(type) {
+	return s.exportSignal(to, sig, answer)
+}
+
+// exportSignal gives a cast to the router, or the call or the answer that it is.
+func (s *System) exportSignal(to Ref, sig Signal, answer bool) error {
+	switch m := sig.Msg.(type) {
 	case *callRequest:
 		sig.How, sig.Msg, sig.Call = HowCall, m.req, (*Asked)(m)
 	default:

@@ -186,7 +186,7 @@ func (s *System) send(to Ref, msg any, answer bool, from *process) error {
 	if s.away(to) {
 		return s.export(to, msg, answer, from)
 	}
-	err := s.hand(to, msg, answer, from)
+	err := s.hand(to, msg, answer, from, false)
 	if err == nil || err == ErrOverloaded {
 		return err
 	}
@@ -197,14 +197,15 @@ func (s *System) send(to Ref, msg any, answer bool, from *process) error {
 	return err
 }
 
-// hand gives a message to an actor of this node, started if it has to be.
-func (s *System) hand(to Ref, msg any, answer bool, from *process) error {
+// hand gives a message to an actor of this node, started if it has to be. ErrNoProc: it isn't there, or is another node's by now; here says
+// that it may run here, whatever the Router says.
+func (s *System) hand(to Ref, msg any, answer bool, from *process, here bool) error {
 	var w *worker
 	if from != nil {
 		w = from.worker()
 	}
 	for range maxFinds { // an actor that is just being passivated is followed by another
-		p, err := s.resolve(to)
+		p, err := s.resolve(to, here)
 		if err != nil {
 			return err
 		}
@@ -219,10 +220,13 @@ func (s *System) hand(to Ref, msg any, answer bool, from *process) error {
 	return ErrNoProc
 }
 
-func (s *System) resolve(to Ref) (*process, error) {
+func (s *System) resolve(to Ref, here bool) (*process, error) {
 	p := s.registry.find(to)
 	if p != nil {
 		return p, nil
+	}
+	if !here && s.away(to) { // the one before has just left this node
+		return nil, ErrNoProc
 	}
 	var a Activator
 	for range maxFinds { // whom Activate found there may have ended since
@@ -422,9 +426,9 @@ func (s *System) left(p *process, msg any, answer bool) {
 	switch {
 	case s.internal(msg):
 	case s.away(to):
-		err = s.export(to, msg, answer, nil)
+		err = s.exportSignal(to, Signal{How: HowCast, Msg: msg, Left: true}, answer)
 	case p.retiring:
-		err = s.hand(to, msg, answer, nil)
+		err = s.hand(to, msg, answer, nil, false)
 	}
 	if err != nil {
 		s.deadLetter(to, msg)

@@ -23,8 +23,8 @@
 // of it comes or goes; only the new home asks, and every node it knows: each answers once it has no such actor and sees the same home. What
 // a pin puts here begins anew when another node may have had it meanwhile: the store tells the owner of the partition, which this isn't.
 //
-// Guarantees: messages of one sender to one Ref arrive in order, also through a move, unless nodes are lost in it or take longer than half
-// of Hold to hear of it. When two parts of a split cluster both own everything, two actors may answer to one Ref. Nothing may rely on
+// Guarantees: messages of one sender to one Ref and by one link's class arrive in order, also when its partition moves, unless nodes are lost
+// in that, take longer than half of Hold to hear of it, or are of a version that doesn't say by whom it sends. A pin promises less. When two parts of a split cluster both own everything, two actors may answer to one Ref. Nothing may rely on
 // there being one: mailboxes number their senders' messages (mailbox.Outbox) and are sets in the store; accounts change by revision.
 //
 // A node alone in its view is the owner of everything, and every message takes the path of a single node.

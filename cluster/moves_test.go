@@ -383,3 +383,54 @@ func TestPinOfOldNode(t *testing.T) {
 		}
 	})
 }
+
+// hasty is a box that leaves at once, with whatever waits for it.
+type hasty struct{ b box }
+
+func (h *hasty) Init(ctx *actors.Context, args any) error  { return h.b.Init(ctx, args) }
+func (h *hasty) Handle(ctx *actors.Context, msg any) error { return h.b.Handle(ctx, msg) }
+
+// TestQueueIsHandedOnInOrder: a sender that doesn't stop while an actor leaves overtakes nothing of its own that waits in the actor's queue.
+func TestQueueIsHandedOnInOrder(t *testing.T) {
+	moved := 0
+	for round := range 8 {
+		run(t, func(r *rig) {
+			r.newBox = func(n *node) actors.Behaviour { return &hasty{b: box{n: n}} }
+			a, b, c, _, ref := r.movers()
+			nodes := []*node{a, b, c}
+			said := make(chan struct{})
+			go func() {
+				defer close(said)
+				for i, more := uint64(0), 1000; more > 0; i++ { // as many after it was to leave
+					if i == uint64(100*round) {
+						r.seeView(a, nodes, nodes)
+					}
+					_ = a.sys.Cast(ref, number(i+1)) // what the queue or the link has no room for
+					if !a.c.Local(ref) {
+						more--
+					}
+				}
+			}()
+			<-said
+			r.seeView(b, nodes, nodes)
+			r.seeView(c, nodes, nodes)
+			r.settle(3 * time.Second)
+			last := 0
+			all := r.opened(ref)
+			for i, got := range all {
+				var on string
+				var tag int
+				fmt.Sscan(got, &on, &tag)
+				if tag <= last {
+					t.Fatalf("round %d: %d came after %d: %v", round, tag, last, all[max(0, i-9):i+9])
+				}
+				if last = tag; on == "c@1" {
+					moved++
+				}
+			}
+		})
+	}
+	if moved == 0 {
+		t.Error("nothing waited for the actor as it left, ever")
+	}
+}

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"errors"
 	"fmt"
 
 	"google.golang.org/protobuf/proto"
@@ -74,7 +75,7 @@ func (c *Cluster) route(e envelope) {
 		return
 	}
 	if c.Local(e.to) {
-		c.handleTheirs(&e)
+		c.handleTheirs(&e, false)
 		return
 	}
 	c.detour(e)
@@ -131,11 +132,11 @@ func (c *Cluster) handle(h held) {
 		c.handleOwn(h)
 		return
 	}
-	c.handleTheirs(h.env)
+	c.handleTheirs(h.env, true)
 }
 
-// handleTheirs gives a signal of another node's to an actor of this one. It doesn't keep e.
-func (c *Cluster) handleTheirs(e *envelope) {
+// handleTheirs gives a signal of another node's to an actor of this one. It doesn't keep e. opening says that it was held until now.
+func (c *Cluster) handleTheirs(e *envelope, opening bool) {
 	msg := e.shared
 	if e.typ != 0 && msg == nil {
 		if msg = c.bodies.make(e.typ); msg == nil {
@@ -149,21 +150,17 @@ func (c *Cluster) handleTheirs(e *envelope) {
 			return
 		}
 	}
-	sig := actors.Signal{From: e.from, Reason: e.reason}
+	sig := actors.Signal{From: e.from, Reason: e.reason, Opening: opening}
 	if msg != nil {
 		sig.Msg = msg
 	}
 	switch e.how {
 	case nodepb.Envelope_CAST:
 		sig.How = actors.HowCast
-		if err := c.sys.Receive(e.to, sig); err != nil {
-			c.refuse(e, err)
-		}
+		c.take(e, sig)
 	case nodepb.Envelope_ANSWER:
 		sig.How = actors.HowAnswer
-		if err := c.sys.Receive(e.to, sig); err != nil {
-			c.refuse(e, err)
-		}
+		c.take(e, sig)
 	case nodepb.Envelope_EXIT:
 		sig.How = actors.HowExit
 		_ = c.sys.Receive(e.to, sig) // as to one that isn't there
@@ -177,6 +174,17 @@ func (c *Cluster) handleTheirs(e *envelope) {
 	}
 }
 
+// take gives a cast or an answer to an actor of this node, or sends it on if that has just left.
+func (c *Cluster) take(e *envelope, sig actors.Signal) {
+	switch err := c.sys.Receive(e.to, sig); {
+	case err == nil:
+	case errors.Is(err, actors.ErrNoProc) && !sig.Opening && !c.Local(e.to):
+		c.detour(*e)
+	default:
+		c.refuse(e, err)
+	}
+}
+
 // handleOwn gives a signal of this node's, which was held, to an actor of it.
 func (c *Cluster) handleOwn(h held) {
 	var err error
@@ -186,6 +194,7 @@ func (c *Cluster) handleOwn(h held) {
 	case actors.HowMonitor:
 		c.watchOwn(h.to, h.sig.Watch)
 	default:
+		h.sig.Opening = true
 		err = c.sys.Receive(h.to, h.sig)
 	}
 	if err != nil && h.sig.How != actors.HowExit {

@@ -21,19 +21,20 @@ const (
 // others.
 func (c *Cluster) retire(list []ident.Partition, left map[ident.Partition]bool) {
 	waiting := map[ident.Partition]int{}
-	asked := map[actors.Ref]bool{}
-	seek := func() {
+	seek := func() (here []actors.Ref) {
 		c.sys.Each(func(ref actors.Ref) bool {
-			if c.placed(ref) && left[ident.PartitionOf(ref.Kind, ref.ID)] && !c.Local(ref) && !asked[ref] {
-				asked[ref] = c.sys.Retire(ref, c.opts.RetireTime)
+			if c.placed(ref) && left[ident.PartitionOf(ref.Kind, ref.ID)] && c.leaves(ref) {
+				here = append(here, ref)
 			}
 			return true
 		})
+		return here
 	}
-	if !c.seekTwice(seek) {
+	seek()
+	if !c.pause(retirePoll) {
 		return
 	}
-	here := refsOf(asked)
+	here := seek() // and what was started by who had taken the partition for this node's just before
 	for _, ref := range here {
 		waiting[ident.PartitionOf(ref.Kind, ref.ID)]++
 	}
@@ -59,41 +60,28 @@ func (c *Cluster) retire(list []ident.Partition, left map[ident.Partition]bool) 
 		}
 		gone(empty)
 	})
-	clear(asked)
 	if c.pause(retireGrace) { // a sender that stood still for long starts one as late as this
 		seek()
 	}
 }
 
-// seekTwice runs seek, and again in a moment: who took an actor for this node's just before it left may start one anew.
-func (c *Cluster) seekTwice(seek func()) bool {
-	seek()
-	if !c.pause(retirePoll) {
-		return false
-	}
-	seek()
-	return true
-}
-
-// refsOf are those that are there.
-func refsOf(there map[actors.Ref]bool) (list []actors.Ref) {
-	for ref, yes := range there {
-		if yes {
-			list = append(list, ref)
-		}
-	}
-	return list
+// leaves has an actor that isn't this node's retire, and reports whether it is still here.
+func (c *Cluster) leaves(ref actors.Ref) bool {
+	return !c.Local(ref) && c.sys.Retire(ref, c.opts.RetireTime)
 }
 
 // retirePins does the same for single actors.
 func (c *Cluster) retirePins(list []leaver) {
-	numbers, asked := map[actors.Ref]leaver{}, map[actors.Ref]bool{}
-	seek := func() {
+	numbers := map[actors.Ref]leaver{}
+	seek := func() (here, gone []actors.Ref) {
 		for _, l := range list {
-			if !c.Local(l.ref) && !asked[l.ref] {
-				asked[l.ref] = c.sys.Retire(l.ref, c.opts.RetireTime)
+			if c.leaves(l.ref) {
+				here = append(here, l.ref)
+			} else {
+				gone = append(gone, l.ref)
 			}
 		}
+		return here, gone
 	}
 	ended := func(refs []actors.Ref) {
 		if len(refs) == 0 {
@@ -108,18 +96,13 @@ func (c *Cluster) retirePins(list []leaver) {
 	for _, l := range list {
 		numbers[l.ref] = l
 	}
-	if !c.seekTwice(seek) {
+	seek()
+	if !c.pause(retirePoll) {
 		return
 	}
-	var gone []actors.Ref
-	for _, l := range list {
-		if !asked[l.ref] {
-			gone = append(gone, l.ref)
-		}
-	}
+	here, gone := seek()
 	ended(gone)
-	c.outlast(refsOf(asked), ended)
-	clear(asked)
+	c.outlast(here, ended)
 	if c.pause(retireGrace) {
 		seek()
 	}
@@ -135,7 +118,7 @@ func (c *Cluster) outlast(here []actors.Ref, gone func([]actors.Ref)) {
 		rest := here[:0]
 		var ended []actors.Ref
 		for _, ref := range here {
-			if c.sys.Alive(ref) && !c.Local(ref) {
+			if c.leaves(ref) {
 				rest = append(rest, ref)
 			} else {
 				ended = append(ended, ref)

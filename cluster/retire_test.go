@@ -118,7 +118,7 @@ func TestStartedAsItLeft(t *testing.T) {
 			r.settle(time.Millisecond)
 		}
 		r.settle(20 * time.Millisecond) // it is seen that it has gone
-		if err := a.sys.Receive(ref, actors.Signal{How: actors.HowCast, Msg: number(2)}); err != nil || !a.sys.Alive(ref) {
+		if err := a.sys.Receive(ref, actors.Signal{How: actors.HowCast, Msg: number(2), Opening: true}); err != nil || !a.sys.Alive(ref) {
 			t.Fatalf("it isn't there: %v", err)
 		}
 		r.settle(time.Second)

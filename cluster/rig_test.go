@@ -238,15 +238,15 @@ func (r *rig) view(to []*node, placed ...*node) {
 	}
 	for _, n := range to {
 		own := v
-		own.Peers = map[ident.NodeID]string{}
+		own.Peers, own.Hears = map[ident.NodeID]string{}, map[ident.NodeID]bool{}
 		for _, other := range placed {
 			if other != n {
-				own.Peers[other.id] = "there"
+				own.Peers[other.id], own.Hears[other.id] = "there", true
 			}
 		}
 		for _, other := range to {
 			if other != n {
-				own.Peers[other.id] = "there"
+				own.Peers[other.id], own.Hears[other.id] = "there", true
 			}
 		}
 		n.c.SetView(own)
@@ -302,13 +302,13 @@ func boxOfID(owner *node, ref actors.Ref, placed ...*node) bool {
 // seeView tells one node who is there, and who owns partitions.
 func (r *rig) seeView(n *node, all []*node, placed []*node) {
 	r.views++
-	v := cluster.View{ID: r.views, Peers: map[ident.NodeID]string{}}
+	v := cluster.View{ID: r.views, Peers: map[ident.NodeID]string{}, Hears: map[ident.NodeID]bool{}}
 	for _, p := range placed {
 		v.Placed = append(v.Placed, placement.Node{ID: p.id, Weight: placement.UsualWeight})
 	}
 	for _, p := range all {
 		if p != n {
-			v.Peers[p.id] = "there"
+			v.Peers[p.id], v.Hears[p.id] = "there", true
 		}
 	}
 	n.c.SetView(v)

@@ -20,7 +20,7 @@ func (st *state) tell(fx *effects) {
 		lists[owner] = append(lists[owner], ident.Partition(i))
 	}
 	for id := range st.known {
-		if told, ever := st.told[id]; id != st.self && (!ever || !slices.Equal(told, lists[id])) {
+		if told, ever := st.told[id]; id != st.self && st.view.Hears[id] && (!ever || !slices.Equal(told, lists[id])) {
 			st.toTell(fx, id, lists[id])
 		}
 	}

@@ -128,6 +128,9 @@ func TestNodesAreToldOfRoutes(t *testing.T) {
 	delete(v.Peers, "b@1")
 	wants(st.look(now, v), nil)
 	wants(st.look(now, viewOf(5, "c@1")), map[ident.NodeID]int{"b@1": 0})
+	old := viewOf(6, "b@1")
+	delete(old.Hears, "b@1")
+	wants(st.look(now, old), map[ident.NodeID]int{"c@1": 0}) // b doesn't want to know
 	if st.speaks("b@1") {
 		t.Error("b has said nothing")
 	}

@@ -36,7 +36,7 @@ func (c *Cluster) sendAway(to actors.Ref, sig actors.Signal) (here bool, err err
 	case owner == c.self:
 		return true, nil
 	}
-	if sig.How == actors.HowCast {
+	if sig.How == actors.HowCast && !sig.Left {
 		if ok, err := c.queued(r, to, sig.Msg); ok {
 			return false, err
 		}

@@ -17,6 +17,8 @@ type View struct {
 	Placed []placement.Node
 	// Peers are all other nodes that can be reached, and the address of each one's carriage.
 	Peers map[ident.NodeID]string
+	// Hears are those of them that want to know by which nodes this one sends.
+	Hears map[ident.NodeID]bool
 }
 
 // phase is what a partition is to this node.

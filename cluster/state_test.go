@@ -9,7 +9,7 @@ import (
 )
 
 func viewOf(id uint64, placed ...ident.NodeID) View {
-	v := View{ID: id, Peers: map[ident.NodeID]string{"a@1": "x", "b@1": "x", "c@1": "x"}}
+	v := View{ID: id, Peers: map[ident.NodeID]string{"a@1": "x", "b@1": "x", "c@1": "x"}, Hears: map[ident.NodeID]bool{"a@1": true, "b@1": true, "c@1": true}}
 	for _, n := range placed {
 		v.Placed = append(v.Placed, placement.Node{ID: n, Weight: 100})
 	}

@@ -310,7 +310,7 @@ func (p *peers) join() (*member.Membership, error) {
 	return member.Start(member.Config{
 		Self: member.Member{
 			ID: p.n.sys.Node(), Carriage: net.JoinHostPort(host, carriagePort), Client: cfg.Client, Proto: protocol, Oldest: oldestProtocol,
-			Release: p.n.version.Version, State: member.Joining, Weight: uint32(cfg.Weight), Trust: packStamp(b.Stamp()), Passes: true,
+			Release: p.n.version.Version, State: member.Joining, Weight: uint32(cfg.Weight), Trust: packStamp(b.Stamp()), Passes: true, Routed: true,
 		},
 		Transport: p.port.Transport(), Keys: b.GossipKeys(), Label: b.Cluster, Seeds: seeds(p.n.cfg), Remembered: p.remembered, Remember: p.remember,
 		Digest: p.digest(b), DigestOf: p.digest(b), Grace: cfg.Grace, OnView: p.view, OnConflict: p.conflict, Logger: p.n.log, Timing: p.timing(),
@@ -338,7 +338,7 @@ func (p *peers) view(v *member.View) {
 		v = p.member.View() // which may have changed since
 	}
 	b := p.live.Bundle()
-	to := cluster.View{ID: v.ID, Peers: map[ident.NodeID]string{}}
+	to := cluster.View{ID: v.ID, Peers: map[ident.NodeID]string{}, Hears: map[ident.NodeID]bool{}}
 	for _, n := range v.Placed() {
 		if !b.IsRevoked(n.ID.Name()) { // gossip finds out later that it is gone
 			to.Placed = append(to.Placed, n)
@@ -346,7 +346,7 @@ func (p *peers) view(v *member.View) {
 	}
 	for _, m := range v.Members {
 		if m.ID != p.n.sys.Node() && m.Rejected == "" && !b.IsRevoked(m.Name) {
-			to.Peers[m.ID] = m.Carriage
+			to.Peers[m.ID], to.Hears[m.ID] = m.Carriage, m.Routed
 		}
 	}
 	if p.last.Swap(v.ID) != v.ID {

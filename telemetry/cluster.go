@@ -148,7 +148,7 @@ func clusterMetrics() []metric {
 		{name: "jackdaw_cluster_draining", kind: gauge, help: "1 from the beginning of a drain until the node takes clients again.",
 			read: ofCluster(func(c *Cluster) int64 { return yes(c.Draining) })},
 		{name: "jackdaw_cluster_partitions", kind: gauge, labels: []string{"phase"},
-			help: "Of the 4096 partitions: mine (their actors may run here), waiting (on their way to this node), leaving (actors are still here), unowned (nobody's).",
+			help: "Of the 4096 partitions: mine (their actors may run here), waiting (on their way to this node), leaving (actors are still here, or other nodes still send by way of this one), unowned (nobody's).",
 			read: ofClusterBy(func(c *Cluster, give func(int64, ...string)) {
 				give(c.Mine, "mine")
 				give(c.Waiting, "waiting")

@@ -15,7 +15,7 @@ import (
 
 // Config is what a Membership is started with.
 type Config struct {
-	// Self is this node: ID, Carriage, Client, Proto, Oldest (0: Proto), Release, State, Weight, Trust and Passes; the rest is found out.
+	// Self is this node: ID, Carriage, Client, Proto, Oldest (0: Proto), Release, State, Weight, Trust, Passes and Routed; the rest is found out.
 	Self Member
 	// Transport carries the gossip: that of the cluster's address (package port). Close shuts it down.
 	Transport memberlist.NodeAwareTransport

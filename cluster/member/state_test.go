@@ -116,17 +116,17 @@ func TestGrace(t *testing.T) {
 	m.expect(t, "b@1", "unknown")
 }
 
-// TestWhoPassesFramesOn: a node says so of itself, and one that doesn't know of it says nothing.
-func TestWhoPassesFramesOn(t *testing.T) {
-	m := newModel(func(r *rules) { r.self.Passes = true })
-	if !m.meta().Passes {
+// TestWhoCanDoWhat: a node says of itself that it passes frames on, and that it heeds routes; one that doesn't know of it says nothing.
+func TestWhoCanDoWhat(t *testing.T) {
+	m := newModel(func(r *rules) { r.self.Passes, r.self.Routed = true, true })
+	if !m.meta().Passes || !m.meta().Routed {
 		t.Error("it isn't told")
 	}
-	m.sees("b@1", "10.0.0.2:1", true, func(x *nodepb.MemberMeta) { x.Passes = true })
+	m.sees("b@1", "10.0.0.2:1", true, func(x *nodepb.MemberMeta) { x.Passes, x.Routed = true, true })
 	m.sees("old@1", "10.0.0.3:1", true)
 	m.pass(0)
 	for id, want := range map[ident.NodeID]bool{"self@50": true, "b@1": true, "old@1": false} {
-		if x, ok := m.view.Find(id); !ok || x.Passes != want {
+		if x, ok := m.view.Find(id); !ok || x.Passes != want || x.Routed != want {
 			t.Errorf("%s: %+v", id, x)
 		}
 	}
@@ -282,7 +282,7 @@ func TestAClockIsOffOnlyForCertain(t *testing.T) {
 // A node with everything at its longest still fits.
 func TestTheMetaFits(t *testing.T) {
 	cfg := Config{Self: Member{ID: "n@1", Carriage: strings.Repeat("h", longestCarriage), Release: strings.Repeat("é", longestRelease),
-		Proto: 1<<16 - 1, Weight: 1<<32 - 1, Trust: 1<<64 - 1, State: Draining, Passes: true}, Transport: noTransport{}, Digest: "x"}
+		Proto: 1<<16 - 1, Weight: 1<<32 - 1, Trust: 1<<64 - 1, State: Draining, Passes: true, Routed: true}, Transport: noTransport{}, Digest: "x"}
 	if err := cfg.check(); err != nil {
 		t.Fatal(err)
 	}

@@ -56,6 +56,8 @@ type Member struct {
 	Trust uint64
 	// Passes is set if it understands detours: frames that a third node passes on.
 	Passes bool
+	// Routed is set if it wants to know which partitions others take for its own.
+	Routed bool
 	// Suspect is set while the node is lost by gossip and its time of grace is not over.
 	Suspect bool
 	// Rejected says why it isn't placed and no link goes to it, "" if nothing is wrong with it.

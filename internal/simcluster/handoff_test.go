@@ -136,10 +136,10 @@ func (h *handoff) owner(p ident.Partition, both bool) ident.NodeID {
 
 // view tells a node who is there.
 func (h *handoff) view(n *node, both bool) {
-	v := cluster.View{ID: h.views + 1, Placed: h.placed(both), Peers: map[ident.NodeID]string{}}
+	v := cluster.View{ID: h.views + 1, Placed: h.placed(both), Peers: map[ident.NodeID]string{}, Hears: map[ident.NodeID]bool{}}
 	for _, other := range []*node{h.a, h.b, h.c} {
 		if other != n {
-			v.Peers[other.id] = other.sim.Addr()
+			v.Peers[other.id], v.Hears[other.id] = other.sim.Addr(), true
 		}
 	}
 	n.c.SetView(v)

@@ -118,7 +118,7 @@ func (n *node) join(log *zap.Logger) {
 	}
 	w.mu.Unlock()
 	m, err := member.Start(member.Config{
-		Self:      member.Member{ID: n.id, Carriage: n.sim.Addr(), Proto: 1, Release: "1.0", State: member.Joining, Weight: 100, Passes: !w.opts.noDetours},
+		Self:      member.Member{ID: n.id, Carriage: n.sim.Addr(), Proto: 1, Release: "1.0", State: member.Joining, Weight: 100, Passes: !w.opts.noDetours, Routed: true},
 		Transport: n.sim.Transport(), Keys: w.opts.keys, Label: "test", Seeds: seeds,
 		Remembered: func() []string { return remembered },
 		Remember: func(list []string) {
@@ -138,10 +138,10 @@ func (n *node) join(log *zap.Logger) {
 
 // view gives the cluster what gossip says, as package node does.
 func (n *node) view(v *member.View) {
-	to := cluster.View{ID: v.ID, Placed: v.Placed(), Peers: map[ident.NodeID]string{}}
+	to := cluster.View{ID: v.ID, Placed: v.Placed(), Peers: map[ident.NodeID]string{}, Hears: map[ident.NodeID]bool{}}
 	for _, m := range v.Members {
 		if m.ID != n.id && m.Rejected == "" {
-			to.Peers[m.ID] = m.Carriage
+			to.Peers[m.ID], to.Hears[m.ID] = m.Carriage, m.Routed
 		}
 	}
 	n.c.SetView(to)

@@ -163,7 +163,9 @@ type MemberMeta struct {
 	// client is the HOST:PORT by which clients reach it; empty: it isn't told.
 	Client string `protobuf:"bytes,12,opt,name=client,proto3" json:"client,omitempty"`
 	// passes: it takes frames to other nodes for those that don't reach them, and takes its own from such.
-	Passes        bool `protobuf:"varint,13,opt,name=passes,proto3" json:"passes,omitempty"`
+	Passes bool `protobuf:"varint,13,opt,name=passes,proto3" json:"passes,omitempty"`
+	// routed: it wants to know which partitions other nodes take for its own (Envelope.ROUTED).
+	Routed        bool `protobuf:"varint,14,opt,name=routed,proto3" json:"routed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -285,6 +287,13 @@ func (x *MemberMeta) GetClient() string {
 func (x *MemberMeta) GetPasses() bool {
 	if x != nil {
 		return x.Passes
+	}
+	return false
+}
+
+func (x *MemberMeta) GetRouted() bool {
+	if x != nil {
+		return x.Routed
 	}
 	return false
 }
@@ -429,7 +438,7 @@ var File_nodepb_member_proto protoreflect.FileDescriptor
 
 const file_nodepb_member_proto_rawDesc = "" +
 	"\n" +
-	"\x13nodepb/member.proto\x12\x0fjackdaw.node.v1\"\xfd\x02\n" +
+	"\x13nodepb/member.proto\x12\x0fjackdaw.node.v1\"\x95\x03\n" +
 	"\n" +
 	"MemberMeta\x12\x16\n" +
 	"\x06format\x18\x01 \x01(\rR\x06format\x12\x1a\n" +
@@ -445,7 +454,8 @@ const file_nodepb_member_proto_rawDesc = "" +
 	" \x01(\x06R\x06digest\x12\x18\n" +
 	"\aleaving\x18\v \x01(\bR\aleaving\x12\x16\n" +
 	"\x06client\x18\f \x01(\tR\x06client\x12\x16\n" +
-	"\x06passes\x18\r \x01(\bR\x06passes\"\x88\x01\n" +
+	"\x06passes\x18\r \x01(\bR\x06passes\x12\x16\n" +
+	"\x06routed\x18\x0e \x01(\bR\x06routed\"\x88\x01\n" +
 	"\fMemberStatus\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x12\n" +
