@@ -100,7 +100,11 @@ func (st *state) reloaded(fx *effects, m *lane.Loaded) {
 		id := m.Rows[i].ID
 		stored[id] = struct{}{}
 		_, deleted := l.gone[id]
-		switch r := st.rows.byID[id]; {
+		r := st.rows.byID[id]
+		if r != nil && r.pending != 0 {
+			r.found = true
+		}
+		switch {
 		case deleted:
 		case r == nil:
 			fresh = append(fresh, &row{Row: m.Rows[i], delayed: true})

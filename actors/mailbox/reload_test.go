@@ -107,6 +107,23 @@ func TestReloadMerges(t *testing.T) {
 	r.want("juliet1:5=OK")
 }
 
+// TestFoundWhileItIsStored: a message that another node has stored while this one tries to is there, though the store has no room for it twice.
+func TestFoundWhileItIsStored(t *testing.T) {
+	r := newRig(t)
+	r.send("a")
+	r.took()
+	r.foreign("a", t0.Add(-time.Second))
+	r.reload(1)
+	r.loaded(r.read())
+	r.want("p<-*lane.Reloaded")
+	r.commit(lane.Full)
+	r.want("juliet1:1=OK")
+	r.wantQueue("a")
+	r.attach("pc", 1, 0, plenty)
+	r.answerReads()
+	r.want("pc<a delayed")
+}
+
 // TestReloadForConnected: who is there gets what came elsewhere, and not again what it has.
 func TestReloadForConnected(t *testing.T) {
 	r := newRig(t)

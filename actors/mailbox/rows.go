@@ -21,6 +21,7 @@ type row struct {
 	// resource is the one it was addressed to, if it came since the mailbox was loaded.
 	resource  string
 	pending   uint64 // tag of its append while that has no answer; else 0
+	found     bool   // another node has stored it meanwhile
 	transient bool   // it is no row: nobody acknowledges it
 	hidden    bool   // nobody is given it before it is stored
 	delayed   bool   // it has waited

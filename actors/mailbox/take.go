@@ -167,8 +167,8 @@ func (st *state) committed(fx *effects, m *lane.Committed) {
 	r, code := p.row, nodepb.Code_OK
 	r.pending = 0
 	switch {
-	case m.Result == lane.Stored:
-		st.cautious = false
+	case m.Result == lane.Stored, r.found && !r.gone: // or it couldn't be stored twice
+		st.cautious = m.Result == lane.Full
 		if r.hidden && !r.gone {
 			st.rows.reveal(r)
 			st.dispatchNew(fx, r)
