@@ -205,15 +205,22 @@ func (e *Engine) join(ctx context.Context, s *shard, dir, before belonging) (ver
 	if version, err = migrate(ctx, c, mailDB); err != nil {
 		return 0, err
 	}
+	if !before.is(dir.store, s.n, dir.shards) { // a write would wait for a standby, and a node has to start without one too
+		if err := s.enlist(ctx, c, dir); err != nil {
+			return 0, err
+		}
+	}
+	return version, e.claimFor(ctx, c, before, mailDB)
+}
+
+// enlist makes a database the shard of a store.
+func (s *shard) enlist(ctx context.Context, c *pgx.Conn, dir belonging) error {
 	tag, err := c.Exec(ctx, `UPDATE jackdaw_schema SET store = $1, shard = $2, shards = $3 WHERE kind = $4 AND store IN ('', $1) AND shard IN (-1, $2)`,
 		dir.store, s.n, dir.shards, string(mailDB))
 	if err == nil && tag.RowsAffected() == 0 {
 		err = errors.New("it is another shard too: two URLs of the list lead to one database")
 	}
-	if err == nil {
-		err = e.claimFor(ctx, c, before, mailDB)
-	}
-	return version, err
+	return err
 }
 
 // readParts reads the table of partitions, and writes down the URLs as they are now.

@@ -96,24 +96,34 @@ func urls(t testing.TB, n int) []string {
 	return all
 }
 
-// ready are the databases of stores, two shards and a directory, that no test uses at the moment: making databases takes longer than most
-// tests do.
-var ready struct {
+// ready is a server with the databases of stores, two shards and a directory, that no test uses at the moment: making databases takes longer
+// than most tests do.
+type ready struct {
+	url func(database string) string
+
 	sync.Mutex
 	stores [][]string
 }
 
-// borrow returns the databases of an empty store, which is emptied again when the test ends.
+// shared is that of the server that all tests of this run share.
+var shared = &ready{url: sharedURL}
+
+// borrow returns the databases of an empty store on the shared server, which is emptied again when the test ends.
 func borrow(t testing.TB) []string {
 	t.Helper()
-	ready.Lock()
-	defer ready.Unlock()
+	return shared.borrow(t)
+}
+
+func (r *ready) borrow(t testing.TB) []string {
+	t.Helper()
+	r.Lock()
+	defer r.Unlock()
 	var u []string
-	if n := len(ready.stores); n > 0 {
-		u, ready.stores = ready.stores[n-1], ready.stores[:n-1]
+	if n := len(r.stores); n > 0 {
+		u, r.stores = r.stores[n-1], r.stores[:n-1]
 	} else {
 		for range 3 {
-			one, err := createDatabase(sharedURL)
+			one, err := createDatabase(r.url)
 			must(t, err)
 			u = append(u, one)
 		}
@@ -122,9 +132,9 @@ func borrow(t testing.TB) []string {
 		for _, one := range u {
 			must(t, empty(one))
 		}
-		ready.Lock()
-		defer ready.Unlock()
-		ready.stores = append(ready.stores, u)
+		r.Lock()
+		defer r.Unlock()
+		r.stores = append(r.stores, u)
 	})
 	return u
 }
@@ -149,7 +159,7 @@ func empty(url string) error {
 	return errors.Join(err, c.Close(ctx))
 }
 
-// rig is a store of two shards and a directory on the shared server, with a clock of its own.
+// rig is a store of two shards and a directory on a server, with a clock of its own.
 type rig struct {
 	*pgstore.Engine
 	list  string
@@ -158,9 +168,15 @@ type rig struct {
 	apart atomic.Int64 // of the databases' alone
 }
 
+// newRig makes one on the shared server.
 func newRig(t testing.TB, change func(*pgstore.Options)) *rig {
 	t.Helper()
-	u := borrow(t)
+	return shared.rig(t, change)
+}
+
+func (from *ready) rig(t testing.TB, change func(*pgstore.Options)) *rig {
+	t.Helper()
+	u := from.borrow(t)
 	r := &rig{list: u[0] + "," + u[1]}
 	r.o = pgstore.Options{Directory: u[2], Node: "one@1", AllowUnreplicated: true, Check: 50 * time.Millisecond, Conns: 8,
 		Shift: func() time.Duration { return time.Duration(r.shift.Load() + r.apart.Load()) },

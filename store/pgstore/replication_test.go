@@ -69,6 +69,11 @@ func inState(e *pgstore.Engine, s store.State) func() bool {
 	return func() bool { return e.Health().State == s }
 }
 
+// unreplicated reports whether an engine of one shard has noticed that a server has no standby, which each of its databases does for itself.
+func unreplicated(e *pgstore.Engine) func() bool {
+	return func() bool { return strings.Count(e.Health().Reason, "is not replicated") == 2 }
+}
+
 // numbers are the messages that a store holds.
 func numbers(t testing.TB, e *pgstore.Engine) []int {
 	t.Helper()
@@ -146,12 +151,20 @@ func TestTraps(t *testing.T) {
 
 	t.Run("the standby is gone", func(t *testing.T) {
 		standby.Kill()
-		eventually(t, "held", inState(e, store.Held))
+		eventually(t, "held", unreplicated(e))
 		if _, err := e.Mail().Commit(batchOf(102)); !errors.Is(err, pgstore.ErrUnreplicated) {
 			t.Fatal(err)
 		}
+		late := openOn(t, pgstore.Options{Node: "late@1"}, s) // a node starts meanwhile
+		if h := late.Health(); h.State != store.Held {
+			t.Fatalf("a node that has just started: %+v", h)
+		}
+		if got := numbers(t, late); !slices.Contains(got, 101) {
+			t.Fatalf("a node that has just started sees %v", got)
+		}
 		must(t, standby.Start(t.Context()))
 		eventually(t, "serving", inState(e, store.Serving))
+		eventually(t, "serving there", inState(late, store.Serving))
 		_, err := e.Mail().Commit(batchOf(102))
 		must(t, err)
 	})
