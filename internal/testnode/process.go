@@ -1,13 +1,16 @@
 package testnode
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // ErrRunning is the error of starting a process that runs.
@@ -116,8 +119,34 @@ func (p *Process) Stop(ctx context.Context) error {
 	return nil
 }
 
-// Pause stops the process where it is, as a machine that hangs (SIGSTOP); Resume lets it go on. Kill works on a paused process too.
-func (p *Process) Pause() { p.signal(syscall.SIGSTOP) }
+// Pause stops the process where it is, as a machine that hangs (SIGSTOP); Resume lets it go on. Kill works on a paused process too. It returns once
+// no thread runs any more, which on a busy machine is a moment later, or after pauseTime.
+func (p *Process) Pause() {
+	p.signal(syscall.SIGSTOP)
+	pid := p.PID()
+	for begin := time.Now(); pid != 0 && time.Since(begin) < pauseTime && !stopped(pid); {
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// pauseTime is how long Pause waits.
+const pauseTime = 2 * time.Second
+
+// stopped reports whether all threads of a process stand still, as far as /proc tells.
+func stopped(pid int) bool {
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+	for _, file := range threads {
+		stat, err := os.ReadFile(file)
+		if err != nil {
+			continue // it has ended
+		}
+		// The state follows the name, which is in brackets and may hold any.
+		if i := bytes.LastIndexByte(stat, ')'); i >= 0 && i+2 < len(stat) && stat[i+2] != 'T' {
+			return false
+		}
+	}
+	return true
+}
 
 // Resume ends a Pause.
 func (p *Process) Resume() { p.signal(syscall.SIGCONT) }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -193,5 +194,30 @@ func TestRun(t *testing.T) {
 	n := Run(t, Config{Binary: os.Args[0]}, Users("u", "localhost", 1, "pw"))
 	if n.PID() == 0 {
 		t.Error("not running")
+	}
+}
+
+// TestPause: a process that was paused stands still when Pause returns.
+func TestPause(t *testing.T) {
+	if _, err := os.Stat("/proc/self/task"); err != nil {
+		t.Skip("threads are seen in /proc only")
+	}
+	p := NewProcess("sh", "-c", "while :; do :; done")
+	if err := p.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer p.Kill()
+	for range 20 {
+		if stopped(p.PID()) {
+			t.Fatal("it stands still before")
+		}
+		p.Pause()
+		if !stopped(p.PID()) {
+			t.Fatal("it runs on")
+		}
+		p.Resume()
+		for !t.Failed() && stopped(p.PID()) {
+			runtime.Gosched()
+		}
 	}
 }
