@@ -1,6 +1,7 @@
 package simnet
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -16,40 +17,52 @@ var (
 	errReset   = syscall.ECONNRESET
 )
 
-// DialTimeout opens a stream to the process at an address. Both directions have to be open for it.
+// DialTimeout opens a stream of gossip to the process at an address. Both directions have to be open for it.
 func (t transport) DialTimeout(addr string, timeout time.Duration) (net.Conn, error) {
-	n, from := t.node.net, t.node
-	n.mu.Lock()
-	to := n.mu.hosts[addr]
-	trip := 2 * n.delay()
-	reached := to != nil && n.open(from, to.name) && !n.mu.cut[[2]string{to.name, from.name}] && to.state != crashed
-	var err error
-	switch {
-	case !reached || trip > timeout:
-		trip, err = timeout, errTimeout
-	case to.state == gone || len(to.streams) == cap(to.streams):
-		err = errRefused
-	}
-	n.note(map[bool]string{true: "dials", false: "dials in vain"}[err == nil], Stream, from.name, nameOf(to, addr), 0)
-	n.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	return t.node.dial(ctx, addr, Stream)
+}
 
-	<-time.After(trip)
+// dial opens a stream of a kind. As long as the host can't be reached it is tried again every second, until ctx is over.
+func (from *Node) dial(ctx context.Context, addr string, k Kind) (net.Conn, error) {
+	n := from.net
+	var to *Node
+	var err error
+	for reached := false; !reached && err == nil; {
+		n.mu.Lock()
+		to = n.mu.hosts[addr]
+		reached = to != nil && n.open(from, to.name) && !n.mu.cut[[2]string{to.name, from.name}] && to.state != crashed
+		wait := time.Second
+		if reached {
+			if wait = 2 * n.delay(); to.state == gone || !to.accepts(k) {
+				err = errRefused
+			}
+		}
+		n.note(map[bool]string{true: "dials", false: "dials in vain"}[reached && err == nil], k, from.name, nameOf(to, addr), 0)
+		n.mu.Unlock()
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			if err = ctx.Err(); errors.Is(err, context.DeadlineExceeded) {
+				err = errTimeout
+			}
+		}
+	}
 	if err != nil {
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Addr: address(addr), Err: err}
 	}
-	near, far := connect(from, to)
+	near, far := connect(from, to, k)
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	near.out.add(0, func() bool {
 		n.mu.Lock()
-		defer n.mu.Unlock()
-		if to.state == running {
-			select {
-			case to.streams <- far:
-			default:
-			}
+		state, taken := to.state, to.state == running && to.accept(k, far)
+		n.mu.Unlock()
+		if state == running && !taken { // nobody listens any more
+			near.change(func() { near.end = errReset })
 		}
-		return to.state != paused
+		return state != paused
 	})
 	return near, nil
 }
@@ -57,6 +70,7 @@ func (t transport) DialTimeout(addr string, timeout time.Duration) (net.Conn, er
 // conn is one end of a stream.
 type conn struct {
 	node, other *Node
+	kind        Kind
 	peer        *conn
 	out         *lane // what this end writes
 
@@ -71,9 +85,9 @@ type conn struct {
 }
 
 // connect makes the two ends of a stream.
-func connect(from, to *Node) (near, far *conn) {
-	near = &conn{node: from, other: to, changed: make(chan struct{}), out: &lane{net: from.net}}
-	far = &conn{node: to, other: from, changed: make(chan struct{}), out: &lane{net: from.net}}
+func connect(from, to *Node, k Kind) (near, far *conn) {
+	near = &conn{node: from, other: to, kind: k, changed: make(chan struct{}), out: &lane{net: from.net}}
+	far = &conn{node: to, other: from, kind: k, changed: make(chan struct{}), out: &lane{net: from.net}}
 	near.peer, far.peer = far, near
 	return near, far
 }
@@ -155,8 +169,8 @@ func (c *conn) send(size int, change func()) {
 		delay += retransmit
 	}
 	if size > 0 {
-		c.node.sent(Stream, size, false)
-		n.note("writes", Stream, c.node.name, c.other.name, size)
+		c.node.sent(c.kind, size, false)
+		n.note("writes", c.kind, c.node.name, c.other.name, size)
 	}
 	c.out.add(delay, func() bool {
 		n.mu.Lock()

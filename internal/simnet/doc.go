@@ -13,7 +13,8 @@
 //
 // A packet is lost when the way is cut at the moment it is sent. A stream behaves like TCP: what is written arrives in order or
 // waits until the way is open again, and a loss costs 200 ms. Frames of links are kept in order per pair of nodes, as one
-// connection does, but those sent into a cut are lost, as with a connection that breaks.
+// connection does, but those sent into a cut are lost, as with a connection that breaks. A process also Listens for streams that aren't gossip's,
+// and others Dial it, at the same address: those behave like TCP, too.
 //
 // Everything random comes from the seed. Histories are nevertheless not the same to the bit, because memberlist draws from the
 // global source and goroutines of one instant run in any order; what happened is in the log of events, which is written when the

@@ -17,11 +17,14 @@ const (
 	Packet Kind = iota // of gossip
 	Stream             // of gossip: what is written at a time
 	Link               // frames
+	Call               // of streams that aren't gossip's: what is written at a time
 	kinds
 )
 
 // String returns the kind's name.
-func (k Kind) String() string { return [...]string{"packet", "stream", "link", ""}[min(k, kinds)] }
+func (k Kind) String() string {
+	return [...]string{"packet", "stream", "link", "call", ""}[min(k, kinds)]
+}
 
 // Count counts traffic.
 type Count struct {

@@ -34,6 +34,7 @@ type Node struct {
 	streams chan net.Conn
 
 	state   state
+	calls   *listener // nil: nobody listens
 	receive func(*nodepb.Frame)
 	held    []*memberlist.Packet // came while it was paused
 	counts  [kinds]Count
@@ -73,6 +74,13 @@ func (n *Node) Resume() {
 		n.take(p)
 	}
 	n.held = nil
+}
+
+// Paused reports whether the process stands still.
+func (n *Node) Paused() bool {
+	n.net.mu.Lock()
+	defer n.net.mu.Unlock()
+	return n.state == paused
 }
 
 func (n *Node) become(s state, what string) {
