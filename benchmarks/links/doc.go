@@ -6,6 +6,8 @@
 //	go run ./benchmarks/links --only links,stream --rounds 3
 //	go run ./benchmarks/links --json figures.json
 //
+// It ends with exit code 1 if a bar is missed that was measured, after the report. An aim isn't a bar.
+//
 // Erlang comes from Debian's erlang-base. If it isn't there it is left out, and said.
 //
 // Package pair says how the two processes are led. In each round the contestants run one after the other, each round beginning with another

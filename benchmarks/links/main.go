@@ -15,7 +15,7 @@ import (
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
-// run is main with its outside as arguments; it returns the exit code.
+// run is main with its outside as arguments; it returns the exit code, which is 1 too if a bar is missed.
 func run(args []string, out, progress io.Writer) int {
 	cfg := defaults()
 	if err := cfg.parse(args, progress); err != nil {
@@ -28,7 +28,7 @@ func run(args []string, out, progress io.Writer) int {
 	defer stop()
 	rep, err := competition(ctx, &cfg, progress)
 	if rep != nil {
-		err = errors.Join(err, show(&cfg, rep, out))
+		err = errors.Join(err, show(&cfg, rep, out), verdict(rep.Bars))
 	}
 	if err != nil {
 		fmt.Fprintln(progress, err)

@@ -76,16 +76,20 @@ func TestMedian(t *testing.T) {
 
 func TestJudges(t *testing.T) {
 	for name, c := range map[string]struct {
-		all  []*outcome
-		want []string
+		all    []*outcome
+		want   []string
+		missed []string // of what run's exit code tells
 	}{
-		"good":   {[]*outcome{of("links", cost(0.4, 0.5)), of("carrier", cost(0.5, 0.5)), of("stream", cost(0.3, 0.3))}, []string{"yes", "yes", "yes"}},
-		"enough": {[]*outcome{of("links", cost(1, 0.9)), of("carrier", cost(1, 1)), of("stream", cost(0.3, 0.3))}, []string{"yes", "no", "no"}},
-		"bad":    {[]*outcome{of("links", cost(1, 1.1))}, []string{"no", "no", "missing"}},
-		"none":   {nil, []string{"missing", "missing", "missing"}},
+		"good":   {[]*outcome{of("links", cost(0.4, 0.5)), of("carrier", cost(0.5, 0.5)), of("stream", cost(0.3, 0.3))}, []string{"yes", "yes", "yes"}, nil},
+		"no aim": {[]*outcome{of("links", cost(1, 1)), of("carrier", cost(0.5, 0.5)), of("stream", cost(0.3, 0.3))}, []string{"yes", "no", "yes"}, nil},
+		"enough": {[]*outcome{of("links", cost(1, 0.9)), of("carrier", cost(1, 1)), of("stream", cost(0.3, 0.3))}, []string{"yes", "no", "no"}, []string{"3.33: the carrier"}},
+		"bad":    {[]*outcome{of("links", cost(1, 1.1))}, []string{"no", "no", "missing"}, []string{"2.10: links, CPU of both sides"}},
+		"both":   {[]*outcome{of("links", cost(2, 2)), of("carrier", cost(1, 1)), of("stream", cost(0.25, 0.25))}, []string{"no", "no", "no"}, []string{"4.00: links", "4.00: the carrier"}},
+		"none":   {nil, []string{"missing", "missing", "missing"}, nil},
 	} {
+		bars := judges(summarise(c.all))
 		var got []string
-		for _, j := range judges(summarise(c.all)) {
+		for _, j := range bars {
 			switch {
 			case j.Missing:
 				got = append(got, "missing")
@@ -97,6 +101,15 @@ func TestJudges(t *testing.T) {
 		}
 		if !reflect.DeepEqual(got, c.want) {
 			t.Errorf("%s: %v", name, got)
+		}
+		err := verdict(bars)
+		if (err != nil) != (c.missed != nil) {
+			t.Errorf("%s: %v", name, err)
+		}
+		for _, text := range c.missed {
+			if err != nil && !strings.Contains(err.Error(), "missed, with "+text) {
+				t.Errorf("%s: %v", name, err)
+			}
 		}
 	}
 	if j := judges(summarise([]*outcome{of("carrier", cost(1, 1)), of("stream", cost(0.25, 0.25))})); !near(j[2].Measured, 4) {
