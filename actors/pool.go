@@ -76,7 +76,8 @@ type worker struct {
 	turns    uint32
 	yielded  time.Duration // when it let others run last
 
-	seen uint64 // handled when the watch looked last; the watch's own
+	seen   uint64   // handled when the watch looked last; the watch's own
+	seenOn *process // running then
 
 	batch [batchMax]*process
 	left  atomic.Uint64 // next<<32 | end: which of batch still wait
@@ -350,8 +351,9 @@ func (p *pool) watch() {
 		for i := range p.current {
 			w := p.current[i].Load()
 			a, handled := w.running.Load(), w.handled.Load()
-			stuck := a != nil && handled == w.seen
-			if w.seen = handled; !stuck || p.spares.Load() >= maxSpares {
+			// One that had nothing to do when the watch looked last has only just got a turn.
+			stuck := a != nil && a == w.seenOn && handled == w.seen
+			if w.seen, w.seenOn = handled, a; !stuck || p.spares.Load() >= maxSpares {
 				continue
 			}
 			p.mu.Lock()

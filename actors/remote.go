@@ -2,6 +2,8 @@ package actors
 
 import (
 	"time"
+
+	"github.com/jackdaw-im/jackdaw/proto/nodepb"
 )
 
 // Router knows where placed actors are, and takes what is for other nodes. Its methods are called from any turn and must not block.
@@ -83,7 +85,7 @@ type UndeliveredHandler interface {
 
 // Retirer is the ability to make an end in order where an actor has to leave its node. Retire is called on the actor's turn, again every
 // 20 ms, until it reports that nothing is under way any more. Meanwhile no user message is handled, but answers are: what waits
-// in the queue is given to the node that has the actor next; if it isn't taken there, that is counted, and its sender isn't told.
+// in the queue is given to the node that has the actor next; if it isn't taken there, its sender gets Undelivered if the message says who that is.
 type Retirer interface {
 	Retire(ctx *Context) (done bool)
 }
@@ -219,9 +221,36 @@ func (s *System) away(to Ref) bool {
 func (s *System) export(to Ref, msg any, answer bool, from *process) error {
 	sig := Signal{How: HowCast, Msg: msg}
 	if from != nil {
+		if from.ref() == to { // it leaves this node, and passes on what was for it
+			return s.passOn(to, msg, answer)
+		}
 		sig.From = from.ref()
 	}
 	return s.exportSignal(to, sig, answer)
+}
+
+// passOn gives what an actor that leaves has not handled to the next one. Should it not get there, whoever sent it hears, as if it had come there
+// straight; queues don't keep who that was, but messages may say. An error: it was not taken, and there is nobody on this node to be told.
+func (s *System) passOn(to Ref, msg any, answer bool) error {
+	sender := senderOf(msg)
+	err := s.exportSignal(to, Signal{How: HowCast, From: sender, Msg: msg, Left: true}, answer)
+	if err != nil {
+		if p := s.registry.find(sender); p != nil && p.control(&Undelivered{To: to, Msg: msg, Err: err}, nil) {
+			return nil
+		}
+	}
+	return err
+}
+
+// senderOf is the session, say, that a message says it is from; zero: it doesn't say.
+func senderOf(msg any) Ref {
+	switch m := msg.(type) {
+	case interface{ GetSenderRef() *nodepb.Ref }:
+		return RefOf(m.GetSenderRef())
+	case interface{ GetSession() *nodepb.Ref }:
+		return RefOf(m.GetSession())
+	}
+	return Ref{}
 }
 
 // exportSignal gives a cast to the router, or the call or the answer that it is.

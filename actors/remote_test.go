@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackdaw-im/jackdaw/actors"
 	"github.com/jackdaw-im/jackdaw/ident"
+	"github.com/jackdaw-im/jackdaw/proto/nodepb"
 )
 
 // world is two systems and who is where: names that begin with "a" are placed on the first, others on the second.
@@ -208,6 +209,40 @@ func TestUndelivered(t *testing.T) {
 		if err := a.Bounce(actors.Ref{Kind: "agent", ID: "a ghost"}, actors.Undelivered{Msg: 1}); !errors.Is(err, actors.ErrNoProc) {
 			t.Errorf("nobody to tell: %v", err)
 		}
+	})
+}
+
+// TestUndeliveredOfOneThatLeft: what waited in the queue of an actor that leaves, or was passed on by it, goes back to whoever sent it if nobody takes
+// it at the next node.
+func TestUndeliveredOfOneThatLeft(t *testing.T) {
+	twoNodes(t, func(t *testing.T, w *world, a, b *actors.System) {
+		sender := spawnMover(t, a, "a sender", 0)
+		old := spawnMover(t, a, "a name", 0)
+		hold := make(gate)
+		message, answer := &nodepb.Deliver{SenderRef: sender.ref().Proto()}, &nodepb.Ack{Session: sender.ref().Proto()}
+		_ = a.Cast(old.ref(), do(func(ctx *actors.Context) error {
+			<-hold
+			return ctx.Cast(ctx.Self(), answer)
+		}))
+		synctest.Wait()
+		_ = a.Cast(old.ref(), message)
+		w.moved["a name"] = "b@1"
+		a.Retire(old.ref(), 2*time.Second)
+		close(hold)
+		synctest.Wait()
+		sender.wants(t, fmt.Sprintf("[undelivered a name %v %v undelivered a name %v %v]", answer, actors.ErrNoProc, message, actors.ErrNoProc))
+
+		// The same should it not even leave.
+		old = spawnMover(t, a, "a second", 0)
+		hold = make(gate)
+		_ = a.Cast(old.ref(), do(func(*actors.Context) error { <-hold; return nil }))
+		synctest.Wait()
+		_ = a.Cast(old.ref(), message)
+		w.moved["a second"], w.cut = "b@1", true
+		a.Retire(old.ref(), 2*time.Second)
+		close(hold)
+		synctest.Wait()
+		sender.wants(t, fmt.Sprintf("[undelivered a second %v %v]", message, actors.ErrNoConnection))
 	})
 }
 

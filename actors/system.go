@@ -426,7 +426,7 @@ func (s *System) left(p *process, msg any, answer bool) {
 	switch {
 	case s.internal(msg):
 	case s.away(to):
-		err = s.exportSignal(to, Signal{How: HowCast, Msg: msg, Left: true}, answer)
+		err = s.passOn(to, msg, answer)
 	case p.retiring:
 		err = s.hand(to, msg, answer, nil, false)
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/jackdaw-im/jackdaw/actors"
+	"github.com/jackdaw-im/jackdaw/cluster"
 	"github.com/jackdaw-im/jackdaw/ident"
 	"github.com/jackdaw-im/jackdaw/proto/nodepb"
 )
@@ -33,6 +34,55 @@ func TestGivenUpByOneSide(t *testing.T) {
 		r.settle(time.Second)
 		p.wants("down " + far.ID + " normal")
 		q.wants()
+	})
+}
+
+// TestReunited: both sides hear that they were parted and no longer are, also the one that had lost nobody. A node that is new, or leaves, is
+// no reunion.
+func TestReunited(t *testing.T) {
+	run(t, func(r *rig) {
+		times := map[ident.NodeID]int{}
+		start := func(id ident.NodeID) *node {
+			return r.start(id, func(o *cluster.Options) {
+				o.Reunited = func() {
+					r.mu.Lock()
+					defer r.mu.Unlock()
+					times[id]++
+				}
+			})
+		}
+		want := func(what string, at ...int) {
+			t.Helper()
+			r.settle(time.Second)
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			for i, id := range []ident.NodeID{"a@1", "b@1", "c@1"} {
+				if times[id] != at[i] {
+					t.Fatalf("%s: %v", what, times)
+				}
+			}
+		}
+		a, b := start("a@1"), start("b@1")
+		r.view([]*node{a, b}, a, b)
+		p := a.peer("p")
+		p.do(func(ctx *actors.Context) { _ = ctx.Cast(boxOf(b, a, b), number(1)) })
+		want("at first", 0, 0, 0)
+		c := start("c@1")
+		r.view([]*node{a, b, c}, a, b, c)
+		want("one more", 0, 0, 0)
+		r.view([]*node{a, b}, a, b)
+		want("one less", 0, 0, 0)
+		r.view([]*node{a, b, c}, a, b, c)
+		want("it is back, and was itself lost by both", 1, 1, 2)
+		r.view([]*node{a}, a)
+		r.view([]*node{b}, b)
+		r.view([]*node{a, b, c}, a, b, c)
+		r.settle(time.Second)
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if times["a@1"] < 2 || times["b@1"] < 2 {
+			t.Errorf("after a cut: %v", times)
+		}
 	})
 }
 

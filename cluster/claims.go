@@ -16,7 +16,7 @@ const (
 	// claimsAfter is for how long a view has to stand before claims of nodes in it are put right: those of a handoff are under way.
 	claimsAfter = 3 * time.Second
 	// strangersAfter is the same for claims of nodes that aren't in it: they are gone, or in the other half of a split cluster, and two
-	// halves would take everything from each other for ever. So it is done again only after strangersEvery.
+	// halves would take everything from each other for ever. So it is done again only after strangersEvery. Revoked nodes are no strangers.
 	strangersAfter = 30 * time.Second
 	strangersEvery = 10 * time.Minute
 )
@@ -34,7 +34,7 @@ func (c *Cluster) checkClaims(now time.Time) {
 	for i, by := range owners[:min(len(owners), ident.Partitions)] {
 		if p := ident.Partition(i); by != "" && by != c.self && st.parts[i].phase == mine {
 			last := now.Sub(c.reclaimed[p])
-			if st.known[by] && last >= reclaimEvery || age >= strangersAfter && last >= strangersEvery {
+			if st.yields(by) && last >= reclaimEvery || age >= strangersAfter && last >= strangersEvery {
 				again = append(again, p)
 				c.reclaimed[p] = now
 			}

@@ -57,6 +57,9 @@ type Options struct {
 	RetireTime time.Duration
 	// Hops is how often a message is sent on before it is given back.
 	Hops uint32
+	// Reunited, if set, hears that a node is back that this one had lost, or that had lost this one: meanwhile both may have had the same
+	// actors. It must be quick.
+	Reunited func()
 	// Moved, if set, hears of partitions that came or went, after the fact, in order.
 	Moved func(came, went []ident.Partition)
 }
@@ -76,6 +79,7 @@ type Cluster struct {
 	watchers watchers
 	groups   groups
 	barriers barriers
+	missing  missing // of the goroutine that follows
 	// sending is held by who sends by the routes, and taken by who replaces them.
 	sending sync.RWMutex
 
@@ -296,16 +300,22 @@ func (c *Cluster) begin(fx effects) (back []held) {
 func (c *Cluster) run(fx effects) {
 	for _, id := range slices.SortedFunc(maps.Keys(fx.up), func(a, b ident.NodeID) int { return cmp.Compare(a.Incarnation(), b.Incarnation()) }) {
 		addr := fx.up[id]
+		c.barriers.met(id)
 		if c.links != nil {
 			c.links.PeerUp(link.Peer{ID: id, Addr: addr})
 		}
 		c.groups.peer(id, true)
+		if c.missing.back(id) {
+			c.reunited()
+		}
 	}
 	for _, id := range fx.down {
+		c.missing.lost(id)
 		if c.links != nil {
 			c.links.PeerDown(id)
 		}
 		c.lost(id)
+		c.barriers.gone(id)
 	}
 	if len(fx.left) > 0 {
 		c.leave(fx.left)
@@ -319,10 +329,10 @@ func (c *Cluster) run(fx effects) {
 		}
 	}
 	for id, list := range fx.routed {
-		c.barrier(id, nodepb.Envelope_ROUTED, list)
+		c.tellRoutes(id, list)
 	}
-	for id, list := range fx.released {
-		c.release(id, list)
+	for to, list := range fx.released {
+		c.release(to, list)
 	}
 	c.runPins(fx)
 }
@@ -349,6 +359,7 @@ func (c *Cluster) Anew(from ident.NodeID) {
 			c.groups.peer(from, true)
 		}
 		c.change(func(st *state) effects { return st.returned(time.Now(), from) })
+		c.reunited()
 	})
 }
 
@@ -356,7 +367,7 @@ func (c *Cluster) Anew(from ident.NodeID) {
 const reclaimEvery = 5 * time.Second
 
 // Stale takes that a partition of this node is another's by the store: a claim of earlier came late. It is claimed again, if that node is
-// one that this one sees, which knows better by now; two halves of a split cluster would take it from each other for ever.
+// one that this one sees, which knows better by now, or is revoked; two halves of a split cluster would take it from each other for ever.
 func (c *Cluster) Stale(p ident.Partition, claimer ident.NodeID) {
 	if c.opts.Claim == nil || claimer == c.self {
 		return
@@ -365,7 +376,7 @@ func (c *Cluster) Stale(p ident.Partition, claimer ident.NodeID) {
 		now := time.Now()
 		c.mu.Lock()
 		st := c.mu.state
-		again := st.parts[p].phase == mine && st.known[claimer] && now.Sub(c.reclaimed[p]) >= reclaimEvery
+		again := st.parts[p].phase == mine && st.yields(claimer) && now.Sub(c.reclaimed[p]) >= reclaimEvery
 		c.mu.Unlock()
 		if again {
 			c.reclaimed[p] = now

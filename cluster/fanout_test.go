@@ -377,3 +377,48 @@ func TestFanOutMessage(t *testing.T) {
 		y.wants(want)
 	})
 }
+
+// TestFanOutAsItLeaves: what comes for many, while one of them leaves this node, waits behind what its sender has cast to that one alone.
+func TestFanOutAsItLeaves(t *testing.T) {
+	eachMove(t, time.Minute, func(t *testing.T, r *rig, ref actors.Ref, a, b *node, move func()) {
+		p, q := a.peer("p"), b.peer("q")
+		p.do(func(ctx *actors.Context) { _ = ctx.Cast(ref, number(1)) })
+		r.settle(50 * time.Millisecond)
+		move()
+		r.settle(time.Millisecond)
+		if !a.sys.Alive(ref) || a.c.Local(ref) {
+			t.Fatal("it isn't leaving")
+		}
+		p.do(func(ctx *actors.Context) {
+			_ = ctx.Cast(ref, number(2))
+			if refused := ctx.CastAll([]actors.Ref{ref, q.ref}, number(3)); refused != nil {
+				t.Errorf("refused: %v", refused)
+			}
+			_ = ctx.Cast(ref, number(4))
+		})
+		r.settle(time.Second)
+		r.wantsBox(ref, "a@1 1", "b@1 2", "b@1 3", "b@1 4")
+		q.wants("3")
+	})
+}
+
+// TestFanOutAsItLeavesFull: an actor that leaves and has no room in its queue is named, and the others get theirs.
+func TestFanOutAsItLeavesFull(t *testing.T) {
+	eachMove(t, time.Minute, func(t *testing.T, r *rig, ref actors.Ref, a, b *node, move func()) {
+		release := r.stubbornly()
+		defer release()
+		q := b.peer("q")
+		_ = a.sys.Cast(ref, &nodepb.Presence{}) // from outside: what waits for the worker that is held up comes late
+		r.settle(50 * time.Millisecond)
+		for a.sys.Cast(ref, number(0)) == nil {
+		}
+		move()
+		r.settle(time.Millisecond)
+		refused := a.sys.CastAll([]actors.Ref{ref, q.ref}, number(3))
+		if want := []actors.Refused{{To: ref, Err: actors.ErrOverloaded}}; !slices.Equal(refused, want) {
+			t.Errorf("refused %v, want %v", refused, want)
+		}
+		r.settle(time.Second)
+		q.wants("3")
+	})
+}

@@ -34,7 +34,7 @@ func (c *Cluster) runPins(fx effects) {
 		c.wg.Go(func() { c.retirePins(ran) })
 	}
 	for to, refs := range fx.asks {
-		c.tellPins(to, nodepb.Envelope_WANTED, fx.question, 0, refs)
+		c.toNode(to, nodepb.LinkClass_MESSAGES, true, c.pinning(nodepb.Envelope_WANTED, fx.question, 0, refs))
 	}
 	type answer struct {
 		to     ident.NodeID
@@ -47,17 +47,34 @@ func (c *Cluster) runPins(fx effects) {
 		answers[a] = append(answers[a], y.ref)
 	}
 	for a, refs := range answers {
-		c.tellPins(a.to, nodepb.Envelope_YIELDED, a.number, a.age, refs)
+		c.yield(a.to, a.number, a.age, refs)
 	}
 }
 
-// tellPins asks a node for actors, or answers. It goes the way of messages, so that what was sent on comes first.
-func (c *Cluster) tellPins(to ident.NodeID, how nodepb.Envelope_How, number uint64, age time.Duration, refs []actors.Ref) {
-	m := &nodepb.Actors{AgeMs: uint64(age / time.Millisecond)}
-	for _, ref := range refs {
-		m.List = append(m.List, ref.Proto())
+// yield answers a node's question for actors, as a barrier: what was sent on comes first.
+func (c *Cluster) yield(to ident.NodeID, number uint64, age time.Duration, refs []actors.Ref) {
+	c.mu.Lock()
+	speaks := c.mu.state.speaks(to)
+	c.mu.Unlock()
+	e := c.pinning(nodepb.Envelope_YIELDED, number, age, refs)
+	taken := false
+	if speaks {
+		e.hops = uint32(c.barriers.number.Add(1)) // ref is the question's
+		taken = c.byAll(to, e)
+	} else {
+		taken = c.inform(to, nodepb.LinkClass_MESSAGES, e)
 	}
-	c.toNode(to, nodepb.LinkClass_MESSAGES, true, &envelope{how: how, ref: number, typ: c.bodies.number(m), msg: m})
+	if !taken {
+		c.mu.Lock()
+		c.mu.state.unyielded(time.Now(), to, number, refs)
+		c.mu.Unlock()
+	}
+}
+
+// pinning asks a node for actors, or answers.
+func (c *Cluster) pinning(how nodepb.Envelope_How, number uint64, age time.Duration, refs []actors.Ref) *envelope {
+	m := &nodepb.Actors{AgeMs: uint64(age / time.Millisecond), List: protosOf(refs)}
+	return &envelope{how: how, ref: number, typ: c.bodies.number(m), msg: m}
 }
 
 // receivePins takes another node's question for actors, or its answer.
@@ -67,12 +84,7 @@ func (c *Cluster) receivePins(from ident.NodeID, e *envelope) {
 		c.counters.Unreadable.Add(1)
 		return
 	}
-	refs := make([]actors.Ref, 0, len(m.List))
-	for _, r := range m.List {
-		if ref := actors.RefOf(r); c.placed(ref) {
-			refs = append(refs, ref)
-		}
-	}
+	refs := c.placedOf(m.List)
 	how, number, age := e.how, e.ref, time.Duration(min(m.AgeMs, maxAge))*time.Millisecond
 	c.post(func() {
 		c.change(func(st *state) effects {

@@ -10,8 +10,8 @@ import (
 
 // An actor that the override table names is a partition of its own: it has a home, it leaves one node and is waited for at the next. But
 // nodes learn of the table one after the other, and nobody claims single actors in the store. So the new home doesn't wait for the word of
-// the one that it takes for the old: it asks every node that it knows. Each answers once it has no such actor and takes the asker for
-// its home, too, and says since when. An actor whose home was another by somebody's view, while it ran here, begins anew.
+// the one that it takes for the old: it asks every node that it knows. Each answers once it has no such actor, takes the asker for
+// its home, too, and nobody sends for it by way of it any more, and says since when. An actor whose home was another by somebody's view, while it ran here, begins anew.
 
 // pinKeep is how long an actor that isn't named any more stays a partition of its own: until the others know it as well.
 const pinKeep = 10 * time.Second
@@ -34,8 +34,10 @@ type pin struct {
 	// fresh is when what is here began, and doubt says that another node may have had it since.
 	fresh time.Time
 	doubt bool
-	// askers are who waits for this node's answer, and the numbers of their questions.
+	// askers are who waits for this node's answer, and the numbers of their questions. quiet is until when the answer waits, as nodes that don't
+	// know of its home still send for it by way of this one; zero: it could not be given yet.
 	askers map[ident.NodeID]uint64
+	quiet  time.Time
 	// kept is until when one that isn't named stays; zero: it is named.
 	kept time.Time
 }
@@ -95,6 +97,7 @@ func (st *state) setPins(now time.Time, pins placement.Pins) (fx effects) {
 		}
 	}
 	st.rehome(now, &fx)
+	st.tell(&fx)
 	st.due(now, &fx)
 	return fx
 }
@@ -126,7 +129,7 @@ func (st *state) rehome(now time.Time, fx *effects) {
 			continue
 		}
 		was := x.home
-		x.home = home
+		x.home, x.quiet = home, time.Time{}
 		if was != "" || !x.since.IsZero() {
 			x.since = now
 		}
@@ -185,14 +188,38 @@ func (st *state) ask(fx *effects, ref actors.Ref, x *pin, id ident.NodeID) {
 	fx.asks[id] = append(fx.asks[id], ref)
 }
 
-// answer tells the home that there is none of it here, if it has asked and that is so.
+// answer tells the home that there is none of it here, if it has asked and that is so, and nobody sends for it by way of this node any more.
 func (st *state) answer(now time.Time, fx *effects, ref actors.Ref, x *pin) {
 	number, asked := x.askers[x.home]
 	if !asked || x.home == st.self || x.leaving != 0 {
 		return
 	}
+	if x.quiet.IsZero() {
+		x.quiet = now.Add(st.hold / 2)
+	}
+	if x.quiet.After(now) {
+		for _, w := range st.routed {
+			if w.leads(ref) {
+				st.wake(x.quiet)
+				return
+			}
+		}
+	}
 	delete(x.askers, x.home)
+	x.quiet = time.Time{}
 	st.yield(now, fx, ref, x, number)
+}
+
+// unyielded takes that a node could not be given answers.
+func (st *state) unyielded(now time.Time, to ident.NodeID, number uint64, refs []actors.Ref) {
+	for _, ref := range refs {
+		if x := st.pinned[ref]; x != nil && number != 0 {
+			if _, newer := x.askers[to]; !newer {
+				x.askers[to], x.quiet = number, now
+			}
+		}
+	}
+	st.tryAgain(now)
 }
 
 func (st *state) yield(now time.Time, fx *effects, ref actors.Ref, x *pin, number uint64) {
@@ -323,6 +350,7 @@ func (st *state) duePins(now time.Time, fx *effects) {
 	for ref, x := range st.pinned {
 		p := &st.parts[ident.PartitionOf(ref.Kind, ref.ID)]
 		over := !x.until.After(now)
+		st.answer(now, fx, ref, x)
 		switch {
 		case x.home != st.self || x.leaving != 0:
 		case x.phase == waiting && p.owner == st.self && p.phase != mine: // which is claimed first

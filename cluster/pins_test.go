@@ -306,6 +306,9 @@ func (w *pinWorld) run(st *state, fx effects) {
 			w.after(w.random(200*time.Millisecond), func() { w.run(st, st.ended(w.now, []leaver{l})) })
 		}
 	}
+	for to, said := range fx.routed {
+		w.send(st.self, to, func(x *state) effects { return x.heard(w.now, st.self, said) })
+	}
 	for to, refs := range fx.asks {
 		w.send(st.self, to, func(x *state) effects { return x.wanted(w.now, st.self, fx.question, refs) })
 	}

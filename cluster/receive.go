@@ -40,8 +40,12 @@ func (c *Cluster) Receive(from ident.NodeID, _ nodepb.LinkClass, b []byte) {
 		if c.barriers.last(from, e.ref) {
 			c.hear(from, &e)
 		}
-	case nodepb.Envelope_WANTED, nodepb.Envelope_YIELDED:
+	case nodepb.Envelope_WANTED:
 		c.receivePins(from, &e)
+	case nodepb.Envelope_YIELDED:
+		if e.hops == 0 || c.barriers.last(from, uint64(e.hops)) {
+			c.receivePins(from, &e)
+		}
 	case nodepb.Envelope_GROUP:
 		c.groups.receive(c, from, &e)
 	case nodepb.Envelope_CAST, nodepb.Envelope_ANSWER, nodepb.Envelope_CALL, nodepb.Envelope_MONITOR, nodepb.Envelope_DEMONITOR, nodepb.Envelope_EXIT:

@@ -264,3 +264,20 @@ func TestCallsOfALostNode(t *testing.T) {
 		}
 	})
 }
+
+// TestLeftGoesBackToItsSender: what an actor that leaves has not handled is sent on in its sender's name. If it isn't taken, that one hears, on its
+// own node or on the one that refuses.
+func TestLeftGoesBackToItsSender(t *testing.T) {
+	run(t, func(r *rig) {
+		a, b, c, _, _ := r.movers()
+		nobody := actors.Ref{Kind: "box", ID: "nobody", Node: c.id}
+		for i, n := range []*node{a, b, c} {
+			p := n.peer("p")
+			if err := a.c.Send(nobody, actors.Signal{How: actors.HowCast, From: p.ref, Msg: number(uint64(i)), Left: true}); err != nil {
+				t.Fatal(err)
+			}
+			r.settle(50 * time.Millisecond)
+			p.wants(fmt.Sprintf("undelivered nobody %d %v", i, actors.ErrNoProc))
+		}
+	})
+}

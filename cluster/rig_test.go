@@ -22,12 +22,13 @@ import (
 
 // rig is a cluster in one bubble: real links between real systems. Its nodes see what the test tells them.
 type rig struct {
-	t     testing.TB
-	mu    sync.Mutex
-	boxes map[string][]string // by their names: the node and the number of each message
-	nodes map[ident.NodeID]*node
-	cut   map[[2]ident.NodeID]bool
-	views uint64
+	t       testing.TB
+	mu      sync.Mutex
+	boxes   map[string][]string // by their names: the node and the number of each message
+	nodes   map[ident.NodeID]*node
+	cut     map[[2]ident.NodeID]bool
+	views   uint64
+	revoked []string // in the next views
 	// newBox makes a placed actor; nil: a box. carrier takes a node's frames; nil: they come a moment later.
 	newBox  func(n *node) actors.Behaviour
 	carrier func(from *node, to link.Peer, f *nodepb.Frame) error
@@ -232,7 +233,7 @@ func (n *node) die() {
 // view tells nodes who is there.
 func (r *rig) view(to []*node, placed ...*node) {
 	r.views++
-	v := cluster.View{ID: r.views}
+	v := cluster.View{ID: r.views, Revoked: r.revoked}
 	for _, n := range placed {
 		v.Placed = append(v.Placed, placement.Node{ID: n.id, Weight: placement.UsualWeight})
 	}

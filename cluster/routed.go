@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -12,39 +13,125 @@ import (
 // one, and is sent on, would come after what the same sender sends directly. So every node tells the others, when its view changes, what it
 // takes them for the owner of; on each link this follows what it has sent by the view before.
 
+// word is what a node tells another one: for which partitions it sends by way of that one, and which single actors are exceptions, with
+// and without.
+type word struct {
+	list          []ident.Partition
+	with, without []actors.Ref
+}
+
+func (w word) equal(x word) bool {
+	return slices.Equal(w.list, x.list) && slices.Equal(w.with, x.with) && slices.Equal(w.without, x.without)
+}
+
+func compareRefs(a, b actors.Ref) int {
+	return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.ID, b.ID))
+}
+
+// ways is another node's word, as it is asked.
+type ways struct {
+	all [ident.Partitions]bool
+	// not are the exceptions: true are those that it sends here, though not their partitions.
+	not map[actors.Ref]bool
+}
+
+// leads reports whether an actor is sent for by way of this node.
+func (w *ways) leads(ref actors.Ref) bool {
+	if here, known := w.not[ref]; known {
+		return here
+	}
+	return w.all[ident.PartitionOf(ref.Kind, ref.ID)]
+}
+
 // tell makes the word to the nodes for which it is another than before.
 func (st *state) tell(fx *effects) {
-	lists := make(map[ident.NodeID][]ident.Partition, len(st.known))
+	words := make(map[ident.NodeID]word, len(st.known))
 	for i := range st.parts {
 		owner := st.parts[i].owner
-		lists[owner] = append(lists[owner], ident.Partition(i))
+		w := words[owner]
+		w.list = append(w.list, ident.Partition(i))
+		words[owner] = w
+	}
+	for ref, x := range st.pinned {
+		if owner := st.parts[ident.PartitionOf(ref.Kind, ref.ID)].owner; owner != x.home {
+			w := words[owner]
+			w.without = append(w.without, ref)
+			words[owner] = w
+			w = words[x.home]
+			w.with = append(w.with, ref)
+			words[x.home] = w
+		}
 	}
 	for id := range st.known {
-		if told, ever := st.told[id]; id != st.self && st.view.Hears[id] && (!ever || !slices.Equal(told, lists[id])) {
-			st.toTell(fx, id, lists[id])
+		w := words[id]
+		slices.SortFunc(w.with, compareRefs)
+		slices.SortFunc(w.without, compareRefs)
+		if told, ever := st.told[id]; id != st.self && st.view.Hears[id] && (!ever || !told.equal(w)) {
+			if fx.routed == nil {
+				fx.routed = map[ident.NodeID]word{}
+			}
+			fx.routed[id], st.told[id] = w, w
 		}
 	}
 }
 
-func (st *state) toTell(fx *effects, id ident.NodeID, list []ident.Partition) {
-	if fx.routed == nil {
-		fx.routed = map[ident.NodeID][]ident.Partition{}
-	}
-	fx.routed[id], st.told[id] = list, list
-}
-
 // heard takes another node's word.
-func (st *state) heard(now time.Time, from ident.NodeID, list []ident.Partition) (fx effects) {
+func (st *state) heard(now time.Time, from ident.NodeID, w word) (fx effects) {
 	if !st.known[from] {
 		return fx
 	}
-	all := &[ident.Partitions]bool{}
-	for _, i := range list {
-		all[i] = true
+	to := &ways{}
+	for _, i := range w.list {
+		to.all[i] = true
 	}
-	st.routed[from] = all
+	if len(w.with)+len(w.without) > 0 {
+		to.not = make(map[actors.Ref]bool, len(w.with)+len(w.without))
+	}
+	for _, ref := range w.without {
+		to.not[ref] = false
+	}
+	for _, ref := range w.with {
+		to.not[ref] = true
+	}
+	st.routed[from] = to
 	st.due(now, &fx)
 	return fx
+}
+
+// tryAgain is how long it takes until what a link had no room for is given to it again.
+const tryAgain = 50 * time.Millisecond
+
+// untold takes that a node could not be told of routes.
+func (st *state) untold(now time.Time, id ident.NodeID) {
+	delete(st.told, id)
+	st.tryAgain(now)
+}
+
+func (st *state) tryAgain(now time.Time) {
+	if st.again.IsZero() {
+		st.again = now.Add(tryAgain)
+	}
+	st.wake(st.again)
+}
+
+// retry says again what could not be said.
+func (st *state) retry(now time.Time, fx *effects) {
+	if st.again.IsZero() {
+		return
+	}
+	if st.again.After(now) {
+		st.wake(st.again)
+		return
+	}
+	st.again = time.Time{}
+	st.tell(fx)
+	for to, list := range st.unsent {
+		if delete(st.unsent, to); st.known[to.to] {
+			for _, i := range list {
+				fx.pass(to, i)
+			}
+		}
+	}
 }
 
 // unrouted forgets the words between this node and another that is gone.
@@ -63,17 +150,14 @@ func (st *state) quieten(now time.Time, fx *effects, i ident.Partition) {
 		return
 	}
 	if p.quiet.After(now) {
-		for _, all := range st.routed {
-			if all[i] {
+		for _, w := range st.routed {
+			if w.all[i] {
 				st.wake(p.quiet)
 				return
 			}
 		}
 	}
-	p.quiet = time.Time{}
-	if p.owner != st.self && p.owner != "" {
-		fx.pass(p.owner, i)
-	}
+	st.pass(fx, p.owner, i)
 }
 
 // lately reports whether an actor was this node's until a moment ago. Its new node may not know that yet, and send here what is for itself.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jackdaw-im/jackdaw/actors"
+	"github.com/jackdaw-im/jackdaw/cluster/placement"
 	"github.com/jackdaw-im/jackdaw/ident"
 )
 
@@ -26,27 +27,32 @@ func quietly(t *testing.T, said func(st *state, now time.Time, p ident.Partition
 }
 
 func releasedTo(fx effects, to ident.NodeID, p ident.Partition) bool {
-	return slices.Contains(fx.released[to], p)
+	for h, list := range fx.released {
+		if h.to == to && slices.Contains(list, p) {
+			return true
+		}
+	}
+	return false
 }
 
 // TestReleaseWaitsForSenders: for each node that sends by way of the old owner, by its own word, until it says that it doesn't, or is gone,
 // or half of the time is over for which the new one waits.
 func TestReleaseWaitsForSenders(t *testing.T) {
 	bSends := func(st *state, now time.Time, p ident.Partition) {
-		st.heard(now, "b@1", []ident.Partition{p, p + 1})
+		st.heard(now, "b@1", word{list: []ident.Partition{p, p + 1}})
 	}
 	if _, _, p, fx := quietly(t, nil); !releasedTo(fx, "c@1", p) {
 		t.Error("nodes that say nothing are waited for: those of old versions never will")
 	}
 	if _, _, p, fx := quietly(t, func(st *state, now time.Time, p ident.Partition) {
 		bSends(st, now, p)
-		st.heard(now, "b@1", []ident.Partition{p + 1})
+		st.heard(now, "b@1", word{list: []ident.Partition{p + 1}})
 	}); !releasedTo(fx, "c@1", p) {
 		t.Error("a node that has said otherwise since is waited for")
 	}
 	for name, ends := range map[string]func(st *state, now time.Time, p ident.Partition) effects{
 		"it says so": func(st *state, now time.Time, p ident.Partition) effects {
-			return st.heard(now, "b@1", []ident.Partition{p + 1})
+			return st.heard(now, "b@1", word{list: []ident.Partition{p + 1}})
 		},
 		"it is gone": func(st *state, now time.Time, _ ident.Partition) effects {
 			v := viewOf(3, "a@1", "c@1")
@@ -81,7 +87,9 @@ func TestReleaseWaitsForSenders(t *testing.T) {
 // TestReleaseOvertakenByView: a view that comes while a release waits makes it go to whom it was for, who passes it on; if that one is
 // gone, there is nobody to tell, or the one after.
 func TestReleaseOvertakenByView(t *testing.T) {
-	bSends := func(st *state, now time.Time, p ident.Partition) { st.heard(now, "b@1", []ident.Partition{p}) }
+	bSends := func(st *state, now time.Time, p ident.Partition) {
+		st.heard(now, "b@1", word{list: []ident.Partition{p}})
+	}
 	st, now, p, _ := quietly(t, bSends)
 	if fx := st.look(now, viewOf(3, "a@1")); !releasedTo(fx, "c@1", p) {
 		t.Error("c has not heard that a had let go of what is a's again, and will not say so")
@@ -115,8 +123,8 @@ func TestNodesAreToldOfRoutes(t *testing.T) {
 		t.Helper()
 		for _, id := range []ident.NodeID{"a@1", "b@1", "c@1"} {
 			n, wanted := want[id]
-			if list, told := fx.routed[id]; told != wanted || len(list) != n {
-				t.Errorf("%s is told of %d (%v), want %d (%v)", id, len(list), told, n, wanted)
+			if w, told := fx.routed[id]; told != wanted || len(w.list) != n {
+				t.Errorf("%s is told of %d (%v), want %d (%v)", id, len(w.list), told, n, wanted)
 			}
 		}
 	}
@@ -134,14 +142,98 @@ func TestNodesAreToldOfRoutes(t *testing.T) {
 	if st.speaks("b@1") {
 		t.Error("b has said nothing")
 	}
-	if st.heard(now, "b@1", nil); !st.speaks("b@1") {
+	if st.heard(now, "b@1", word{}); !st.speaks("b@1") {
 		t.Error("b has spoken")
 	}
-	if st.heard(now, "d@1", nil); st.speaks("d@1") {
+	if st.heard(now, "d@1", word{}); st.speaks("d@1") {
 		t.Error("a node that isn't there was heard")
 	}
 	if st.look(now, v); st.speaks("b@1") {
 		t.Error("what b has said outlives it")
+	}
+}
+
+// TestNodesAreToldOfPins: what the override table puts elsewhere are exceptions from the lists of partitions, for the node that loses by it and
+// the one that gains, and none once it is taken away.
+func TestNodesAreToldOfPins(t *testing.T) {
+	now := time.Unix(1000, 0)
+	st := newState("a@1", time.Second)
+	st.look(now, viewOf(1, "b@1"))
+	ref, other := actors.Ref{Kind: "box", ID: "x"}, actors.Ref{Kind: "box", ID: "y"}
+	table := pinTo(ref, "c").With(placement.Pin{Kind: other.Kind, ID: other.ID, Node: "c"})
+	if fx := st.setPins(now, table); len(fx.routed) != 0 {
+		t.Errorf("of nodes that own nothing: %v", fx.routed)
+	}
+	v := viewOf(2, "b@1", "c@1")
+	v.Placed[1].Weight = 1 // nearly everything is b's
+	fx := st.look(now, v)
+	for _, r := range []actors.Ref{ref, other} {
+		if st.table.Owner(ident.PartitionOf(r.Kind, r.ID)) != "b@1" {
+			t.Fatal("take other names")
+		}
+	}
+	b, c, both := fx.routed["b@1"], fx.routed["c@1"], []actors.Ref{ref, other}
+	if !slices.Equal(b.without, both) || b.with != nil || !slices.Equal(c.with, both) || c.without != nil {
+		t.Errorf("b is told %v, %v; c %v, %v", b.with, b.without, c.with, c.without)
+	}
+	if fx := st.look(now, v); len(fx.routed) != 0 {
+		t.Errorf("told again: %v", fx.routed)
+	}
+	to := newState("b@1", time.Second)
+	to.look(now, viewOf(1, "b@1", "c@1"))
+	to.heard(now, "a@1", b)
+	if w := to.routed["a@1"]; w.leads(ref) || !w.leads(placedAt("b@1", "b@1")) {
+		t.Error("b takes it that a sends by way of it")
+	}
+	to.heard(now, "a@1", c)
+	if !to.routed["a@1"].leads(ref) {
+		t.Error("an actor whose partition isn't sent for isn't, though it is named")
+	}
+	fx = st.setPins(now, placement.Pins{})
+	if b, c := fx.routed["b@1"], fx.routed["c@1"]; len(b.list)+len(c.list) != ident.Partitions || b.without != nil || c.with != nil {
+		t.Errorf("with no pins b is told %v, c %v", b.without, c.with)
+	}
+}
+
+// TestAnswerWaitsForSenders: an actor's home has no answer from where it was before while a node sends for it by way of that one, by its own
+// word, until that node says otherwise, or is gone, or half of the time is over for which the home waits.
+func TestAnswerWaitsForSenders(t *testing.T) {
+	for name, ends := range map[string]func(a *state, now time.Time, ref actors.Ref) effects{
+		"it says so": func(a *state, now time.Time, ref actors.Ref) effects {
+			return a.heard(now, "c@1", word{list: []ident.Partition{ident.PartitionOf(ref.Kind, ref.ID)}, without: []actors.Ref{ref}})
+		},
+		"it is gone": func(a *state, now time.Time, _ actors.Ref) effects {
+			return a.look(now, viewOf(2, "a@1", "b@1", "c@1").without("a@1", "c@1"))
+		},
+		"time": func(a *state, now time.Time, _ actors.Ref) effects {
+			if fx := a.tick(now.Add(a.hold/2 - 1)); len(fx.yields) > 0 || !a.next.Equal(now.Add(a.hold/2)) {
+				t.Errorf("before its time: %v, next at %v", fx.yields, a.next)
+			}
+			return a.tick(now.Add(a.hold / 2))
+		},
+	} {
+		now := time.Unix(1000, 0)
+		a, b, _, ref := three(now)
+		now = now.Add(time.Minute)
+		a.heard(now, "c@1", word{list: []ident.Partition{ident.PartitionOf(ref.Kind, ref.ID)}})
+		asked := b.setPins(now, pinTo(ref, "b")).question
+		left := a.setPins(now, pinTo(ref, "b")).leavers
+		a.wanted(now, "b@1", asked, []actors.Ref{ref})
+		if fx := a.ended(now, left); len(fx.yields) > 0 {
+			t.Fatalf("%s: it doesn't wait: %v", name, fx.yields)
+		}
+		fx := ends(a, now, ref)
+		if len(fx.yields) != 1 || fx.yields[0].to != "b@1" || fx.yields[0].number != asked {
+			t.Errorf("%s: %v", name, fx.yields)
+			continue
+		}
+		a.unyielded(now, "b@1", asked, []actors.Ref{ref}) // the link is full
+		if fx := a.tick(now.Add(time.Minute)); len(fx.yields) != 1 || fx.yields[0].number != asked {
+			t.Errorf("%s: it isn't said again: %v", name, fx.yields)
+		}
+		if fx := a.tick(now.Add(time.Hour)); len(fx.yields) != 0 {
+			t.Errorf("%s: it is said once more: %v", name, fx.yields)
+		}
 	}
 }
 

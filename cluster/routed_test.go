@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/jackdaw-im/jackdaw/actors"
+	"github.com/jackdaw-im/jackdaw/cluster"
 	"github.com/jackdaw-im/jackdaw/cluster/link"
 	"github.com/jackdaw-im/jackdaw/ident"
 	"github.com/jackdaw-im/jackdaw/proto/nodepb"
@@ -143,4 +144,58 @@ func TestNeitherHasIt(t *testing.T) {
 		}
 		p.wants()
 	})
+}
+
+// narrow are links that have no room for some envelopes.
+type narrow struct {
+	cluster.Links
+	full func(to ident.NodeID, class nodepb.LinkClass, how nodepb.Envelope_How) bool
+}
+
+func (l narrow) Send(to ident.NodeID, class nodepb.LinkClass, b []byte, reserved bool) error {
+	var e nodepb.Envelope
+	if proto.Unmarshal(b, &e) == nil && l.full(to, class, e.GetHow()) {
+		return link.ErrFull
+	}
+	return l.Links.Send(to, class, b, reserved)
+}
+
+// TestFullLinkIsToldAgain: what nodes tell each other of routes and releases gets there though a link has no room for it for a while, and the
+// partition is open soon after that. By each class of link, as the other may have taken it.
+func TestFullLinkIsToldAgain(t *testing.T) {
+	for _, how := range []nodepb.Envelope_How{nodepb.Envelope_ROUTED, nodepb.Envelope_RELEASED} {
+		for _, class := range []nodepb.LinkClass{nodepb.LinkClass_MESSAGES, nodepb.LinkClass_PRESENCE} {
+			t.Run(fmt.Sprint(how, " ", class), func(t *testing.T) {
+				run(t, func(r *rig) {
+					a, b, c, _, ref := r.movers()
+					until := time.Now().Add(200 * time.Millisecond)
+					refused := 0
+					for _, n := range []*node{a, b} {
+						n.c.SetLinks(narrow{n.links, func(to ident.NodeID, of nodepb.LinkClass, what nodepb.Envelope_How) bool {
+							full := what == how && of == class && time.Now().Before(until)
+							if full {
+								r.mu.Lock()
+								refused++
+								r.mu.Unlock()
+							}
+							return full
+						}})
+					}
+					p, all := b.peer("p"), []*node{a, b, c}
+					r.seeView(a, all, all)
+					r.seeView(c, all, all)
+					r.seeView(b, all, all)
+					r.settle(time.Millisecond)
+					p.do(func(ctx *actors.Context) { _ = ctx.Cast(ref, number(1)) })
+					r.settle(150 * time.Millisecond)
+					r.wantsBox(ref)
+					r.settle(150 * time.Millisecond)
+					r.wantsBox(ref, "c@1 1")
+					if s := a.c.Status(); s.Leaving != 0 || refused == 0 {
+						t.Errorf("%d partitions are leaving; %d refused", s.Leaving, refused)
+					}
+				})
+			})
+		}
+	}
 }

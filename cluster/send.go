@@ -47,6 +47,9 @@ func (c *Cluster) sendAway(to actors.Ref, sig actors.Signal) (here bool, err err
 // export sends a signal of this node to another.
 func (c *Cluster) export(node ident.NodeID, to actors.Ref, sig actors.Signal) error {
 	e := envelope{to: to, from: sig.From}
+	if from := sig.From.Node; from != "" && from != c.self {
+		e.origin = from // an actor that leaves sends on what was for it: a refusal is its sender's
+	}
 	if sig.Msg != nil {
 		m, ok := sig.Msg.(proto.Message)
 		if !ok {
@@ -158,7 +161,8 @@ func (c *Cluster) SendAll(from actors.Ref, to []actors.Ref, msg any) (refused []
 	return refused
 }
 
-// sendAllAway sends to the other nodes, and returns the actors that are on none of them, and those of which a node took nothing.
+// sendAllAway sends to the other nodes, and to those that are leaving this one as a cast does. It returns the actors that are on no other node, and
+// those for whom nothing was taken.
 func (c *Cluster) sendAllAway(from actors.Ref, to []actors.Ref, m proto.Message) (here []actors.Ref, refused []actors.Refused) {
 	c.sending.RLock()
 	defer c.sending.RUnlock()
@@ -168,6 +172,12 @@ func (c *Cluster) sendAllAway(from actors.Ref, to []actors.Ref, m proto.Message)
 		owner := r.owner(ref)
 		if owner == "" || owner == c.self {
 			here = append(here, ref)
+			continue
+		}
+		if ok, err := c.queued(r, ref, m); ok {
+			if err != nil {
+				refused = append(refused, actors.Refused{To: ref, Err: err})
+			}
 			continue
 		}
 		some := waiting[owner]

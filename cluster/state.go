@@ -19,6 +19,15 @@ type View struct {
 	Peers map[ident.NodeID]string
 	// Hears are those of them that want to know by which nodes this one sends.
 	Hears map[ident.NodeID]bool
+	// Revoked are the names of nodes that have no part in the cluster any more, sorted: what they have claimed in the store is claimed again at once.
+	Revoked []string
+}
+
+// yields reports whether what another node has claimed in the store is to be claimed again by who has it: one that is there, and knows better by
+// now, or one that is revoked.
+func (s *state) yields(claimer ident.NodeID) bool {
+	_, revoked := slices.BinarySearch(s.view.Revoked, claimer.Name())
+	return s.known[claimer] || revoked
 }
 
 // phase is what a partition is to this node.
@@ -49,6 +58,9 @@ type part struct {
 	before ident.NodeID
 	// owed is who hasn't released it to this node, whose it isn't any more: that release is passed on.
 	owed ident.NodeID
+	// has says that it is this node's to release: it was open here, or was released to this node. passes is what that release says of itself.
+	has    bool
+	passes uint32
 	// quiet is until when its release waits, as nodes that don't know of its new owner still send for it by way of this one; zero: there is
 	// none to wait for.
 	quiet time.Time
@@ -70,17 +82,28 @@ type state struct {
 	last  uint64    // claim
 	// early are releases of partitions that aren't this node's yet, by its view.
 	early map[ident.Partition]release
-	// routed are the partitions for which other nodes send by way of this one, by their own word; told is this node's word to them.
-	routed map[ident.NodeID]*[ident.Partitions]bool
-	told   map[ident.NodeID][]ident.Partition
+	// routed is for what other nodes send by way of this one, by their own word; told is this node's word to them.
+	routed map[ident.NodeID]*ways
+	told   map[ident.NodeID]word
+	// unsent are releases that links had no room for; again is when they, and words of routes, are tried once more, zero: there are none.
+	unsent map[handing][]ident.Partition
+	again  time.Time
 	// pins is the override table, and pinned is what it names.
 	pins   placement.Pins
 	pinned map[actors.Ref]*pin
 }
 
 type release struct {
-	from ident.NodeID
-	at   time.Time
+	from   ident.NodeID
+	at     time.Time
+	passes uint32
+}
+
+// handing is where a release goes. passes is how many nodes have handed it on, the first of which had the partition; 0: it only says that
+// whoever sends it doesn't have it, which nodes of older versions always say.
+type handing struct {
+	to     ident.NodeID
+	passes uint32
 }
 
 // effects are what an event leads to.
@@ -93,10 +116,10 @@ type effects struct {
 	opened []ident.Partition
 	// claimed is the number of this claim.
 	number uint64
-	// released are partitions to be released to their owners.
-	released map[ident.NodeID][]ident.Partition
+	// released are partitions to be released, mostly to their owners.
+	released map[handing][]ident.Partition
 	// routed is what nodes are told that this one sends by way of them.
-	routed map[ident.NodeID][]ident.Partition
+	routed map[ident.NodeID]word
 	up     map[ident.NodeID]string
 	down   []ident.NodeID
 
@@ -113,7 +136,7 @@ type effects struct {
 func newState(self ident.NodeID, hold time.Duration) *state {
 	return &state{
 		self: self, hold: hold, known: map[ident.NodeID]bool{self: true}, early: map[ident.Partition]release{}, pinned: map[actors.Ref]*pin{},
-		routed: map[ident.NodeID]*[ident.Partitions]bool{}, told: map[ident.NodeID][]ident.Partition{},
+		routed: map[ident.NodeID]*ways{}, told: map[ident.NodeID]word{}, unsent: map[handing][]ident.Partition{},
 	}
 }
 
@@ -125,6 +148,7 @@ func (st *state) look(now time.Time, v View) (fx effects) {
 			delete(st.known, id)
 			st.missed(id)
 			st.unrouted(id)
+			st.orphaned(now, id)
 		}
 	}
 	for id, addr := range v.Peers {
@@ -144,15 +168,10 @@ func (st *state) look(now time.Time, v View) (fx effects) {
 	for i := range st.parts {
 		st.place(now, &fx, ident.Partition(i), before)
 	}
-	st.tell(&fx)
 	st.rehome(now, &fx)
+	st.tell(&fx)
 	for id := range fx.up {
 		st.met(now, &fx, id)
-	}
-	for p, r := range st.early {
-		if now.Sub(r.at) > st.hold {
-			delete(st.early, p)
-		}
 	}
 	st.due(now, &fx)
 	return fx
@@ -168,37 +187,36 @@ func (st *state) place(now time.Time, fx *effects, i ident.Partition, before *pl
 	}
 	p.owner = owner
 	if !p.quiet.IsZero() && st.known[was] { // who passes it on
-		p.quiet = time.Time{}
-		fx.pass(was, i)
+		st.pass(fx, was, i)
 	}
 	older := p.before
 	p.before = was
 	switch {
 	case owner == st.self:
-		p.quiet = time.Time{}
 		if was == "" {
 			was = before.Owner(i)
 		}
 		p.before, p.owed = older, ""
-		p.phase, p.from, p.until, p.released = waiting, was, now.Add(st.hold), false
-		if r, ok := st.early[i]; ok {
-			delete(st.early, i)
-			p.released = r.from == was && now.Sub(r.at) <= st.hold
+		p.phase, p.from, p.until, p.released, p.quiet = waiting, was, now.Add(st.hold), false, time.Time{}
+		st.ripe(now, i)
+		if !p.leaving {
+			st.regain(fx, i)
 		}
 	case was == st.self:
 		p.left = now
-		if p.owed = ""; p.phase == waiting && !p.released {
-			p.owed = p.from
+		if p.owed = ""; p.phase == waiting && !p.has {
+			if p.owed = p.from; !st.known[p.from] {
+				p.owed, p.has, p.passes = "", true, 0
+			}
 		}
-		if p.phase == mine || p.leaving {
-			p.leaving = true
-		}
+		p.leaving = p.leaving || p.phase == mine
 		fx.left = append(fx.left, i)
 		p.phase, p.from = away, ""
 	default:
 		p.phase = away
-		if was == "" && owner != "" && !p.leaving { // there is nothing of it here: the owner needn't wait
-			fx.pass(owner, i)
+		// There is nothing of it here: the owner needn't wait. So it is, too, if this node has released it to one that is gone.
+		if owner != "" && !p.has && (was == "" || older == st.self && !st.known[was]) {
+			fx.pass(handing{to: owner}, i)
 		}
 	}
 }
@@ -206,6 +224,8 @@ func (st *state) place(now time.Time, fx *effects, i ident.Partition, before *pl
 // due claims what need not be waited for any more.
 func (st *state) due(now time.Time, fx *effects) {
 	st.next = time.Time{}
+	st.retry(now, fx)
+	st.strays(now)
 	for i := range st.parts {
 		p := &st.parts[i]
 		st.quieten(now, fx, ident.Partition(i))
@@ -220,7 +240,7 @@ func (st *state) due(now time.Time, fx *effects) {
 				st.last++
 				fx.number = st.last
 			}
-			p.phase, p.claim = claiming, fx.number
+			p.phase, p.claim, p.has, p.passes = claiming, fx.number, true, 1
 			fx.claim = append(fx.claim, ident.Partition(i))
 			if !p.released && p.from != "" {
 				fx.unreleased = append(fx.unreleased, ident.Partition(i))
@@ -234,50 +254,6 @@ func (st *state) due(now time.Time, fx *effects) {
 
 // tick does what is due.
 func (st *state) tick(now time.Time) (fx effects) {
-	st.due(now, &fx)
-	return fx
-}
-
-// let takes that another node has released partitions to this one. It returns those that are somebody else's by now, as this node
-// sees it.
-func (st *state) let(now time.Time, from ident.NodeID, list []ident.Partition) (fx effects) {
-	for _, i := range list {
-		switch p := &st.parts[i]; {
-		case p.phase == waiting && (p.from == from || p.before == from):
-			p.released = true
-		case p.owner == st.self && p.phase == mine:
-			// Both have had it, while each didn't know of the other: the store may know the other's claim, and the actors here not know what
-			// that one has stored.
-			fx.claim = append(fx.claim, i)
-		case p.owner == st.self: // waited for in vain
-		case p.owner == from || p.owner == "":
-			st.early[i] = release{from, now} // this node's view is behind
-		case p.owed == from:
-			if p.owed = ""; !p.leaving {
-				p.quiet = now.Add(st.hold / 2)
-			}
-		}
-	}
-	st.due(now, &fx)
-	return fx
-}
-
-func (fx *effects) pass(to ident.NodeID, p ident.Partition) {
-	if fx.released == nil {
-		fx.released = map[ident.NodeID][]ident.Partition{}
-	}
-	fx.released[to] = append(fx.released[to], p)
-}
-
-// gone takes that no actor of partitions that have left is here any more.
-func (st *state) gone(now time.Time, list []ident.Partition) (fx effects) {
-	for _, i := range list {
-		p := &st.parts[i]
-		p.leaving = false
-		if p.owner != st.self && p.owner != "" && (p.owed == "" || !st.known[p.owed]) {
-			p.quiet = now.Add(st.hold / 2)
-		}
-	}
 	st.due(now, &fx)
 	return fx
 }

@@ -61,6 +61,9 @@ func (c *Cluster) Status() Status {
 			s.Leaving++
 		}
 	}
+	for _, list := range c.mu.state.unsent {
+		s.Leaving += len(list)
+	}
 	for _, x := range c.mu.state.pinned {
 		if x.phase == waiting {
 			s.Waiting++

@@ -33,7 +33,7 @@ func TestBothHadIt(t *testing.T) {
 }
 
 // TestClaimsOfOthers: what is open on a node and another's by the store is claimed again once the view stands: soon if that one is in
-// it, late and seldom if not, since it may be in the other half of a split cluster.
+// it, or revoked, late and seldom if not, since it may be in the other half of a split cluster.
 func TestClaimsOfOthers(t *testing.T) {
 	run(t, func(r *rig) {
 		owners := make([]ident.NodeID, ident.Partitions)
@@ -76,6 +76,14 @@ func TestClaimsOfOthers(t *testing.T) {
 		r.settle(25 * time.Minute)
 		if n := len(a.claims()) - since; n != 2 {
 			t.Errorf("claimed %d times in 25 minutes", n)
+		}
+		r.revoked = []string{"c", "d"}
+		r.view([]*node{a, b}, a, b)
+		for range 3 { // as often as it takes them
+			_, since = taken("c@1")
+			if r.settle(8 * time.Second); len(a.claims()) == since || !slices.Equal(a.claims()[since], mine[:2]) {
+				t.Errorf("what a revoked node has claimed is claimed %d times", len(a.claims())-since)
+			}
 		}
 	})
 }

@@ -136,6 +136,10 @@ func (c *Config) BundleFile() string { return filepath.Join(c.Data, "cluster", "
 // MembersFile holds the addresses of the cluster's other nodes, for the next start.
 func (c *Config) MembersFile() string { return filepath.Join(c.Data, "cluster", "members") }
 
+// NamesFile holds the names of the nodes at those addresses, as far as they are known. It is a file of its own because older versions read the
+// other one as addresses alone.
+func (c *Config) NamesFile() string { return filepath.Join(c.Data, "cluster", "members.names") }
+
 // MovedFile says that what is in the embedded store was moved to a cluster's, and to which.
 func (c *Config) MovedFile() string { return filepath.Join(c.Data, "moved") }
 

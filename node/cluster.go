@@ -21,6 +21,7 @@ import (
 
 	"github.com/jackdaw-im/jackdaw/cluster"
 	"github.com/jackdaw-im/jackdaw/cluster/carrier"
+	"github.com/jackdaw-im/jackdaw/cluster/entry"
 	"github.com/jackdaw-im/jackdaw/cluster/link"
 	"github.com/jackdaw-im/jackdaw/cluster/member"
 	"github.com/jackdaw-im/jackdaw/cluster/placement"
@@ -54,12 +55,12 @@ type peers struct {
 
 	up      atomic.Bool // all of the above is there
 	lost    atomic.Bool // this node has to end
-	entry   entry
+	entry   *entry.Entry
 	began   bool
 	viewing sync.Mutex
 	views   atomic.Int64  // how many there were
 	last    atomic.Uint64 // the id of the latest
-	viewed  atomic.Int64  // when that came, in nanoseconds since 1970
+	viewed  atomic.Int64  // when that came, or another table of overrides, in nanoseconds since 1970
 }
 
 // belongs returns the bundle of the cluster that this node belongs to, joins now, or founds; nil if there is none. A new cluster's is written
@@ -276,8 +277,8 @@ func (p *peers) Start() (err error) {
 		return err
 	}
 	n.cluster.SetLinks(p.links)
-	n.cluster.SetPins(pins(p.live.Bundle()))                                                       // before the first view: nobody is taken for the home of what is pinned elsewhere
-	p.keeper = trust.NewKeeper(trust.KeeperConfig{Live: p.live, Members: p.others, Logger: n.log}) // before the first view, which kicks it
+	n.cluster.SetPins(pins(p.live.Bundle()))                                                                                                              // before the first view: nobody is taken for the home of what is pinned elsewhere
+	p.keeper = trust.NewKeeper(trust.KeeperConfig{Live: p.live, Members: p.others, Missing: p.missing, Since: n.sys.Node().Incarnation(), Logger: n.log}) // before the first view, which kicks it
 	if p.member, err = p.join(); err != nil {
 		return err
 	}
@@ -310,7 +311,7 @@ func (p *peers) join() (*member.Membership, error) {
 	return member.Start(member.Config{
 		Self: member.Member{
 			ID: p.n.sys.Node(), Carriage: net.JoinHostPort(host, carriagePort), Client: cfg.Client, Proto: protocol, Oldest: oldestProtocol,
-			Release: p.n.version.Version, State: member.Joining, Weight: uint32(cfg.Weight), Trust: packStamp(b.Stamp()), Passes: true, Routed: true,
+			Release: p.n.version.Version, State: member.Joining, Weight: uint32(cfg.Weight), Trust: packStamp(b.Stamp()), Passes: true, Routed: true, ByAge: true,
 		},
 		Transport: p.port.Transport(), Keys: b.GossipKeys(), Label: b.Cluster, Seeds: seeds(p.n.cfg), Remembered: p.remembered, Remember: p.remember,
 		Digest: p.digest(b), DigestOf: p.digest(b), Grace: cfg.Grace, OnView: p.view, OnConflict: p.conflict, Logger: p.n.log, Timing: p.timing(),
@@ -338,7 +339,7 @@ func (p *peers) view(v *member.View) {
 		v = p.member.View() // which may have changed since
 	}
 	b := p.live.Bundle()
-	to := cluster.View{ID: v.ID, Peers: map[ident.NodeID]string{}, Hears: map[ident.NodeID]bool{}}
+	to := cluster.View{ID: v.ID, Peers: map[ident.NodeID]string{}, Hears: map[ident.NodeID]bool{}, Revoked: b.Revoked}
 	for _, n := range v.Placed() {
 		if !b.IsRevoked(n.ID.Name()) { // gossip finds out later that it is gone
 			to.Placed = append(to.Placed, n)
@@ -391,7 +392,10 @@ func (p *peers) follow(from, to *trust.Bundle) {
 	}
 	p.member.SetTrust(packStamp(to.Stamp()))
 	p.member.SetDigest(p.digest(to), p.digest(to))
-	p.n.cluster.SetPins(pins(to))
+	if before, now := pins(from), pins(to); !slices.Equal(before.List(), now.List()) {
+		p.viewed.Store(time.Now().UnixNano()) // actors move by it
+		p.n.cluster.SetPins(now)
+	}
 	p.carrier.Recheck()
 	if !slices.Equal(from.Revoked, to.Revoked) {
 		p.view(p.member.View())
@@ -423,7 +427,19 @@ func (p *peers) others() (list []trust.Member) {
 		if m.ID == p.n.sys.Node() || m.Suspect {
 			continue
 		}
-		list = append(list, trust.Member{Name: m.Name, Addr: m.Gossip, Stamp: trust.Stamp{Version: m.Trust >> 32, Digest: uint32(m.Trust)}})
+		to := trust.Member{Name: m.Name, Addr: m.Gossip, Stamp: trust.Stamp{Version: m.Trust >> 32, Digest: uint32(m.Trust)}}
+		if m.ByAge {
+			to.Since = m.ID.Incarnation()
+		}
+		list = append(list, to)
+	}
+	return list
+}
+
+// missing are those that may have older ones, and aren't there.
+func (p *peers) missing() (list []trust.Member) {
+	for _, m := range p.member.Missing() {
+		list = append(list, trust.Member{Name: m.Name, Addr: m.Addr})
 	}
 	return list
 }
@@ -440,16 +456,35 @@ func pins(b *trust.Bundle) placement.Pins {
 	return placement.MakePins(list)
 }
 
-func (p *peers) remembered() []string {
-	b, err := os.ReadFile(p.n.cfg.MembersFile())
+// remembered reads what remember has written: a line for each node.
+func (p *peers) remembered() (list []member.Past) {
+	addresses, err := os.ReadFile(p.n.cfg.MembersFile())
 	if err != nil {
 		return nil
 	}
-	return strings.Fields(string(b))
+	names := map[string]string{}
+	known, _ := os.ReadFile(p.n.cfg.NamesFile()) // there is none of an older version
+	for line := range strings.Lines(string(known)) {
+		if f := strings.Fields(line); len(f) == 2 {
+			names[f[0]] = f[1]
+		}
+	}
+	for _, addr := range strings.Fields(string(addresses)) {
+		list = append(list, member.Past{Addr: addr, Name: names[addr]})
+	}
+	return list
 }
 
-func (p *peers) remember(list []string) {
-	if err := os.WriteFile(p.n.cfg.MembersFile(), []byte(strings.Join(list, "\n")+"\n"), 0o600); err != nil {
+func (p *peers) remember(list []member.Past) {
+	var addresses, names strings.Builder
+	for _, m := range list {
+		addresses.WriteString(m.Addr + "\n")
+		if m.Name != "" {
+			names.WriteString(m.Addr + " " + m.Name + "\n")
+		}
+	}
+	err := os.WriteFile(p.n.cfg.NamesFile(), []byte(names.String()), 0o600)
+	if err = errors.Join(err, os.WriteFile(p.n.cfg.MembersFile(), []byte(addresses.String()), 0o600)); err != nil {
 		p.n.log.Warn("the addresses of the other nodes can't be kept for the next start", zap.Error(err))
 	}
 }

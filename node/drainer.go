@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -172,7 +173,7 @@ func (d *drainer) send() {
 	d.mu.keep, d.mu.sending, d.mu.sent, d.mu.sendErr = keep, true, false, nil
 	over, host := d.mu.state.over, d.n.elsewhere
 	if d.mu.state.phase == outcast { // nobody is in sight
-		host = d.n.peers.entry.elsewhere
+		host = func() string { return elsewhere(d.n.peers.entry.Seen(), d.n.sys.Node(), rand.Float64()) }
 	}
 	d.done.Go(func() {
 		defer keep()

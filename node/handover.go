@@ -33,7 +33,7 @@ func (n *Node) handOver(ctx context.Context) {
 	}
 	began := time.Now()
 	_ = n.drain.Stop(ctx) // which never fails; what it was at goes on here
-	n.peers.entry.end()
+	n.peers.entry.End()
 	n.peers.member.SetState(member.Draining)
 	wait := share{n}.wait
 	wait(ctx, giveTime, func() bool {
@@ -69,13 +69,16 @@ func (n *Node) sendAway(ctx context.Context) (clients func() int, sent func()) {
 	}
 }
 
-// movingTime is for how long after a change of the cluster sessions may not have told their accounts, which have moved, of themselves.
+// movingTime is for how long after a change of the cluster sessions may not have told their accounts and mailboxes, which have moved, of themselves.
 const movingTime = 4 * time.Second
 
 // moving reports whether accounts may have moved a moment ago.
 func (n *Node) moving() bool {
 	return n.peers != nil && time.Since(time.Unix(0, n.peers.viewed.Load())) < movingTime
 }
+
+// reunited has the sessions told that the cluster is one again. A keeper that isn't there yet has no sessions to tell.
+func (n *Node) reunited() { _ = n.sys.Cast(session.KeeperRef(n.sys.Node()), session.Reunion{}) }
 
 // elsewhere is where the next client should go.
 func (n *Node) elsewhere() string {

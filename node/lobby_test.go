@@ -20,6 +20,7 @@ import (
 
 	"github.com/jackdaw-im/jackdaw/config"
 	"github.com/jackdaw-im/jackdaw/internal/testpg"
+	"github.com/jackdaw-im/jackdaw/store/pgstore"
 )
 
 // opening is a node that is being opened on a real store.
@@ -172,6 +173,19 @@ func TestStoreThatComesLater(t *testing.T) {
 	again.opens()
 	if again.said("a database has a new primary") > 0 {
 		t.Error("the primary is the one of before")
+	}
+
+	// PostgreSQL notices a little later that the node has gone.
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for there := true; there; {
+		nodes, err := pgstore.Nodes(t.Context(), url, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if there = len(nodes) > 0; there {
+			<-tick.C
+		}
 	}
 
 	// What waiting doesn't mend.

@@ -266,8 +266,8 @@ func (n *Node) Start() error {
 // the same. Only after Start.
 func (n *Node) Done() <-chan actors.Reason { return n.root.Done() }
 
-// stopTime is for what is left once the tree has stopped.
-const stopTime = time.Second
+// stopTime is for what is left once the tree has stopped: milliseconds, and more on a machine that is busy.
+const stopTime = 5 * time.Second
 
 // Stop drains the node: it hands over to the others of its cluster, if there are any, stops accepting, tells clients, lets what they had
 // begun come to its end, and closes the store.
@@ -329,7 +329,7 @@ func (n *Node) Ready() error {
 		return errors.New("draining")
 	}
 	if n.drain != nil && n.drain.away() {
-		if err := n.peers.entry.reason(); err != nil {
+		if err := n.peers.entry.Reason(); err != nil {
 			return err
 		}
 		return errors.New("draining")

@@ -1,13 +1,9 @@
 package node
 
 import (
-	"errors"
-	"math/rand/v2"
-	"net"
-	"strings"
 	"time"
 
-	"github.com/jackdaw-im/jackdaw/cluster/trust"
+	"github.com/jackdaw-im/jackdaw/cluster/member"
 )
 
 // outcastOver is the time over which a node that was shut out sends its clients away.
@@ -33,57 +29,40 @@ func (s *drainState) takenBack(now time.Time) []drainEffect {
 	return s.undrain(now)
 }
 
-// shutOut makes the node serve nobody until takenBack.
-func (d *drainer) shutOut(reason error) {
+// ShutOut implements entry.Host: the node serves nobody until TakenBack.
+func (d *drainer) ShutOut(reason error) {
 	d.mu.Lock()
 	d.apply(d.mu.state.shutOut(time.Now(), reason.Error()))
 	d.mu.Unlock()
 	d.kick()
 }
 
-// takenBack makes a node that was shut out take its share and clients again.
-func (d *drainer) takenBack() {
+// TakenBack implements entry.Host: a node that was shut out takes its share and clients again.
+func (d *drainer) TakenBack() {
 	d.mu.Lock()
 	d.apply(d.mu.state.takenBack(time.Now()))
 	d.mu.Unlock()
 	d.kick()
 }
 
-// isOutcast reports whether the node was shut out.
-func (d *drainer) isOutcast() bool {
+// IsOutcast implements entry.Host.
+func (d *drainer) IsOutcast() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.mu.state.phase == outcast
 }
 
-// elsewhere is where a client of a node that was shut out should go: to one of those that it saw last.
-func (e *entry) elsewhere() string {
-	list := e.seen.Load()
-	if list == nil {
-		return ""
-	}
-	return elsewhere(*list, e.p.n.sys.Node(), rand.Float64())
-}
+// gossip is the membership for the entry, which is made before it.
+type gossip struct{ p *peers }
 
-// judgement is what a member thinks of this node.
-type judgement int
+// View implements entry.Gossip.
+func (g gossip) View() *member.View { return g.p.member.View() }
 
-const (
-	silent  judgement = iota // it doesn't answer, or what answers need not be it
-	accepts                  // it takes this node's certificate
-	refuses                  // it is a node of this cluster, and one of the two doesn't take the other's certificate
-)
+// Self implements entry.Gossip.
+func (g gossip) Self() member.Member { return g.p.member.Self() }
 
-// judge reads it from the end of a fetch. A connection that is cut proves nothing, nor does a stranger at the member's address.
-func judge(err error) judgement {
-	var alert *net.OpError
-	switch {
-	case err == nil:
-		return accepts
-	case errors.Is(err, trust.ErrRevoked), errors.Is(err, trust.ErrLeaving), errors.Is(err, trust.ErrOtherAuthority):
-		return refuses
-	case errors.As(err, &alert) && alert.Op == "remote error" && strings.Contains(alert.Err.Error(), "certificate"):
-		return refuses // so does crypto/tls call an alert, and this one comes once the server has been verified
-	}
-	return silent
-}
+// Missing implements entry.Gossip.
+func (g gossip) Missing() []member.Past { return g.p.member.Missing() }
+
+// SetState implements entry.Gossip.
+func (g gossip) SetState(s member.State) { g.p.member.SetState(s) }

@@ -1,16 +1,9 @@
 package node
 
 import (
-	"crypto/x509"
-	"errors"
-	"fmt"
-	"net"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
-
-	"github.com/jackdaw-im/jackdaw/cluster/trust"
 )
 
 func (m *drainModel) shutOut() {
@@ -65,29 +58,5 @@ func TestShutOut(t *testing.T) {
 	m.until(drained, time.Minute)
 	if m.shutOut(); m.s.phase != drained || m.did != nil {
 		t.Errorf("an empty node: %s, %v", m.s.phase, m.did)
-	}
-}
-
-func TestJudge(t *testing.T) {
-	alert := func(text string) error { return &net.OpError{Op: "remote error", Err: errors.New("tls: " + text)} }
-	for _, c := range []struct {
-		what string
-		err  error
-		want judgement
-	}{
-		{"a good answer", nil, accepts},
-		{"revoked", fmt.Errorf("x: %w", trust.ErrRevoked), refuses},
-		{"all keys are rotated", trust.ErrLeaving, refuses},
-		{"its certificate isn't taken", fmt.Errorf("%w: (%w)", trust.ErrRefused, alert("bad certificate")), refuses},
-		{"it has another authority", fmt.Errorf("x: %w", trust.ErrOtherAuthority), refuses},
-		{"a stranger's certificate", x509.UnknownAuthorityError{}, silent},
-		{"a node of another cluster", trust.ErrOtherCluster, silent},
-		{"another service", alert("no application protocol"), silent},
-		{"nobody", &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}, silent},
-		{"cut", fmt.Errorf("%w: (%w)", trust.ErrRefused, &net.OpError{Op: "read", Err: syscall.ECONNRESET}), silent},
-	} {
-		if got := judge(c.err); got != c.want {
-			t.Errorf("%s: %v", c.what, got)
-		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/jackdaw-im/jackdaw/actors/account"
 	"github.com/jackdaw-im/jackdaw/actors/mailbox"
 	"github.com/jackdaw-im/jackdaw/cluster"
+	"github.com/jackdaw-im/jackdaw/cluster/entry"
 	"github.com/jackdaw-im/jackdaw/cluster/trust"
 	"github.com/jackdaw-im/jackdaw/config"
 	"github.com/jackdaw-im/jackdaw/ident"
@@ -27,7 +28,7 @@ func placedKinds() []string {
 
 // newCluster makes the router, and on a node of a cluster what connects it with the others.
 func (n *Node) newCluster(live *trust.Live) (err error) {
-	opts := cluster.Options{System: n.sys, Placed: placedKinds(), Claim: n.claim}
+	opts := cluster.Options{System: n.sys, Placed: placedKinds(), Claim: n.claim, Reunited: n.reunited}
 	if claims, ok := n.engine.(interface{ Owners() []ident.NodeID }); ok {
 		opts.Owners = claims.Owners
 	}
@@ -37,8 +38,8 @@ func (n *Node) newCluster(live *trust.Live) (err error) {
 	n.sys.SetRouter(n.cluster)
 	if live != nil {
 		n.peers = &peers{n: n, live: live, fatal: make(chan error, 1)}
-		n.peers.entry.p = n.peers
 		n.drain = newDrainer(n)
+		n.peers.entry = entry.New(entry.Config{Live: live, Gossip: gossip{n.peers}, Host: n.drain, Logger: n.log})
 	}
 	return nil
 }

@@ -27,11 +27,11 @@ func (s share) Start() error {
 	if n.peers == nil {
 		n.cluster.SetView(alone(n.sys.Node()))
 	} else {
-		n.peers.entry.begin()
+		n.peers.entry.Begin()
 	}
 	if !s.wait(context.Background(), shareWait, func() bool {
 		st := n.cluster.Status()
-		return st.Mine > 0 && st.Waiting == 0 || n.peers != nil && (n.peers.lost.Load() || n.peers.entry.reason() != nil)
+		return st.Mine > 0 && st.Waiting == 0 || n.peers != nil && (n.peers.lost.Load() || n.peers.entry.Reason() != nil)
 	}) {
 		n.log.Warn("this node has no share of the users yet", zap.NamedError(telemetry.KeyReason, n.joined()))
 	}
@@ -44,7 +44,7 @@ func (s share) Stop(ctx context.Context) error {
 	if n.peers == nil {
 		return nil
 	}
-	n.peers.entry.end()
+	n.peers.entry.End()
 	if !n.others() {
 		return nil
 	}
@@ -119,12 +119,12 @@ func (n *Node) joined() error {
 			if self.Rejected != "" {
 				return fmt.Errorf("%v: %s", self.State, self.Rejected)
 			}
-			if err := n.peers.entry.reason(); err != nil {
+			if err := n.peers.entry.Reason(); err != nil {
 				return fmt.Errorf("%v: %w", self.State, err)
 			}
 			return fmt.Errorf("%v", self.State)
 		}
-		if err := n.peers.entry.reason(); err != nil {
+		if err := n.peers.entry.Reason(); err != nil {
 			return err
 		}
 	}

@@ -19,14 +19,13 @@ const storeTime = 5 * time.Second
 
 // actor runs the effects of one state. It decides nothing.
 type actor struct {
-	lanes    Lanes
-	counters *Counters
-	all      *throttles // of the node
-	st       *state
-	fx       effects
-	asked    actors.CallID // what the store was asked last
-	timer    actors.TimerRef
-	wakeAt   time.Time // when the timer fires; zero: there is none
+	cfg    *Config
+	all    *throttles // of the node
+	st     *state
+	fx     effects
+	asked  actors.CallID // what the store was asked last
+	timer  actors.TimerRef
+	wakeAt time.Time // when the timer fires; zero: there is none
 }
 
 // unable ends a session that has no room for what its client must know: the client connects again and reads the roster.
@@ -39,7 +38,7 @@ type wake struct{}
 func (a *actor) Init(ctx *actors.Context, _ any) error {
 	a.st = newState(ident.UserID(ctx.Self().ID))
 	a.st.throttle = a.all.load(a.st.user)
-	a.st.began = ctx.Now()
+	a.st.began, a.st.moved = ctx.Now(), a.cfg.Moving()
 	a.st.load(a.begin(ctx))
 	a.run(ctx)
 	return nil
@@ -87,7 +86,7 @@ func (a *actor) Undelivered(ctx *actors.Context, u actors.Undelivered) error {
 // lost has a cast that got lost, or was refused, repeated, or counts it.
 func (a *actor) lost(fx *effects, c cast, err error, tries int) {
 	if a.st.undelivered(fx, c.to, c.msg, err, tries) {
-		a.counters.Dropped.Add(1)
+		a.cfg.Counters.Dropped.Add(1)
 	}
 }
 
@@ -141,7 +140,7 @@ func (a *actor) run(ctx *actors.Context) {
 		ctx.Reply(r.to, r.msg, r.err)
 	}
 	if f := a.fx.store; f != nil {
-		a.asked = a.lanes.Directory(ctx, a.st.user, storeTime, f)
+		a.asked = a.cfg.Lanes.Directory(ctx, a.st.user, storeTime, f)
 	}
 	if a.fx.throttled {
 		a.all.save(a.st.user, a.st.throttle)

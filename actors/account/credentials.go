@@ -134,7 +134,7 @@ func (st *state) removal() *work {
 // removed tells everybody that the account is no more: its sessions, its mailbox, and the contacts that had to do with it,
 // in the words of one who has removed them from the roster (RFC 6121 section 2.5.2).
 func (st *state) removed(fx *effects) {
-	fx.cast(st.endAll("not-authorized", "the account was removed")...)
+	fx.cast(st.endAll("not-authorized", "the account was removed", fx.now)...)
 	fx.cast(cast{mailbox.Ref(st.user), &nodepb.MailboxChange{What: nodepb.MailboxChange_REMOVED}})
 	for jid, c := range st.contacts {
 		if st.isLocal(jid) {

@@ -71,8 +71,11 @@ func (st *state) unheard(fx *effects, c cast, err error) (dropped bool) {
 func (st *state) owes(to actors.Ref, p *nodepb.Presence) bool {
 	for i := range st.owed {
 		old, ok := st.owed[i].msg.(*nodepb.Presence)
-		if ok && st.owed[i].to == to && old.GetFrom() == p.GetFrom() &&
-			(old.GetType() == nodepb.PresenceType_PROBE) == (p.GetType() == nodepb.PresenceType_PROBE) {
+		if probe := p.GetType() == nodepb.PresenceType_PROBE; ok && st.owed[i].to == to && old.GetFrom() == p.GetFrom() &&
+			(old.GetType() == nodepb.PresenceType_PROBE) == probe {
+			if probe && p.GetRefresh() { // which asks for more
+				st.owed[i].msg = p
+			}
 			return true
 		}
 	}
@@ -142,9 +145,11 @@ func (st *state) latest(to ident.UserID, lost *nodepb.Presence) proto.Message {
 		}
 		return lost
 	}
-	_, resource, _ := strings.Cut(lost.GetFrom(), "/")
+	_, resource, full := strings.Cut(lost.GetFrom(), "/")
 	s := st.byResource(resource)
 	switch {
+	case !full && st.anyAvailable(): // that nobody is isn't so any more
+		return nil
 	case s == nil || !s.available():
 		if lost.GetType() == nodepb.PresenceType_UNAVAILABLE {
 			return lost
@@ -158,33 +163,58 @@ func (st *state) latest(to ident.UserID, lost *nodepb.Presence) proto.Message {
 
 // absentTime is how long presence is kept for sessions that have not bound again yet, and maxAbsent how much of it.
 const (
-	absentTime = 10 * time.Second
+	absentTime = 20 * time.Second
 	maxAbsent  = 1000
 )
 
-// absent is the latest presence of contacts while no session is known: an account that has just come to this node, in place of one
-// that is lost, doesn't know the sessions that depended on that.
+// absent is the latest presence of contacts and of the user's own resources while some sessions may not be known: an account that has just come to this node, from another
+// or in place of one that is lost, doesn't know those that depended on that until they have bound again.
 type absent struct {
 	latest map[string]*nodepb.Presence // by full JID
 	until  time.Time
 }
 
-func (a *absent) keep(p *nodepb.Presence, now time.Time) {
-	if a.latest == nil || now.After(a.until) {
+// keep keeps presence if somebody may miss it, and of what is kept always the latest: it may be given to those who come later.
+func (a *absent) keep(p *nodepb.Presence, missed bool, now time.Time) {
+	a.sweep(now)
+	if a.latest == nil && missed {
 		*a = absent{latest: map[string]*nodepb.Presence{}, until: now.Add(absentTime)}
 	}
-	if _, known := a.latest[p.GetFrom()]; known || len(a.latest) < maxAbsent {
+	if _, known := a.latest[p.GetFrom()]; known || missed && len(a.latest) < maxAbsent {
 		a.latest[p.GetFrom()] = p
 	}
 }
 
-// take gives a session that has bound again what was kept. The next one gets it, too.
-func (a *absent) take(to actors.Ref, now time.Time) (casts []cast) {
-	if now.After(a.until) {
+// mayMiss reports whether a session may be there that this account doesn't know.
+func (st *state) mayMiss(now time.Time) bool {
+	return len(st.sessions) == 0 || st.unsettled(now)
+}
+
+// unsettled reports whether this account has just come from another node.
+func (st *state) unsettled(now time.Time) bool {
+	return st.moved && now.Before(st.began.Add(absentTime))
+}
+
+// forAll is presence for one of the user's sessions as it is for each.
+func forAll(p *nodepb.Presence, user ident.UserID) *nodepb.Presence {
+	return &nodepb.Presence{From: p.GetFrom(), To: string(user), Type: p.GetType(), Lang: p.GetLang(), Payload: p.GetPayload()}
+}
+
+// sweep forgets what was kept once that is too long ago.
+func (a *absent) sweep(now time.Time) {
+	if a.latest != nil && !now.Before(a.until) {
 		*a = absent{}
 	}
-	for _, p := range a.latest {
-		casts = append(casts, cast{to, p})
+}
+
+// takeAbsent gives a session that has bound again what was kept, but what it has said itself. The next one gets it, too.
+func (st *state) takeAbsent(s *session, now time.Time) (casts []cast) {
+	st.absent.sweep(now)
+	own := st.full(s.resource)
+	for from, p := range st.absent.latest {
+		if from != own {
+			casts = append(casts, cast{s.ref, p})
+		}
 	}
 	return casts
 }

@@ -64,7 +64,7 @@ func TestPresenceThatGotLost(t *testing.T) {
 			t.Fatalf("told %v", p)
 		}
 		d.lose(lost, err)
-		d.st.unbind(ref("1"))
+		d.st.unbind(&nodepb.Unbind{Session: ref("1").Proto()}, t0)
 		expect(t, "gone meanwhile", d.pay(), "account/juliet UNAVAILABLE from romeo/orchard")
 		expect(t, "nothing is owed", d.pay())
 	}
@@ -73,9 +73,19 @@ func TestPresenceThatGotLost(t *testing.T) {
 	probe := []cast{{Ref("mercutio@montague.example"), &nodepb.Presence{Type: nodepb.PresenceType_PROBE, From: "romeo@montague.example", To: "mercutio@montague.example"}}}
 	d.lose(probe, actors.ErrNoConnection)
 	expect(t, "a probe", d.pay(), "account/mercutio PROBE from romeo")
+	again := proto.Clone(probe[0].msg).(*nodepb.Presence)
+	again.Refresh = true
+	d.lose(append(probe, cast{probe[0].to, again}, probe[0]), actors.ErrNoConnection)
+	if casts := d.pay(); len(casts) != 1 || !casts[0].msg.(*nodepb.Presence).GetRefresh() {
+		t.Fatalf("of two probes the one that asks for more: %v", casts)
+	}
 	d.lose(probe, actors.ErrNoConnection)
-	d.st.unbind(ref("1"))
+	d.st.unbind(&nodepb.Unbind{Session: ref("1").Proto()}, t0)
 	expect(t, "nobody wants to know any more", d.pay())
+
+	d = newDebtor(t)
+	d.lose([]cast{{Ref("juliet@montague.example"), presence("romeo@montague.example", "", nodepb.PresenceType_UNAVAILABLE, nil)}}, actors.ErrNoConnection)
+	expect(t, "somebody has come since", d.pay())
 
 	d = newDebtor(t)
 	d.lose([]cast{{Ref("juliet@montague.example"), presence("romeo@montague.example/orchard", "", nodepb.PresenceType_AVAILABLE, nil)}}, actors.ErrNoConnection)

@@ -3,6 +3,7 @@ package account
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jackdaw-im/jackdaw/actors"
 	"github.com/jackdaw-im/jackdaw/ident"
@@ -16,31 +17,37 @@ func (st *state) setPresence(fx *effects, p *nodepb.SetPresence) []cast {
 	case s == nil && !st.exists:
 		return nil
 	case s == nil:
-		return []cast{st.rebind(actors.RefOf(p.GetSession()), true)}
+		var casts []cast
+		if !p.GetAvailable() {
+			casts = st.gone(p.GetResource(), p, fx.now)
+		}
+		return append(casts, st.rebind(actors.RefOf(p.GetSession()), true))
 	}
 	_, missed := st.missed[s.resource]
 	if delete(st.missed, s.resource); len(st.missed) == 0 {
 		st.missed = nil
 	}
 	if !p.GetAvailable() {
-		return st.becomeUnavailable(s, p)
+		return st.becomeUnavailable(s, p, fx.now)
 	}
 	initial := !s.available()
 	s.presence = p
 	if p.GetQuiet() && !missed {
-		return st.absent.take(s.ref, fx.now)
+		return st.takeAbsent(s, fx.now)
 	}
-	var casts []cast
-	casts = st.broadcast(casts, s, nodepb.PresenceType_AVAILABLE, p)
-	if !initial {
+	casts := st.broadcast(s.resource, nodepb.PresenceType_AVAILABLE, p, fx.now)
+	if initial && st.unsettled(fx.now) { // it may have been there before
+		casts = append(st.takeAbsent(s, fx.now), casts...)
+	}
+	if !initial && !p.GetRefresh() {
 		return casts
 	}
 	for jid, c := range st.contacts {
 		if c.sub.to && st.isLocal(jid) {
 			casts = append(casts, cast{Ref(jid), &nodepb.Presence{
-				Type: nodepb.PresenceType_PROBE, From: st.full(s.resource), To: string(jid)}})
+				Type: nodepb.PresenceType_PROBE, From: st.full(s.resource), To: string(jid), Refresh: p.GetRefresh()}})
 		}
-		if c.sub.pendingIn {
+		if c.sub.pendingIn && initial {
 			casts = append(casts, cast{s.ref, c.asks(st.user)})
 		}
 	}
@@ -62,22 +69,32 @@ func (c *contact) asks(user ident.UserID) *nodepb.Presence {
 
 // becomeUnavailable tells those who saw the session available. last, if not nil, has the client's own words; it hears
 // them too (RFC 6121 section 4.5.2).
-func (st *state) becomeUnavailable(s *session, last *nodepb.SetPresence) []cast {
+func (st *state) becomeUnavailable(s *session, last *nodepb.SetPresence, now time.Time) []cast {
 	if !s.available() {
 		return nil
 	}
 	s.presence = nil
-	casts := st.broadcast(nil, s, nodepb.PresenceType_UNAVAILABLE, last)
+	casts := st.broadcast(s.resource, nodepb.PresenceType_UNAVAILABLE, last, now)
 	if last != nil {
 		casts = append(casts, cast{s.ref, presence(st.full(s.resource), string(st.user), nodepb.PresenceType_UNAVAILABLE, last)})
 	}
 	return casts
 }
 
+// gone tells others that a session is unavailable that this account doesn't know, and others do: it has not bound again since this one has come.
+func (st *state) gone(resource string, last *nodepb.SetPresence, now time.Time) []cast {
+	if !st.exists || resource == "" || !st.mayMiss(now) || st.byResource(resource) != nil {
+		return nil
+	}
+	st.miss(resource) // should it be the goodbye of one that was replaced
+	return st.broadcast(resource, nodepb.PresenceType_UNAVAILABLE, last, now)
+}
+
 // broadcast sends one session's presence to the contacts that may see it and to the user's own available resources, the
 // session itself included while it is available (RFC 6121 section 4.2.2).
-func (st *state) broadcast(casts []cast, s *session, t nodepb.PresenceType, p *nodepb.SetPresence) []cast {
-	from := st.full(s.resource)
+func (st *state) broadcast(resource string, t nodepb.PresenceType, p *nodepb.SetPresence, now time.Time) (casts []cast) {
+	from := st.full(resource)
+	st.absent.keep(presence(from, string(st.user), t, p), st.unsettled(now), now)
 	for jid, c := range st.contacts {
 		if c.sub.from && st.isLocal(jid) {
 			casts = append(casts, cast{Ref(jid), presence(from, string(jid), t, p)})
@@ -113,7 +130,7 @@ func (st *state) presenceIn(fx *effects, p *nodepb.Presence) []cast {
 		if !st.exists || c == nil || !c.sub.from {
 			return []cast{st.ends(from, nodepb.PresenceType_UNSUBSCRIBED)} // RFC 6121 section 4.3.2, case 1
 		}
-		return st.answerProbe(p.GetFrom(), from)
+		return st.answerProbe(p, from, fx.now)
 	case !st.exists:
 		if t == nodepb.PresenceType_AVAILABLE && !p.GetDirected() {
 			return []cast{st.ends(from, nodepb.PresenceType_UNSUBSCRIBE)} // it kept a subscriber who is no more
@@ -121,13 +138,14 @@ func (st *state) presenceIn(fx *effects, p *nodepb.Presence) []cast {
 	case resource != "":
 		s := st.byResource(resource)
 		heard := t == nodepb.PresenceType_UNAVAILABLE || t == nodepb.PresenceType_AVAILABLE && c.hears()
+		if !p.GetDirected() && (t == nodepb.PresenceType_UNAVAILABLE || t == nodepb.PresenceType_AVAILABLE && c.hears()) {
+			st.absent.keep(forAll(p, st.user), s == nil && st.mayMiss(fx.now), fx.now)
+		}
 		if s != nil && (p.GetDirected() || t == nodepb.PresenceType_PRESENCE_ERROR || heard && s.available()) {
 			return []cast{{s.ref, p}}
 		}
 	case t == nodepb.PresenceType_UNAVAILABLE, t == nodepb.PresenceType_AVAILABLE && (p.GetDirected() || c.hears()):
-		if len(st.sessions) == 0 {
-			st.absent.keep(p, fx.now)
-		}
+		st.absent.keep(p, st.mayMiss(fx.now), fx.now)
 		return st.toAvailable(p)
 	}
 	return nil
@@ -141,13 +159,17 @@ func (st *state) ends(peer ident.UserID, t nodepb.PresenceType) cast {
 	return cast{Ref(peer), &nodepb.Subscription{Inbound: true, From: string(st.user), To: string(peer), Type: t}}
 }
 
-// answerProbe sends the presence of every available resource to the account of the prober (RFC 6121 section 4.3.2).
-func (st *state) answerProbe(to string, prober ident.UserID) []cast {
+// answerProbe sends the presence of every available resource to the account of the prober (RFC 6121 section 4.3.2). One that has just come
+// needn't be told that there is none, one that may have missed the end of some does.
+func (st *state) answerProbe(probe *nodepb.Presence, prober ident.UserID, now time.Time) []cast {
 	var casts []cast
 	for _, s := range st.sessions {
 		if s.available() {
-			casts = append(casts, cast{Ref(prober), st.presenceOf(s, to)})
+			casts = append(casts, cast{Ref(prober), st.presenceOf(s, probe.GetFrom())})
 		}
+	}
+	if len(casts) == 0 && probe.GetRefresh() && !now.Before(st.began.Add(freshTime)) { // before, some may not have bound again
+		casts = append(casts, cast{Ref(prober), presence(string(st.user), probe.GetFrom(), nodepb.PresenceType_UNAVAILABLE, nil)})
 	}
 	return casts
 }

@@ -59,7 +59,7 @@ func (st *state) handle(fx *effects, m message) {
 	case *nodepb.Bind:
 		st.handleBind(fx, m, req)
 	case *nodepb.Unbind:
-		fx.cast(st.unbind(actors.RefOf(req.GetSession()))...)
+		fx.cast(st.unbind(req, fx.now)...)
 	case *nodepb.SetPresence:
 		fx.cast(st.setPresence(fx, req)...)
 	case *nodepb.Presence:
@@ -80,7 +80,7 @@ func (st *state) handle(fx *effects, m message) {
 
 func (st *state) handleBind(fx *effects, m message, req *nodepb.Bind) {
 	ref := actors.RefOf(req.GetSession())
-	b, casts := st.bind(req, fx.fresh())
+	b, casts := st.bind(req, fx.fresh(), fx.now)
 	fx.cast(casts...)
 	fx.answer(m, b)
 	if s := st.byRef(ref); s != nil && s.unwatched {
@@ -241,6 +241,7 @@ func (st *state) tick(fx *effects) {
 	casts, _ := st.expire(fx.now)
 	fx.cast(casts...)
 	st.payUp(fx)
+	st.absent.sweep(fx.now)
 }
 
 func due(at, now time.Time) bool { return !at.IsZero() && !at.After(now) }
@@ -263,6 +264,7 @@ func (st *state) nextTick() (next time.Time) {
 	if len(st.owed) > 0 {
 		sooner(st.owed[0].due)
 	}
+	sooner(st.absent.until)
 	return next
 }
 

@@ -135,7 +135,7 @@ func (r *rig) start() {
 		Child: actors.Spec{Kind: mailbox.Kind, New: newEar}})
 	r.sessions = supervision.NewDynamic(r.sys, supervision.DynamicSpec{ID: "sessions", Partitions: 1,
 		Child: actors.Spec{Kind: "session", New: newEar, QueueLen: sessionQueue}, Restart: supervision.Temporary})
-	r.accounts = Supervisor(r.sys, r.lanes, &r.counters)
+	r.accounts = Supervisor(r.sys, Config{Lanes: r.lanes, Counters: &r.counters})
 	r.kit.Start(append(r.lanes.Children(), mailboxes.Child(), r.accounts.Child(), r.sessions.Child())...)
 }
 

@@ -56,7 +56,7 @@ func (st *state) full(resource string) string { return string(st.user) + "/" + r
 // bind registers a session. fresh is the resource it gets if it asks for none. An older session of the same resource is
 // ended with conflict (RFC 6120 section 7.7.2.2, case 3), unless the new one takes it over. A session that binds again because
 // this account has lost it, or was not to be reached, finds a later one in its place, if there is one.
-func (st *state) bind(req *nodepb.Bind, fresh string) (*nodepb.Bound, []cast) {
+func (st *state) bind(req *nodepb.Bind, fresh string, now time.Time) (*nodepb.Bound, []cast) {
 	if !st.exists {
 		return &nodepb.Bound{Code: nodepb.Code_NO_SUCH_USER}, nil
 	}
@@ -68,7 +68,7 @@ func (st *state) bind(req *nodepb.Bind, fresh string) (*nodepb.Bound, []cast) {
 	var casts []cast
 	var replaced *nodepb.Ref
 	if old := st.byRef(ref); old != nil && old.resource != resource {
-		casts = append(casts, st.leave(old, nil)...)
+		casts = append(casts, st.leave(old, now)...)
 	}
 	if old := st.byResource(resource); old != nil {
 		switch {
@@ -79,7 +79,7 @@ func (st *state) bind(req *nodepb.Bind, fresh string) (*nodepb.Bound, []cast) {
 			return &nodepb.Bound{Code: nodepb.Code_ALREADY_EXISTS}, casts
 		}
 		casts = append(casts, cast{old.ref, &nodepb.EndSession{Condition: "conflict", Text: "another client has taken this resource"}})
-		casts = append(casts, st.leave(old, nil)...)
+		casts = append(casts, st.leave(old, now)...)
 		replaced = old.ref.Proto()
 	}
 	if len(st.sessions) >= maxSessions {
@@ -123,9 +123,12 @@ func (st *state) find(stream string, now time.Time) *nodepb.StreamFound {
 }
 
 // unbind ends a session that said goodbye.
-func (st *state) unbind(ref actors.Ref) []cast {
-	if s := st.byRef(ref); s != nil {
-		return st.leave(s, nil)
+func (st *state) unbind(req *nodepb.Unbind, now time.Time) []cast {
+	if s := st.byRef(actors.RefOf(req.GetSession())); s != nil {
+		return st.leave(s, now)
+	}
+	if req.GetAvailable() {
+		return st.gone(req.GetResource(), nil, now)
 	}
 	return nil
 }
@@ -147,7 +150,7 @@ func (st *state) down(ref actors.Ref, reason actors.Reason, now time.Time) []cas
 		s.leavesAt, s.lost, s.asked = now.Add(handoverGrace/2), true, false
 		return nil
 	}
-	return st.leave(s, nil)
+	return st.leave(s, now)
 }
 
 // expire ends the sessions whose handover nobody completed and those that are lost, and returns when it is due next (zero: never).
@@ -162,11 +165,13 @@ func (st *state) expire(now time.Time) (casts []cast, next time.Time) {
 			if !s.asked {
 				s.asked, s.leavesAt = true, now.Add(handoverGrace/2)
 			} else {
-				st.miss(s)
+				if s.available() {
+					st.miss(s.resource)
+				}
 			}
 		}
 		if !s.leavesAt.After(now) {
-			casts = append(casts, st.leave(s, nil)...)
+			casts = append(casts, st.leave(s, now)...)
 		} else if next.IsZero() || s.leavesAt.Before(next) {
 			next = s.leavesAt
 		}
@@ -182,28 +187,28 @@ func (st *state) rebind(ref actors.Ref, unheard bool) cast {
 // maxMissed is how many lost resources are remembered.
 const maxMissed = 2 * maxSessions
 
-// miss notes that others will be told that a lost session is unavailable, which it doesn't know.
-func (st *state) miss(s *session) {
-	if s.available() && len(st.missed) < maxMissed {
+// miss notes that others are told that a resource is unavailable whose session may not know it: what that one says next isn't known to all.
+func (st *state) miss(resource string) {
+	if len(st.missed) < maxMissed {
 		if st.missed == nil {
 			st.missed = map[string]struct{}{}
 		}
-		st.missed[s.resource] = struct{}{}
+		st.missed[resource] = struct{}{}
 	}
 }
 
-// leave removes a session; those who saw it available are told that it is not, with the words of last if there are any.
-func (st *state) leave(s *session, last *nodepb.SetPresence) []cast {
+// leave removes a session; those who saw it available are told that it is not.
+func (st *state) leave(s *session, now time.Time) []cast {
 	st.remove(s)
-	return st.becomeUnavailable(s, last)
+	return st.becomeUnavailable(s, nil, now)
 }
 
 // endAll ends every session, because the account goes away.
-func (st *state) endAll(condition, text string) []cast {
+func (st *state) endAll(condition, text string, now time.Time) []cast {
 	var casts []cast
 	for _, s := range append([]*session(nil), st.sessions...) {
 		casts = append(casts, cast{s.ref, &nodepb.EndSession{Condition: condition, Text: text}})
-		casts = append(casts, st.leave(s, nil)...)
+		casts = append(casts, st.leave(s, now)...)
 	}
 	return casts
 }

@@ -40,8 +40,8 @@ func TestTheLaterClaimHasTheResource(t *testing.T) {
 		if laterFirst {
 			slices.Reverse(binds)
 		}
-		st.bind(binds[0], "")
-		b, casts := st.bind(binds[1], "")
+		st.bind(binds[0], "", t0)
+		b, casts := st.bind(binds[1], "", t0)
 		if laterFirst {
 			expect(t, "the older is told by the answer", casts)
 			if b.GetCode() != nodepb.Code_ALREADY_EXISTS {
@@ -56,8 +56,8 @@ func TestTheLaterClaimHasTheResource(t *testing.T) {
 	}
 	// A client that binds now has the latest claim of all.
 	st := romeo()
-	st.bind(again("old", "orchard", 1<<60), "")
-	got, casts := st.bind(&nodepb.Bind{Session: ref("new").Proto(), Resource: "orchard", Since: 1}, "")
+	st.bind(again("old", "orchard", 1<<60), "", t0)
+	got, casts := st.bind(&nodepb.Bind{Session: ref("new").Proto(), Resource: "orchard", Since: 1}, "", t0)
 	expect(t, "a new one", casts, "session/old end conflict")
 	if actors.RefOf(got.Replaced) != ref("old") {
 		t.Errorf("it is told that it replaces %v", got.Replaced)
@@ -72,7 +72,7 @@ func TestTakeoverNeedsTheOneItReplaces(t *testing.T) {
 	st := romeo()
 	bound(t, st, "old", "orchard")
 	available(st, "old", 0)
-	b, casts := st.bind(takeover, "")
+	b, casts := st.bind(takeover, "", t0)
 	expect(t, "the old one", casts)
 	if b.GetCode() != nodepb.Code_OK || !st.sessions[0].available() || st.sessions[0].ref != ref("heir") {
 		t.Fatalf("%v, %+v", b, st.sessions[0])
@@ -80,8 +80,8 @@ func TestTakeoverNeedsTheOneItReplaces(t *testing.T) {
 
 	for since, ends := range map[int64]string{4: "another", 6: ""} {
 		st = romeo()
-		st.bind(&nodepb.Bind{Session: ref("another").Proto(), Resource: "orchard", Since: since}, "")
-		b, casts = st.bind(takeover, "")
+		st.bind(&nodepb.Bind{Session: ref("another").Proto(), Resource: "orchard", Since: since}, "", t0)
+		b, casts = st.bind(takeover, "", t0)
 		if ends == "" {
 			expect(t, "a later one", casts)
 			if b.GetCode() != nodepb.Code_ALREADY_EXISTS {
@@ -93,7 +93,7 @@ func TestTakeoverNeedsTheOneItReplaces(t *testing.T) {
 	}
 
 	st = romeo() // an account that has just come here
-	if b, _ = st.bind(takeover, ""); b.GetCode() != nodepb.Code_OK {
+	if b, _ = st.bind(takeover, "", t0); b.GetCode() != nodepb.Code_OK {
 		t.Fatalf("answered %v", b)
 	}
 	if f := st.find("stream", t0); f.GetCode() != nodepb.Code_OK || actors.RefOf(f.GetSession()) != ref("heir") {
@@ -139,7 +139,7 @@ func TestLostSession(t *testing.T) {
 	if len(asked) != 1 || !next.Equal(t0.Add(handoverGrace)) {
 		t.Fatalf("asked %v, next at %v", asked, next)
 	}
-	if b, casts := st.bind(again("1", "orchard", 0), ""); b.GetCode() != nodepb.Code_OK || len(casts) != 0 {
+	if b, casts := st.bind(again("1", "orchard", 0), "", t0); b.GetCode() != nodepb.Code_OK || len(casts) != 0 {
 		t.Fatalf("bound %v, %v", b, casts)
 	}
 	expect(t, "nobody has missed it", quiet(st, "1"))
@@ -155,14 +155,14 @@ func TestLostSession(t *testing.T) {
 	if len(asked) != 1 || len(st.sessions) != 0 {
 		t.Fatalf("asked %v", asked)
 	}
-	st.bind(again("1", "orchard", 0), "")
+	st.bind(again("1", "orchard", 0), "", t0)
 	expect(t, "others were told that it is gone", quiet(st, "1"), "account/juliet AVAILABLE from romeo/orchard",
 		"account/benvolio AVAILABLE from romeo/orchard", "account/juliet PROBE from romeo/orchard", "account/mercutio PROBE from romeo/orchard",
 		"session/1 AVAILABLE from romeo/orchard", "session/1 SUBSCRIBE from rosaline")
 	expect(t, "once", quiet(st, "1"))
 
 	st = begin() // its client comes back elsewhere
-	_, casts = st.bind(&nodepb.Bind{Session: ref("2").Proto(), Resource: "orchard"}, "")
+	_, casts = st.bind(&nodepb.Bind{Session: ref("2").Proto(), Resource: "orchard"}, "", t0)
 	expect(t, "replaced", casts, append(unavailable, "session/1 end conflict")...)
 }
 
@@ -190,8 +190,43 @@ func TestPresenceForSessionsThatAreToBindAgain(t *testing.T) {
 	in("mercutio@montague.example/pc", nodepb.PresenceType_AVAILABLE, t0)
 	in("benvolio@montague.example/pc", nodepb.PresenceType_AVAILABLE, t0) // whom he doesn't hear
 	for _, id := range []string{"1", "2"} {
-		st.bind(again(id, "orchard"+id, 0), "")
+		st.bind(again(id, "orchard"+id, 0), "", t0)
 		expect(t, "bound again", quiet(st, id), "session/"+id+" UNAVAILABLE from juliet/pc", "session/"+id+" AVAILABLE from mercutio/pc")
+	}
+
+	// What has been said since is what a later one gets.
+	expect(t, "while they are there", in("mercutio@montague.example/pc", nodepb.PresenceType_UNAVAILABLE, t0),
+		"session/1 UNAVAILABLE from mercutio/pc", "session/2 UNAVAILABLE from mercutio/pc")
+	in("mercutio@montague.example/phone", nodepb.PresenceType_AVAILABLE, t0) // which nobody has missed
+	st.bind(again("3", "orchard3", 0), "", t0)
+	expect(t, "bound later", quiet(st, "3"), "session/3 UNAVAILABLE from juliet/pc", "session/3 UNAVAILABLE from mercutio/pc")
+
+	// While not all may be known, those who are there aren't enough.
+	st = romeo()
+	bound(t, st, "1", "orchard")
+	st.began, st.moved = t0, true
+	in("juliet@montague.example/pc", nodepb.PresenceType_AVAILABLE, t0)
+	st.bind(again("2", "orchard2", 0), "", t0)
+	expect(t, "bound again a little later", quiet(st, "2"), "session/2 AVAILABLE from juliet/pc")
+	if at := st.nextTick(); !at.Equal(t0.Add(absentTime)) {
+		t.Fatalf("it is forgotten at %v", at)
+	}
+	st.tick(&effects{now: t0.Add(absentTime)})
+	in("mercutio@montague.example/pc", nodepb.PresenceType_AVAILABLE, t0.Add(absentTime))
+	if st.absent.latest != nil || !st.nextTick().IsZero() {
+		t.Fatal("it is kept for ever")
+	}
+
+	// What was for one that hasn't bound again yet, such as the answer to its probe, is kept like the rest.
+	st = romeo()
+	bound(t, st, "1", "orchard")
+	st.began, st.moved = t0, true
+	st.presenceIn(&effects{now: t0}, &nodepb.Presence{From: "juliet@montague.example/pc", To: "romeo@montague.example/orchard2"})
+	st.bind(again("2", "orchard2", 0), "", t0)
+	casts := quiet(st, "2")
+	expect(t, "the answer", casts, "session/2 AVAILABLE from juliet/pc")
+	if to := casts[0].msg.(*nodepb.Presence).GetTo(); to != string(st.user) {
+		t.Fatalf("it is for %s", to)
 	}
 
 	st = romeo()
@@ -202,11 +237,112 @@ func TestPresenceForSessionsThatAreToBindAgain(t *testing.T) {
 		t.Fatal("it is kept")
 	}
 	for i := range maxAbsent + 5 {
-		st.absent.keep(&nodepb.Presence{From: strings.Repeat("x", i)}, t0)
+		st.absent.keep(&nodepb.Presence{From: strings.Repeat("x", i)}, true, t0)
 	}
 	if n := len(st.absent.latest); n != maxAbsent {
 		t.Fatalf("%d are kept", n)
 	}
+}
+
+// TestEndsBeforeItBindsAgain: a session that goes before it has bound again at an account that has just come is told of to those who see it.
+func TestEndsBeforeItBindsAgain(t *testing.T) {
+	gone := &nodepb.Unbind{Session: ref("1").Proto(), Resource: "orchard1", Available: true}
+	unavailable := &nodepb.SetPresence{Session: ref("1").Proto(), Resource: "orchard1"}
+	told := []string{"account/juliet UNAVAILABLE from romeo/orchard1", "account/benvolio UNAVAILABLE from romeo/orchard1"}
+
+	st := romeo()
+	st.began, st.moved = t0, true
+	expect(t, "ended, unknown", st.unbind(gone, t0), told...)
+	expect(t, "ended, was not available", st.unbind(&nodepb.Unbind{Session: ref("1").Proto(), Resource: "orchard1"}, t0))
+	expect(t, "unavailable, unknown", st.setPresence(&effects{now: t0}, unavailable), told...)
+	expect(t, "an older node's word", st.unbind(&nodepb.Unbind{Session: ref("1").Proto()}, t0))
+
+	// Its neighbour hears of it, too, now or when it has bound again.
+	bound(t, st, "2", "orchard2")
+	available(st, "2", 0)
+	expect(t, "ended beside another", st.unbind(gone, t0), append(told, "session/2 UNAVAILABLE from romeo/orchard1")...)
+	st.bind(again("3", "orchard3", 0), "", t0)
+	expect(t, "bound again later", quiet(st, "3"), "session/3 AVAILABLE from romeo/orchard2", "session/3 UNAVAILABLE from romeo/orchard1")
+
+	// Where another has the resource, or all sessions are known, it means nothing.
+	st.bind(again("4", "orchard1", 0), "", t0)
+	expect(t, "replaced", st.unbind(gone, t0))
+	loud := quiet(st, "4")
+	for _, line := range []string{"account/juliet AVAILABLE from romeo/orchard1", "account/benvolio AVAILABLE from romeo/orchard1"} {
+		if !strings.Contains(show(loud), line) {
+			t.Errorf("what has the resource now is unavailable for all: %s", show(loud))
+		}
+	}
+	st = romeo()
+	bound(t, st, "2", "orchard2")
+	expect(t, "known to be gone", st.unbind(gone, t0))
+	st = romeo()
+	st.exists = false
+	expect(t, "no such user", st.unbind(gone, t0))
+}
+
+// TestOwnResourcesWhileTheAccountMoves: a user's devices hear of each other's changes also if they bind again at different times.
+func TestOwnResourcesWhileTheAccountMoves(t *testing.T) {
+	st := romeo()
+	st.began, st.moved = t0, true
+	bound(t, st, "1", "orchard1")
+	available(st, "1", 0)
+	st.bind(again("2", "orchard2", 0), "", t0)
+	expect(t, "while it was away", quiet(st, "2"), "session/2 AVAILABLE from romeo/orchard1")
+	st.unbind(&nodepb.Unbind{Session: ref("1").Proto()}, t0)
+	st.bind(again("3", "orchard3", 0), "", t0)
+	expect(t, "the latest", quiet(st, "3"), "session/3 UNAVAILABLE from romeo/orchard1")
+	st.bind(again("1", "orchard1", 0), "", t0)
+	expect(t, "not its own", quiet(st, "1"))
+	st.bind(again("4", "orchard4", 0), "", t0)
+	if told := show(available(st, "4", 0)); !strings.Contains(told, "session/4 UNAVAILABLE from romeo/orchard1") {
+		t.Errorf("one that has something to say itself isn't told: %s", told)
+	}
+
+	st = romeo()
+	bound(t, st, "1", "orchard1")
+	available(st, "1", 0)
+	st.unbind(&nodepb.Unbind{Session: ref("1").Proto()}, t0)
+	if st.absent.latest != nil {
+		t.Fatal("an account that has not moved keeps what nobody misses")
+	}
+}
+
+// TestRefresh: a session that may have missed what others were told hears it anew, of those who are available and of those who aren't.
+func TestRefresh(t *testing.T) {
+	st := romeo()
+	for _, id := range []string{"1", "2"} {
+		bound(t, st, id, "orchard"+id)
+		available(st, id, 0)
+	}
+	refresh := func(id string) []cast {
+		return st.setPresence(&effects{now: t0}, &nodepb.SetPresence{Session: ref(id).Proto(), Available: true, Refresh: true})
+	}
+	casts := refresh("2")
+	expect(t, "told and asked", casts, "account/juliet AVAILABLE from romeo/orchard2", "account/benvolio AVAILABLE from romeo/orchard2",
+		"session/1 AVAILABLE from romeo/orchard2", "account/juliet PROBE from romeo/orchard2", "account/mercutio PROBE from romeo/orchard2",
+		"session/2 AVAILABLE from romeo/orchard1", "session/2 AVAILABLE from romeo/orchard2")
+	for _, c := range casts {
+		if p := c.msg.(*nodepb.Presence); p.GetType() == nodepb.PresenceType_PROBE && !p.GetRefresh() {
+			t.Fatalf("asked by %v", p)
+		}
+	}
+
+	probe := func(refresh bool) []cast {
+		return st.presenceIn(&effects{now: t0}, &nodepb.Presence{Type: nodepb.PresenceType_PROBE, From: "juliet@montague.example/pc", To: "romeo@montague.example", Refresh: refresh})
+	}
+	expect(t, "both are there", probe(true), "account/juliet AVAILABLE from romeo/orchard1", "account/juliet AVAILABLE from romeo/orchard2")
+	st.unbind(&nodepb.Unbind{Session: ref("1").Proto()}, t0)
+	st.unbind(&nodepb.Unbind{Session: ref("2").Proto()}, t0)
+	expect(t, "nobody is there", probe(true), "account/juliet UNAVAILABLE from romeo")
+	expect(t, "she has just come", probe(false))
+	st.began = t0
+	expect(t, "some may be about to bind again", probe(true))
+	st.began = time.Time{}
+	bound(t, st, "1", "orchard")
+	available(st, "1", 0)
+	expect(t, "her answer", st.presenceIn(&effects{now: t0}, presence("juliet@montague.example", "romeo@montague.example/orchard", nodepb.PresenceType_UNAVAILABLE, nil)),
+		"session/1 UNAVAILABLE from juliet")
 }
 
 // TestDigest: the roster's digest is that of what clients see, however it came about.

@@ -23,18 +23,31 @@ type Lanes interface {
 	Directory(ctx *actors.Context, user ident.UserID, timeout time.Duration, f func(store.Engine) (any, error)) actors.CallID
 }
 
-// Supervisor returns the supervisor of a node's accounts, for its tree. An account starts with the first message to its
-// Ref. counters may be nil.
-func Supervisor(sys *actors.System, lanes Lanes, counters *Counters) *supervision.Dynamic {
+// Config is what all accounts of a node share. It must not change once they run.
+type Config struct {
+	// Lanes are the way to the store.
+	Lanes Lanes
+	// Moving reports whether accounts may have moved between nodes in the last seconds: then one that begins may not know all its sessions
+	// yet. It is called from any goroutine and must be quick; nil: they never do.
+	Moving func() bool
+	// Counters may be nil.
+	Counters *Counters
+}
+
+// Supervisor returns the supervisor of a node's accounts, for its tree. An account starts with the first message to its Ref.
+func Supervisor(sys *actors.System, cfg Config) *supervision.Dynamic {
 	all := newThrottles()
-	if counters == nil {
-		counters = new(Counters)
+	if cfg.Counters == nil {
+		cfg.Counters = new(Counters)
+	}
+	if cfg.Moving == nil {
+		cfg.Moving = func() bool { return false }
 	}
 	return supervision.NewDynamic(sys, supervision.DynamicSpec{
 		ID: "accounts",
 		Child: actors.Spec{
 			Kind:        Kind,
-			New:         func() actors.Behaviour { return &actor{lanes: lanes, counters: counters, all: all} },
+			New:         func() actors.Behaviour { return &actor{cfg: &cfg, all: all} },
 			QueueLen:    queueLen,
 			IdleTimeout: IdleTime,
 		},

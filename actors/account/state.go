@@ -38,6 +38,7 @@ type state struct {
 	throttle throttle
 
 	began   time.Time // when this actor did
+	moved   bool      // from another node, perhaps
 	known   bool      // the account was read once
 	loading bool      // it is being read
 	loadAt  time.Time // when that is tried again; zero: it is under way

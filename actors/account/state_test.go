@@ -30,7 +30,7 @@ func romeo() *state {
 
 func bound(t *testing.T, st *state, id, resource string) {
 	t.Helper()
-	b, _ := st.bind(&nodepb.Bind{Session: ref(id).Proto(), Resource: resource}, "fresh")
+	b, _ := st.bind(&nodepb.Bind{Session: ref(id).Proto(), Resource: resource}, "fresh", t0)
 	if b.GetCode() != nodepb.Code_OK {
 		t.Fatalf("bind of %s: %v", id, b.GetCode())
 	}
@@ -80,26 +80,26 @@ func TestBindConflictEndsTheOlderSession(t *testing.T) {
 	st := romeo()
 	bound(t, st, "1", "orchard")
 	available(st, "1", 0)
-	b, casts := st.bind(&nodepb.Bind{Session: ref("2").Proto(), Resource: "orchard"}, "fresh")
+	b, casts := st.bind(&nodepb.Bind{Session: ref("2").Proto(), Resource: "orchard"}, "fresh", t0)
 	if b.GetResource() != "orchard" || len(st.sessions) != 1 || st.sessions[0].ref != ref("2") {
 		t.Fatalf("bound %v, sessions %v", b, st.sessions)
 	}
 	expect(t, "conflict", casts, "session/1 end conflict",
 		"account/juliet UNAVAILABLE from romeo/orchard", "account/benvolio UNAVAILABLE from romeo/orchard")
-	expect(t, "the old session's farewell comes too late", st.unbind(ref("1")))
+	expect(t, "the old session's farewell comes too late", st.unbind(&nodepb.Unbind{Session: ref("1").Proto()}, t0))
 	if len(st.sessions) != 1 {
 		t.Fatal("it took the new session along")
 	}
-	if b, _ := st.bind(&nodepb.Bind{Session: ref("3").Proto()}, "fresh"); b.GetResource() != "fresh" {
+	if b, _ := st.bind(&nodepb.Bind{Session: ref("3").Proto()}, "fresh", t0); b.GetResource() != "fresh" {
 		t.Fatalf("a session without a wish got %q", b.GetResource())
 	}
 	for i := range maxSessions {
-		st.bind(&nodepb.Bind{Session: ref(fmt.Sprint("more", i)).Proto(), Resource: fmt.Sprint(i)}, "")
+		st.bind(&nodepb.Bind{Session: ref(fmt.Sprint("more", i)).Proto(), Resource: fmt.Sprint(i)}, "", t0)
 	}
-	if b, _ := st.bind(&nodepb.Bind{Session: ref("last").Proto(), Resource: "last"}, ""); b.GetCode() != nodepb.Code_QUOTA {
+	if b, _ := st.bind(&nodepb.Bind{Session: ref("last").Proto(), Resource: "last"}, "", t0); b.GetCode() != nodepb.Code_QUOTA {
 		t.Fatalf("session %d got %v", maxSessions+1, b.GetCode())
 	}
-	if b, _ := (&state{}).bind(&nodepb.Bind{}, "x"); b.GetCode() != nodepb.Code_NO_SUCH_USER {
+	if b, _ := (&state{}).bind(&nodepb.Bind{}, "x", t0); b.GetCode() != nodepb.Code_NO_SUCH_USER {
 		t.Fatalf("nobody's session got %v", b.GetCode())
 	}
 }
@@ -123,7 +123,7 @@ func TestInitialPresence(t *testing.T) {
 	expect(t, "unavailable", st.setPresence(&effects{now: t0}, &nodepb.SetPresence{Session: ref("1").Proto()}),
 		"account/juliet UNAVAILABLE from romeo/orchard", "account/benvolio UNAVAILABLE from romeo/orchard",
 		"session/1 UNAVAILABLE from romeo/orchard", "session/2 UNAVAILABLE from romeo/orchard")
-	expect(t, "leaving afterwards says nothing twice", st.unbind(ref("1")))
+	expect(t, "leaving afterwards says nothing twice", st.unbind(&nodepb.Unbind{Session: ref("1").Proto()}, t0))
 	expect(t, "a stranger's presence", available(st, "nobody", 0))
 }
 
@@ -132,7 +132,7 @@ func TestHandoverKeepsPresence(t *testing.T) {
 	bound(t, st, "1", "orchard")
 	available(st, "1", 0)
 	expect(t, "the old session ends in order", st.down(ref("1"), actors.Normal, t0))
-	b, casts := st.bind(&nodepb.Bind{Session: ref("2").Proto(), Resource: "orchard", Resumed: true, Replaces: ref("1").Proto()}, "")
+	b, casts := st.bind(&nodepb.Bind{Session: ref("2").Proto(), Resource: "orchard", Resumed: true, Replaces: ref("1").Proto()}, "", t0)
 	expect(t, "the new one takes over", casts)
 	if b.GetCode() != nodepb.Code_OK || !st.sessions[0].available() || st.sessions[0].ref != ref("2") {
 		t.Fatalf("%v, %+v", b, st.sessions[0])
@@ -204,7 +204,7 @@ func TestRemovalEndsEverySession(t *testing.T) {
 	st := romeo()
 	bound(t, st, "1", "orchard")
 	available(st, "1", 0)
-	expect(t, "removal", st.endAll("not-authorized", "the account was removed"), "session/1 end not-authorized",
+	expect(t, "removal", st.endAll("not-authorized", "the account was removed", t0), "session/1 end not-authorized",
 		"account/juliet UNAVAILABLE from romeo/orchard", "account/benvolio UNAVAILABLE from romeo/orchard")
 	if len(st.sessions) != 0 {
 		t.Fatal("a session is left")

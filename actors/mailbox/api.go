@@ -24,6 +24,9 @@ type Config struct {
 	Limits Limits
 	// Counters may be nil.
 	Counters *Counters
+	// Moving reports whether mailboxes may have moved between nodes in the last seconds: then not all may know all sessions yet. It is
+	// called from any goroutine and must be quick; nil: they never do.
+	Moving func() bool
 	// Held is how many bytes of messages all mailboxes together keep in memory, for a minute or two, for sessions that come or come
 	// back meanwhile; 0 is DefaultHeld.
 	Held int64
@@ -80,7 +83,7 @@ type Counters struct {
 	Acked      atomic.Int64 // rows acknowledged by a session
 	Duplicates atomic.Int64 // messages whose id was known
 	Refused    atomic.Int64 // messages refused for good: no such user or resource, blocked, quota, a full store
-	Dropped    atomic.Int64 // messages dropped as RFC 6121 section 8.5 says
+	Dropped    atomic.Int64 // messages dropped as RFC 6121 section 8.5 says, and answers to requests that find nobody
 	Later      atomic.Int64 // messages told to come again
 	Gaps       atomic.Int64 // messages that came before an earlier one of their sender
 	Missed     atomic.Int64 // rows that one session acknowledged before another, slower one was given its copy

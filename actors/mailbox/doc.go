@@ -10,9 +10,9 @@
 //   - Messages of one sender are taken in the order of their numbers. What was refused, bounced or lost holds back what
 //     follows it, until the sender has sent it again or given it up.
 //   - A message is taken once by its id, while it is a row and for five minutes after (up to 1,024 ids).
-//   - Delivery follows RFC 6121 section 8.5. A row on its way to a connected session isn't given to another one, but for
-//     messages to the bare address, which go to all sessions of the highest priority at once; the first acknowledgement
-//     deletes the row.
+//   - Delivery follows RFC 6121 section 8.5. What is for the bare address goes to all sessions of the highest priority, also to those
+//     that come before it is acknowledged: one that has it may be lost, and nothing is to come to another late. The first
+//     acknowledgement deletes the row. What is for a resource goes to that while it is there.
 //   - When a session ends or loses its socket, what it had and not acknowledged goes to the others, in order, or waits.
 //
 // In a cluster a mailbox moves with its partition. It leaves its node once everything that it has taken has its outcome (Retire);

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/jackdaw-im/jackdaw/actors"
-	"github.com/jackdaw-im/jackdaw/ident"
 	"github.com/jackdaw-im/jackdaw/proto/nodepb"
 )
 
@@ -18,11 +17,11 @@ type pushed struct {
 }
 
 // number gives a push its place, and keeps it until it is known to be taken if its session is on another node.
-func (s *attachment) number(m *nodepb.Push, rows []*row, here ident.NodeID) {
-	s.numbers++
-	m.Number, m.After = s.numbers, s.newest
-	s.newest = s.numbers
-	if s.ref.Node != here {
+func (st *state) number(s *attachment, m *nodepb.Push, rows []*row) {
+	st.numbers++
+	m.Number, m.After = st.numbers, s.newest
+	s.newest = st.numbers
+	if s.ref.Node != st.here {
 		s.flight = append(s.flight, pushed{m.Number, m.After, m.Rows, rows})
 	}
 }
@@ -36,12 +35,9 @@ func (s *attachment) unsent(m *nodepb.Push) {
 	}
 }
 
-// arrived forgets the pushes that the session has taken, up to number.
+// arrived forgets the pushes that the session has taken, up to number, which may be one of the mailbox before.
 func (s *attachment) arrived(number uint64) {
-	n := 0
-	for n < len(s.flight) && s.flight[n].number <= number {
-		n++
-	}
+	n := 1 + slices.IndexFunc(s.flight, func(p pushed) bool { return p.number == number })
 	clear(s.flight[:n])
 	if s.flight = s.flight[n:]; len(s.flight) == 0 {
 		s.flight = nil

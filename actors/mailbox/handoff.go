@@ -30,6 +30,12 @@ func (st *state) retire(fx *effects) (done bool) {
 			h.leave(m)
 		}
 		st.stash = nil
+		if st.relays != nil {
+			for _, m := range st.relays.list {
+				h.leave(m)
+			}
+			st.relays = nil
+		}
 		st.loadAt, st.reload = time.Time{}, reload{}
 		st.expiry.give()
 		st.expiry = expiry{} // the next walk, at the next owner, begins again

@@ -76,14 +76,3 @@ func (st *state) highest(to []*attachment) []*attachment {
 	}
 	return to
 }
-
-// first is the session that gets what waits: of those of the highest non-negative priority, the one that came first.
-func (st *state) first() *attachment {
-	var best *attachment
-	for _, s := range st.sessions {
-		if s.receives() && (best == nil || s.priority > best.priority || s.priority == best.priority && s.came < best.came) {
-			best = s
-		}
-	}
-	return best
-}

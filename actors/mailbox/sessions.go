@@ -18,8 +18,7 @@ type attachment struct {
 	// connected, available and priority are what the session last said.
 	connected, available bool
 	priority             int32
-	came                 uint64 // the order in which sessions became able to receive
-	credit               int64  // bytes that may still be pushed; one message may overdraw it
+	credit               int64 // bytes that may still be pushed; one message may overdraw it
 
 	todo    []*row // what it is to get, in order, as credit allows
 	holds   int    // rows that name it as holder
@@ -30,14 +29,24 @@ type attachment struct {
 	pushes []*nodepb.PushedRow
 	pushed []*row
 
-	// numbers counts pushes, newest is the number of the last one that the session is to take, and flight holds those of which
-	// that isn't known.
-	numbers, newest uint64
-	flight          []pushed
+	// newest is the number of the last push that the session is to take, and flight holds those of which that isn't known.
+	newest uint64
+	flight []pushed
 }
 
 // receives reports whether messages to the bare address may go to it.
 func (s *attachment) receives() bool { return s.connected && s.available && s.priority >= 0 }
+
+// standing is what decides whose turn it is.
+type standing struct {
+	resource             string
+	connected, available bool
+	priority             int32
+}
+
+func (s *attachment) standing() standing {
+	return standing{s.resource, s.connected, s.available, s.priority}
+}
 
 // The bounds of one read of bodies for one session.
 const (
@@ -77,17 +86,13 @@ func (st *state) attach(fx *effects, m *nodepb.Attach) {
 		return
 	}
 	s.said = m.GetNumber()
-	received := s.receives()
+	received, before := s.receives(), s.standing()
 	s.resource, s.connected, s.available, s.priority = m.GetResource(), m.GetConnected(), m.GetAvailable(), m.GetPriority()
-	if s.receives() && !received {
-		st.arrivals++
-		s.came = st.arrivals
-	}
 	fresh := m.GetEpoch() > s.epoch
 	if fresh {
 		s.epoch, s.credit, s.reading = m.GetEpoch(), int64(m.GetCredit()), 0
 		s.pushes, s.pushed, s.full = nil, nil, false
-		s.numbers, s.newest, s.flight = 0, 0, nil
+		s.newest, s.flight = 0, nil
 	}
 	switch {
 	case !s.connected:
@@ -98,34 +103,51 @@ func (st *state) attach(fx *effects, m *nodepb.Attach) {
 		st.withdraw(s)
 	}
 	if comes || s.receives() && !received {
-		st.inherit(s)
+		st.inherit(s, slices.Contains(st.highest(nil), s))
 	}
 	if old := m.GetReplaces(); old != nil {
 		st.detach(fx, actors.RefOf(old)) // what that one held goes before what is new
 	}
-	st.dispatch(fx)
+	if comes || fresh || s.standing() != before {
+		st.share(fx)
+	} else {
+		st.dispatch(fx)
+	}
 	st.pump(fx, s)
+	st.relayKept(fx)
 }
 
-// inherit gives a session what others of its resource have and have not acknowledged. Only one of them is a client's: the others have
-// ended, or are about to, and nobody has told yet. If what they have came only then, it would come after what is sent meanwhile; so
-// a row may come twice, but not late.
-func (st *state) inherit(s *attachment) {
-	for _, other := range st.sessions {
-		if other == s || other.resource != s.resource || other.holds == 0 || !s.connected {
+// inherit gives a session that comes what others have and have not acknowledged, if it would have had it, too, had it been there before. Those
+// of its own resource have ended, or are about to, and of the others' devices one may be lost, though nobody has noticed. If what such a
+// one has came only then, it would come after what is sent meanwhile; so a row may come twice, but not late. first says
+// that it is one of the highest priority. It reports whether there is any.
+func (st *state) inherit(s *attachment, first bool) bool {
+	if !s.connected || !st.anyHolds(s) {
+		return false
+	}
+	var found []*row
+	for _, r := range st.rows.order {
+		if r.gone || len(r.holders) == 0 || slices.Contains(r.holders, s) {
 			continue
 		}
-		var found []*row
-		for _, r := range st.rows.order {
-			if !r.gone && (s.receives() || r.resource == s.resource) && slices.Contains(r.holders, other) && !slices.Contains(r.holders, s) {
-				found = append(found, r)
-				st.rows.hold(r, s)
-				st.enters(r)
-				r.delayed = true
-			}
+		same := slices.ContainsFunc(r.holders, func(other *attachment) bool { return other.resource == s.resource })
+		if r.resource == s.resource || same && s.receives() || first && (r.resource == "" || st.bound(r.resource) == nil) {
+			found = append(found, r)
+			st.rows.hold(r, s)
+			st.enters(r)
+			r.delayed = true
 		}
-		s.todo = merge(s.todo, found)
 	}
+	if len(found) == 0 {
+		return false
+	}
+	s.todo = merge(s.todo, found)
+	return true
+}
+
+// anyHolds reports whether a session but this one has something.
+func (st *state) anyHolds(but *attachment) bool {
+	return slices.ContainsFunc(st.sessions, func(s *attachment) bool { return s != but && s.holds > 0 })
 }
 
 // detach forgets a session.
@@ -139,7 +161,7 @@ func (st *state) detach(fx *effects, ref actors.Ref) {
 	s.connected = false
 	st.releaseAll(s)
 	fx.forget = append(fx.forget, ref)
-	st.dispatch(fx)
+	st.share(fx)
 }
 
 func (st *state) session(ref actors.Ref) *attachment {
@@ -203,26 +225,42 @@ func (st *state) withdraw(s *attachment) {
 	s.todo = keep
 }
 
-// dispatch gives everything that waits to the session whose turn it is, if there is one.
+// share gives the sessions of the highest priority, which may be others than before, all that waits and what others have.
+func (st *state) share(fx *effects) {
+	st.dispatch(fx)
+	for _, s := range st.highest(nil) {
+		if st.inherit(s, true) {
+			st.pump(fx, s)
+		}
+	}
+}
+
+// dispatch gives everything that waits to the sessions whose turn it is, if there are any.
 func (st *state) dispatch(fx *effects) {
 	if st.rows.unheld == 0 || !st.ready {
 		return
 	}
-	s := st.first()
-	if s == nil {
+	first := st.highest(nil)
+	if len(first) == 0 {
 		return
 	}
 	var found []*row
 	for _, r := range st.rows.order {
 		if len(r.holders) == 0 && !r.gone && !r.hidden {
 			found = append(found, r)
-			st.rows.hold(r, s)
-			st.enters(r)
 			r.delayed = true
 		}
 	}
-	s.todo = merge(s.todo, found)
-	st.pump(fx, s)
+	for _, s := range first {
+		for _, r := range found {
+			st.rows.hold(r, s)
+			st.enters(r)
+		}
+		s.todo = merge(s.todo, slices.Clone(found))
+	}
+	for _, s := range first {
+		st.pump(fx, s)
+	}
 }
 
 // merge puts two lists in order into one.
@@ -283,6 +321,9 @@ func (st *state) pump(fx *effects, s *attachment) {
 			}
 		}
 		st.leaves(r)
+		if r.queued > 0 && st.kept > maxKept && !r.transient {
+			st.drop(r) // who is slower reads it again
+		}
 	}
 	clear(s.todo[:n])
 	if s.todo = s.todo[n:]; len(s.todo) == 0 {
@@ -310,7 +351,7 @@ func (st *state) flush(fx *effects, s *attachment) {
 	s.pushes, s.pushed = nil, nil
 	st.cfg.Counters.Pushed.Add(int64(len(pushes)))
 	m := &nodepb.Push{Mailbox: st.ref, Epoch: epoch, Rows: pushes}
-	s.number(m, pushed, st.here)
+	st.number(s, m, pushed)
 	fx.cast(s.ref, m, func(fx *effects) {
 		if s.epoch == epoch && s.connected {
 			s.unsent(m)
@@ -372,28 +413,5 @@ func (st *state) acknowledged(fx *effects, m *nodepb.Ack) {
 				st.delete(fx, r)
 			}
 		}
-	}
-}
-
-// relay passes a stanza that is no message to the session of a resource, after the messages before it.
-func (st *state) relay(fx *effects, m *nodepb.Relay) {
-	s := st.bound(m.GetResource())
-	if s == nil && m.GetTag() == 0 { // an answer: a session that waits for its client keeps it
-		if i := slices.IndexFunc(st.sessions, func(s *attachment) bool { return s.resource == m.GetResource() }); i >= 0 {
-			s = st.sessions[i]
-		}
-	}
-	if s == nil {
-		st.relayFailed(fx, m, nodepb.Code_NO_RESOURCE)
-		return
-	}
-	st.flush(fx, s)
-	fx.cast(s.ref, m, func(fx *effects) { st.relayFailed(fx, m, nodepb.Code_LATER) })
-}
-
-// relayFailed tells who asked that a stanza didn't get there.
-func (st *state) relayFailed(fx *effects, m *nodepb.Relay, code nodepb.Code) {
-	if m.GetTag() != 0 {
-		fx.answer(actors.RefOf(m.GetSenderRef()), &nodepb.RelayFailed{Tag: m.GetTag(), Code: code})
 	}
 }

@@ -221,7 +221,7 @@ func TestNewEpoch(t *testing.T) {
 	r.attach("phone", 1, 7, plenty)
 	r.attach("pc", 2, 0, plenty)
 	r.answerReads()
-	r.want("pc<b")
+	r.want("phone<b delayed, pc<b delayed")
 	r.attach("pc", 1, 0, plenty) // old news
 	r.ack("pc", 1, 5000)         // credit of an old epoch
 	r.check()
@@ -241,7 +241,51 @@ func TestSameEpochKeepsCredit(t *testing.T) {
 	}
 }
 
-// TestBecomesUnavailable: what it wasn't given yet goes to another, what it was given stays with it.
+// TestWhoComesLater: a session that comes has all that isn't acknowledged and that it would have had, had it been there before: what was for its
+// resource, and what was for the user or for somebody who isn't there; not what is for another who is.
+func TestWhoComesLater(t *testing.T) {
+	r := newRig(t)
+	r.attach("pc", 1, 0, plenty)
+	for _, to := range []string{"", "phone", "gone", "pc"} {
+		d := r.chat("to " + to)
+		d.Resource = to
+		r.deliver(d)
+	}
+	r.want("pc<to , pc<to phone, pc<to gone, pc<to pc")
+	r.commitAll()
+	r.took()
+	r.attach("phone", 1, 0, plenty)
+	r.answerReads()
+	r.want("phone<to  delayed, phone<to phone delayed, phone<to gone delayed")
+	r.attach("phone", 1, 0, plenty) // again, which changes nothing
+	r.want("")
+	r.attach("tablet", 1, -1, plenty)
+	r.want("")
+	r.check()
+}
+
+// TestOneIsSlow: what a slow session is still to get isn't kept in memory for it, though another one has read all of it.
+func TestOneIsSlow(t *testing.T) {
+	r := newRig(t)
+	for i := range 100 {
+		r.send(fmt.Sprintf("%d %s", i, strings.Repeat("x", 4000)))
+	}
+	r.commitAll()
+	r.attach("slow", 1, 0, 1)
+	r.attach("quick", 1, 0, 1<<20)
+	for range 20 {
+		r.answerReads()
+		if r.st.kept > maxKept+pageBytes+8000 {
+			t.Fatalf("%d bytes are kept", r.st.kept)
+		}
+	}
+	if s := r.st.session(sessionRef("quick")); len(s.todo) != 0 {
+		t.Fatalf("the other is to get %d", len(s.todo))
+	}
+	r.check()
+}
+
+// TestBecomesUnavailable: what it wasn't given yet goes to another; what it was given stays with it, too, until one has acknowledged it.
 func TestBecomesUnavailable(t *testing.T) {
 	r := newRig(t)
 	r.attach("pc", 1, 5, 1)
@@ -255,7 +299,7 @@ func TestBecomesUnavailable(t *testing.T) {
 	r.took()
 	r.attach("pc", 1, -1, 1)
 	r.answerReads()
-	r.want("phone<b delayed")
+	r.want("phone<a delayed, phone<b delayed")
 	r.ack("pc", 1, 1000)
 	r.want("pc<c")
 	r.check()

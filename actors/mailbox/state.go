@@ -41,6 +41,9 @@ type state struct {
 	loadAt time.Time // when a failed load is tried again; zero: it is under way, or done
 	tag    uint64    // of the newest request to the lane; one of an earlier life is never used again
 	claim  uint64    // the newest claim of this node before the last load
+	// numbers counts pushes, to whomever. Hardly any two mailboxes begin with the same: one that was sent on an Attach, as a mailbox moved, pushes in
+	// the epoch in which the one before has pushed, and the session must not take its second push for what follows that one's first.
+	numbers uint64
 
 	exists   bool
 	contacts []ident.UserID // ascending
@@ -51,8 +54,7 @@ type state struct {
 	recent   recent
 	senders  senders
 	sessions []*attachment // in the order of their first attachment
-	arrivals uint64
-	kept     int // bytes of the messages in memory that sessions are to get
+	kept     int           // bytes of the messages in memory that sessions are to get
 	held     hold
 	cautious bool // the store was full: nobody is given a message before it is stored
 
@@ -63,8 +65,11 @@ type state struct {
 	expiry  expiry
 	reload  reload
 	handoff handoff
-	current *nodepb.Deliver // what is being handled, for the word about a crash
-	to      []*attachment   // route's own
+	// freshUntil is when all sessions have told of themselves; relays is what waits for them, nil if nothing does.
+	freshUntil time.Time
+	relays     *relays
+	current    *nodepb.Deliver // what is being handled, for the word about a crash
+	to         []*attachment   // route's own
 }
 
 // waiter is who hears of an append.
@@ -83,7 +88,7 @@ type pending struct {
 func newState(cfg *Config, self actors.Ref, here ident.NodeID, now time.Time) *state {
 	return &state{
 		cfg: cfg, user: ident.UserID(self.ID), self: self, ref: self.Proto(), here: here,
-		tag: uint64(now.UnixNano()),
+		tag: uint64(now.UnixNano()), numbers: uint64(uint32(now.UnixNano())), freshUntil: now.Add(freshTime),
 	}
 }
 
@@ -393,7 +398,7 @@ func (st *state) purgeFailed(fx *effects) {
 // nextTick is when tick has something to do; zero: never, as things stand.
 func (st *state) nextTick() time.Time {
 	at := st.retryAt
-	for _, t := range []time.Time{st.loadAt, st.reload.at, st.held.at, st.expiry.next()} {
+	for _, t := range []time.Time{st.loadAt, st.reload.at, st.held.at, st.expiry.next(), st.relaysDue()} {
 		if !t.IsZero() && (at.IsZero() || t.Before(at)) {
 			at = t
 		}
@@ -420,6 +425,9 @@ func (st *state) tick(fx *effects) {
 			st.pump(fx, s)
 		}
 	}
+	if due(st.relaysDue()) {
+		st.relayKept(fx)
+	}
 	if due(st.expiry.next()) {
 		st.follow(fx, st.expiry.outbox.Tick(fx.now))
 	}
@@ -430,7 +438,7 @@ func (st *state) mayPassivate(now time.Time) bool {
 	st.senders.sweep(now)
 	forgotten := st.recent.forget(now)
 	return forgotten && st.ready && len(st.sessions) == 0 && len(st.pending) == 0 && len(st.acks) == 0 && !st.purging &&
-		len(st.senders.m) == 0 && st.expiry.idle() && !st.reload.busy()
+		len(st.senders.m) == 0 && st.expiry.idle() && !st.reload.busy() && st.relays == nil
 }
 
 // crashed tells the senders what they can't know: the message that the mailbox crashed on, which Outcome says to be of

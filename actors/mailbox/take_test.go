@@ -267,16 +267,80 @@ func TestCrashNotices(t *testing.T) {
 	}
 }
 
+// question is a request of juliet's.
+const question = "<iq type='get' id='v' from='juliet@example.org/pc' to='romeo@example.org/pc'><ping xmlns='urn:xmpp:ping'/></iq>"
+
+// TestRelayToSessionsThatAreToCome: a mailbox that has just moved here waits a little for the sessions that have not told it of themselves,
+// and then gives back what was for them. What it may keep is bounded, and goes on with it if it moves.
+func TestRelayToSessionsThatAreToCome(t *testing.T) {
+	moving := true
+	begin := func() (*rig, func(resource string, tag uint64)) {
+		r := newRig(t)
+		r.st.cfg.Moving = func() bool { return moving }
+		return r, func(resource string, tag uint64) {
+			r.do(func(fx *effects) {
+				r.st.relay(fx, &nodepb.Relay{SenderRef: julietRef.Proto(), Tag: tag, Resource: resource, Stanza: []byte(question)})
+			})
+		}
+	}
+	r, relay := begin()
+	relay("pc", 0)
+	relay("phone", 7)
+	relay("pc", 8)
+	relay("tablet", 0)
+	r.want("")
+	r.attach("pc", 1, -1, plenty)
+	r.want("pc<-*nodepb.Relay, pc<-*nodepb.Relay")
+	if at := r.st.nextTick(); !at.Equal(r.st.freshUntil) {
+		t.Fatalf("the rest is given back at %v", at)
+	}
+	r.now = r.st.freshUntil
+	r.do(func(fx *effects) { r.st.tick(fx) })
+	r.want("juliet@example.org<-*nodepb.Relay")
+	if n := r.st.cfg.Counters.Dropped.Load(); n != 1 || r.st.relays != nil {
+		t.Fatalf("%d were dropped", n)
+	}
+	relay("phone", 9)
+	r.want("juliet@example.org<-*nodepb.Relay")
+
+	r, relay = begin()
+	for range maxRelays {
+		relay("pc", 0)
+	}
+	relay("pc", 1)
+	r.want("juliet@example.org<-*nodepb.Relay")
+	r.do(func(fx *effects) { r.st.retire(fx) })
+	if n := len(r.st.handoff.left); n != maxRelays || r.st.relays != nil {
+		t.Fatalf("the next owner gets %d", n)
+	}
+
+	// One whose client isn't there is known, and what is kept is for who was to come when it came.
+	r, relay = begin()
+	r.attachAs(&nodepb.Attach{Session: sessionRef("pc").Proto(), Resource: "pc", Epoch: 1, Credit: plenty})
+	relay("pc", 1)
+	r.want("juliet@example.org<-*nodepb.Relay")
+	relay("phone", 2)
+	moving = false
+	r.attach("tablet", 1, -1, plenty)
+	r.want("")
+	r.attach("phone", 1, -1, plenty)
+	r.want("phone<-*nodepb.Relay")
+
+	r, relay = begin()
+	relay("pc", 1)
+	r.want("juliet@example.org<-*nodepb.Relay")
+}
+
 func TestRelay(t *testing.T) {
 	r := newRig(t)
 	relay := func(resource string, tag uint64) {
 		r.do(func(fx *effects) {
-			r.st.relay(fx, &nodepb.Relay{SenderRef: julietRef.Proto(), Tag: tag, Resource: resource, Stanza: []byte("<iq/>")})
+			r.st.relay(fx, &nodepb.Relay{SenderRef: julietRef.Proto(), Tag: tag, Resource: resource, Stanza: []byte(question)})
 		})
 	}
 	relay("pc", 1)
 	relay("pc", 0)
-	r.want("juliet1<-*nodepb.RelayFailed")
+	r.want("juliet@example.org<-*nodepb.Relay")
 	r.attach("pc", 1, -1, plenty)
 	d := r.chat("a")
 	d.Resource = "pc"
@@ -288,13 +352,13 @@ func TestRelay(t *testing.T) {
 	r.want("pc<a, pc<-*nodepb.Relay")
 	r.refuse["pc"] = true
 	relay("pc", 3)
-	r.want("juliet1<-*nodepb.RelayFailed")
+	r.want("juliet@example.org<-*nodepb.Relay")
 	r.refuse["pc"] = false
 	// While it waits for its client, a session gets answers but no requests.
 	r.attachAs(&nodepb.Attach{Session: sessionRef("pc").Proto(), Resource: "pc", Epoch: 2, Credit: plenty})
 	r.took()
 	relay("pc", 4)
-	r.want("juliet1<-*nodepb.RelayFailed")
+	r.want("juliet@example.org<-*nodepb.Relay")
 	relay("pc", 0)
 	r.want("pc<-*nodepb.Relay")
 }

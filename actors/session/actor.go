@@ -71,6 +71,8 @@ func (a *actor) Handle(ctx *actors.Context, msg any) error {
 		st.drain(fx, m)
 	case Move:
 		st.move(fx, m)
+	case reunited:
+		st.reunited(fx, m)
 	case *actors.Reply:
 		if done := a.calls[m.ID]; done != nil {
 			if delete(a.calls, m.ID); len(a.calls) == 0 {

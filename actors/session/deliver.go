@@ -1,6 +1,7 @@
 package session
 
 import (
+	"slices"
 	"time"
 
 	"github.com/jackdaw-im/jackdaw/proto/nodepb"
@@ -22,12 +23,29 @@ func (st *state) push(m *nodepb.Push) {
 		st.pushed = n
 	}
 	for _, row := range m.GetRows() {
-		if st.out.acked < st.rewritten && len(row.GetId()) > 0 && st.out.has(row.GetId()) {
-			st.acks.credit += row.GetCost() // written before the mailbox restarted, and not acknowledged yet
+		if st.repeated(row) {
+			st.acks.credit += row.GetCost()
 			continue
 		}
 		st.held = append(st.held, row)
 	}
+}
+
+// repeated reports whether a row was written to the client before, and comes again because the mailbox has moved or restarted. One that is
+// acknowledged already is so once more: maybe this mailbox hasn't heard of it.
+func (st *state) repeated(row *nodepb.PushedRow) bool {
+	id := row.GetId()
+	if len(id) == 0 { // it is no row
+		return false
+	}
+	if slices.ContainsFunc(st.acks.ids, func(now []byte) bool { return string(now) == string(id) }) {
+		return true
+	}
+	if st.late.has(id) {
+		st.acks.ids = append(st.acks.ids, id)
+		return true
+	}
+	return st.out.acked < st.rewritten && st.out.has(id)
 }
 
 // writable hears that the outlet has room again.
@@ -149,17 +167,29 @@ func (st *state) castAcks(fx *effects) {
 	if len(st.acks.ids) == 0 && (st.acks.credit == 0 || st.acks.credit < creditShare && st.out.rows > 0) {
 		return
 	}
-	ids := st.acks.ids
+	st.late = st.late.add(fx.now, st.acks.ids)
+	st.castThese(fx, st.acks.ids)
+}
+
+// castThese acknowledges rows with the credit that is due.
+func (st *state) castThese(fx *effects, ids [][]byte) {
 	fx.casts = append(fx.casts, cast{to: st.mail(), room: true, refused: func(fx *effects) { st.ackUndelivered(fx, ids) },
 		msg: &nodepb.Ack{Session: st.ref, Epoch: st.epoch, Ids: ids, Credit: st.acks.credit, Pushed: st.pushed}})
 	st.acks = acks{}
 }
 
-// castAllAcks is castAcks with those that may not have been heard.
-func (st *state) castAllAcks(fx *effects) {
-	st.acks.ids = append(st.unheard, st.acks.ids...)
+// castAllAcks is castAcks with those that may not have been heard, and returns all of them.
+func (st *state) castAllAcks(fx *effects) [][]byte {
+	fresh := slices.Concat(st.unheard, st.acks.ids)
 	st.unheard = nil
-	st.castAcks(fx)
+	ids := st.late.with(fx.now, fresh)
+	st.late = st.late.add(fx.now, fresh)
+	if len(ids) > 0 {
+		st.castThese(fx, ids)
+	} else {
+		st.castAcks(fx)
+	}
+	return ids
 }
 
 // ackUndelivered keeps what the client has acknowledged for whoever is the mailbox next: else the client would get it again.

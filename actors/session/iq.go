@@ -1,7 +1,10 @@
 package session
 
 import (
+	"slices"
+
 	"github.com/jackdaw-im/jackdaw/actors"
+	"github.com/jackdaw-im/jackdaw/actors/mailbox"
 	"github.com/jackdaw-im/jackdaw/ident"
 	"github.com/jackdaw-im/jackdaw/proto/nodepb"
 	"github.com/jackdaw-im/jackdaw/xmpp"
@@ -192,8 +195,8 @@ type relayed struct {
 // maxRelayed is how many requests to others a session remembers; the answer "no such resource" comes within milliseconds.
 const maxRelayed = 64
 
-// relay hands an IQ on to the resource it is addressed to. A request that finds none comes back (relayFailed); an answer
-// that finds none is dropped.
+// relay hands an IQ on to the resource it is addressed to. A request that finds none is answered with an error; an answer that finds none is
+// dropped.
 func (st *state) relay(fx *effects, e *xmpp.Element, to xmpp.JID, asks bool) {
 	if _, service := st.Services[to.Bare()]; service {
 		st.refuse(fx, e, xmpp.ServiceUnavailable)
@@ -210,28 +213,41 @@ func (st *state) relay(fx *effects, e *xmpp.Element, to xmpp.JID, asks bool) {
 	}
 	setAttr(e, "from", st.full)
 	m.Stanza = e.AppendXML(nil, nsClient)
-	tag := m.Tag
-	fx.casts = append(fx.casts, cast{to: mailboxOf(to.Bare()), msg: m, refused: func(fx *effects) {
-		if tag == 0 {
-			st.Counters.Dropped.Add(1)
-			return
-		}
-		st.relayFailed(fx, &nodepb.RelayFailed{Tag: tag, Code: nodepb.Code_LATER})
-	}})
+	fx.casts = append(fx.casts, cast{to: mailboxOf(to.Bare()), msg: m, refused: func(fx *effects) { st.relayBack(fx, m, nodepb.Code_LATER) }})
 }
 
-// relayFailed tells the client that a request reached nobody.
-func (st *state) relayFailed(fx *effects, m *nodepb.RelayFailed) {
-	for i, r := range st.relayed {
-		if r.tag != m.GetTag() {
-			continue
-		}
-		if st.relayed = append(st.relayed[:i], st.relayed[i+1:]...); len(st.relayed) == 0 {
-			st.relayed = nil
-		}
-		st.errorReply(fx, "iq", r.id, r.to, errorOf(m.GetCode()))
+// relayBack tells the client that its request reached nobody. Nobody waits to be told of an answer.
+func (st *state) relayBack(fx *effects, m *nodepb.Relay, code nodepb.Code) {
+	_, answer := mailbox.Undeliverable(m, code)
+	if answer == nil || actors.RefOf(m.GetSenderRef()) != st.self {
+		st.Counters.Dropped.Add(1)
 		return
 	}
+	if _, open := st.answered(m.GetTag()); !open {
+		st.Counters.Dropped.Add(1)
+		return
+	}
+	st.relayIn(fx, answer)
+}
+
+// relayFailed is the same from a node of an older version.
+func (st *state) relayFailed(fx *effects, m *nodepb.RelayFailed) {
+	if r, open := st.answered(m.GetTag()); open {
+		st.errorReply(fx, "iq", r.id, r.to, mailbox.ErrorOf(m.GetCode()))
+	}
+}
+
+// answered notes that a request has come back, and reports whether it is remembered and had not.
+func (st *state) answered(tag uint64) (r relayed, open bool) {
+	i := slices.IndexFunc(st.relayed, func(r relayed) bool { return r.tag == tag })
+	if i < 0 {
+		return relayed{}, false
+	}
+	r = st.relayed[i]
+	if st.relayed = slices.Delete(st.relayed, i, i+1); len(st.relayed) == 0 {
+		st.relayed = nil
+	}
+	return r, true
 }
 
 // relayIn writes a stanza that somebody's session handed on to this client. While the client is away a request is told so
@@ -256,8 +272,8 @@ func (st *state) relayIn(fx *effects, m *nodepb.Relay) {
 // relayMissed tells who sent a request that it has reached nobody.
 func (st *state) relayMissed(fx *effects, m *nodepb.Relay) {
 	st.Counters.Dropped.Add(1)
-	if m.GetTag() != 0 {
-		fx.answer(actors.RefOf(m.GetSenderRef()), &nodepb.RelayFailed{Tag: m.GetTag(), Code: nodepb.Code_NO_RESOURCE})
+	if to, answer := mailbox.Undeliverable(m, nodepb.Code_NO_RESOURCE); answer != nil {
+		fx.answer(to, answer)
 	}
 }
 

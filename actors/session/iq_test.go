@@ -121,7 +121,7 @@ func TestIQToABusyMailbox(t *testing.T) {
 	r := boundRig(t)
 	r.give("<iq type='get' id='v' to='bob@example.org/pc'><query xmlns='jabber:iq:version'/></iq>")
 	refused := r.casts[0].refused
-	r.want(r.do(refused), "<iq type='error' id='v'", "<resource-constraint")
+	r.want(r.do(refused), "<iq type='error' id='v' from='bob@example.org/pc' to='alice@example.org/phone'", "<resource-constraint")
 }
 
 // TestAnswerToABusyMailbox: an answer that can't be handed on has nobody to be told; it is counted.
@@ -145,9 +145,10 @@ func TestManyRelaysAreForgotten(t *testing.T) {
 }
 
 func TestRelayIn(t *testing.T) {
-	in := &nodepb.Relay{Tag: 7, Stanza: []byte("<iq type='get' id='1'/>"), SenderRef: &nodepb.Ref{Kind: Kind, Id: "s2", Node: "n@1"}}
+	const ask = "<iq type='get' id='1' from='bob@example.org/pc' to='alice@example.org/phone'/>"
+	in := &nodepb.Relay{Tag: 7, Stanza: []byte(ask), SenderRef: &nodepb.Ref{Kind: Kind, Id: "s2", Node: "n@1"}}
 	r := boundRig(t)
-	if got := r.do(func(fx *effects) { r.st.relayIn(fx, in) }); got != "<iq type='get' id='1'/>" {
+	if got := r.do(func(fx *effects) { r.st.relayIn(fx, in) }); got != ask {
 		t.Fatalf("wrote %q", got)
 	}
 	r.st.sm.resumable = true
@@ -156,8 +157,12 @@ func TestRelayIn(t *testing.T) {
 	if got := r.do(func(fx *effects) { r.st.relayIn(fx, in) }); got != "" {
 		t.Fatalf("wrote %q without a socket", got)
 	}
-	failed := castsOf[*nodepb.RelayFailed](r)
-	if len(failed) != 1 || failed[0].Tag != 7 || failed[0].Code != nodepb.Code_NO_RESOURCE {
+	if len(r.casts) != 1 || r.casts[0].to != mailboxOf("bob@example.org") {
+		t.Fatalf("told %v", r.casts)
+	}
+	failed := castsOf[*nodepb.Relay](r)
+	if len(failed) != 1 || failed[0].Tag != 0 || failed[0].Resource != "pc" {
 		t.Fatalf("the sender was told %v", failed)
 	}
+	r.want(string(failed[0].Stanza), "<iq type='error' id='1' from='alice@example.org/phone' to='bob@example.org/pc'><error", "<service-unavailable")
 }

@@ -12,7 +12,8 @@ import (
 	"github.com/jackdaw-im/jackdaw/supervision"
 )
 
-// KeeperKind is the kind of the actor that starts sessions for streams whose node ends; there is one on each node, pinned to it.
+// KeeperKind is the kind of the actor that starts sessions for streams whose node ends, and tells the node's own of reunions; there is one on
+// each node, pinned to it.
 const KeeperKind = "keeper"
 
 // keeperID is the keeper's id on every node.
@@ -43,8 +44,11 @@ func StartKeeper(keepers, sessions *supervision.Dynamic) error {
 	return nil
 }
 
-// keeper starts sessions for other nodes' streams. It keeps nothing.
-type keeper struct{ sessions *supervision.Dynamic }
+// keeper starts sessions for other nodes' streams, and tells the node's own what concerns all of them.
+type keeper struct {
+	sessions  *supervision.Dynamic
+	reuniting bool // they are about to be told of a reunion
+}
 
 // Init implements actors.Behaviour; args are the sessions' supervisor.
 func (k *keeper) Init(_ *actors.Context, args any) error {
@@ -58,12 +62,15 @@ func (k *keeper) Init(_ *actors.Context, args any) error {
 
 // Handle implements actors.Behaviour. Where no session can be started, the stream stays where it is, and another node may be asked.
 func (k *keeper) Handle(ctx *actors.Context, msg any) error {
-	m, ok := msg.(*nodepb.KeepStream)
-	if !ok {
-		return nil
-	}
-	if _, err := k.sessions.StartChild(random(), Args{keep: m}); err != nil {
-		ctx.Log().Warn("another node's stream can't be kept here", zap.Error(err))
+	switch m := msg.(type) {
+	case *nodepb.KeepStream:
+		if _, err := k.sessions.StartChild(random(), Args{keep: m}); err != nil {
+			ctx.Log().Warn("another node's stream can't be kept here", zap.Error(err))
+		}
+	case Reunion:
+		k.reunion(ctx)
+	case reunionDue:
+		k.reunite(ctx)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jackdaw-im/jackdaw/actors/mailbox"
 	"github.com/jackdaw-im/jackdaw/proto/chatpb"
 	"github.com/jackdaw-im/jackdaw/proto/nodepb"
 	"github.com/jackdaw-im/jackdaw/xmpp"
@@ -205,7 +206,7 @@ func TestOutcomes(t *testing.T) {
 func TestErrorTable(t *testing.T) {
 	for n, name := range nodepb.Code_name {
 		code := nodepb.Code(n)
-		e := errorOf(code)
+		e := mailbox.ErrorOf(code)
 		xml := string(e.Append(nil))
 		if xml == "" || e.Type == "" {
 			t.Errorf("%s has no answer", name)

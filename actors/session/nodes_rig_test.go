@@ -145,7 +145,7 @@ func (c *cloud) start(id ident.NodeID) {
 	}
 	lanes := lane.New(c.engine, lane.Options{})
 	mailboxes := mailbox.Supervisor(h.sys, mailbox.Config{Lanes: lanes})
-	accounts := account.Supervisor(h.sys, lanes, nil)
+	accounts := account.Supervisor(h.sys, account.Config{Lanes: lanes})
 	h.sessions = Supervisor(h.sys, Config{Domain: "example.org", Secret: []byte("secret"), Counters: &h.counters, Location: string(id.Name()) + ".example.org", Moving: func() bool { return true }})
 	keepers := Keepers(h.sys)
 	children := append(lanes.Children(), mailboxes.Child(), accounts.Child(), h.sessions.Child(), keepers.Child())

@@ -86,20 +86,28 @@ func (st *state) ownPresence(fx *effects, e *xmpp.Element, available bool) {
 
 // tellPresence casts presence to the account; if it has no room, the latest is cast again a little later.
 func (st *state) tellPresence(fx *effects, p *nodepb.SetPresence) {
-	if st.lostAccount.due {
-		st.untold = p // it wouldn't know whose presence it is
+	st.owe(fx, p)
+	if st.lostAccount.due { // it wouldn't know whose presence it is
 		return
 	}
-	st.untold = nil
+	st.untold, st.refreshing = nil, p.GetRefresh()
 	if !p.GetQuiet() {
 		st.toldAt = fx.now
 	}
 	fx.casts = append(fx.casts, cast{to: st.account(), msg: p, refused: func(fx *effects) {
 		if st.phase == bound || st.phase == detached {
-			st.untold = p
+			st.owe(fx, p)
 			advance(&st.retryAt, fx.now.Add(retryTime))
 		}
 	}})
+}
+
+// owe notes what the account is to be told. Where that takes the place of what asks for the presence of others, that is asked for later.
+func (st *state) owe(fx *effects, p *nodepb.SetPresence) {
+	if st.untold.GetRefresh() && !p.GetRefresh() {
+		advance(&st.refreshAt, fx.now.Add(retryTime))
+	}
+	st.untold = p
 }
 
 // priorityOf reads RFC 6121 section 4.7.2.3's priority: -128 to 127, 0 if there is none.

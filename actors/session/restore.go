@@ -88,7 +88,10 @@ func (st *state) rebindAsked(fx *effects, m *nodepb.Rebind) {
 	case st.account():
 		st.forgotten(fx, &st.lostAccount)
 		if m.GetUnheard() {
-			st.untold = st.presence
+			st.owe(fx, st.presence)
+			if st.refreshing {
+				advance(&st.refreshAt, fx.now.Add(retryTime))
+			}
 		}
 	}
 }

@@ -207,6 +207,9 @@ func (st *state) adopt(fx *effects, r *resumption, given *nodepb.Handover) {
 		}
 	}
 	st.restorePresence(fx, true)
+	if given.GetRefresh() {
+		st.reunited(fx, reunited{})
+	}
 	st.heirs.set(r.req.GetId(), st.self)
 }
 
@@ -277,8 +280,7 @@ type heir struct {
 
 // give answers the heir. The account isn't told: the heir takes this session's place there.
 func (st *state) give(fx *effects) {
-	acked := slices.Concat(st.unheard, st.acks.ids)
-	st.castAllAcks(fx)
+	acked := st.castAllAcks(fx)
 	fx.answer(st.mail(), &nodepb.Detach{Session: st.ref})
 	h := &nodepb.Handover{
 		Acked:   acked,
@@ -286,6 +288,7 @@ func (st *state) give(fx *effects) {
 		Delivered: max(st.out.acked, st.sm.outBase) - st.sm.outBase,
 		Presence:  st.presence, Interested: st.interested, Roster: st.roster, Directed: slices.Sorted(maps.Keys(st.directed)),
 	}
+	h.Refresh = !st.refreshAt.IsZero() || st.untold.GetRefresh()
 	if st.heir.keeps {
 		h.Written, h.Kept = st.out.sent-st.sm.outBase, st.out.kept(st.sm.outBase)
 	} else {
@@ -299,7 +302,8 @@ func (st *state) give(fx *effects) {
 	fx.reply(*st.heir.from, h)
 	st.heir.from = nil
 	st.outbox, st.sending, st.subs, st.directed, st.arriving, st.attempts = nil, nil, nil, nil, presences{}, nil
-	st.out, st.presence, st.untold, st.retryAt = outgoing{sent: st.out.sent, acked: st.out.sent}, nil, nil, time.Time{}
+	st.out, st.presence, st.untold, st.retryAt, st.refreshAt = outgoing{sent: st.out.sent, acked: st.out.sent}, nil, nil, time.Time{}, time.Time{}
+	st.late = nil
 	if st.heir.ref.Node != st.self.Node {
 		st.forgetResumption() // who resumes again finds it by its account
 	}

@@ -363,8 +363,8 @@ func TestAnswersWhileAway(t *testing.T) {
 	p.old.do(func(fx *effects) { p.old.st.closed(fx, Closed{Reason: SocketLost}) })
 	relay := func(r *rig, m *nodepb.Relay) { r.do(func(fx *effects) { r.st.relayIn(fx, m) }) }
 	relay(p.old, &nodepb.Relay{Stanza: []byte("<iq type='result' id='mine'/>")})
-	relay(p.old, &nodepb.Relay{Tag: 1, Stanza: []byte("<iq type='get' id='theirs'/>")})
-	if failed := castsOf[*nodepb.RelayFailed](p.old); len(failed) != 1 || failed[0].Tag != 1 {
+	relay(p.old, &nodepb.Relay{Tag: 1, Stanza: []byte("<iq type='get' id='theirs' from='bob@example.org/pc'/>")})
+	if failed := castsOf[*nodepb.Relay](p.old); len(failed) != 1 || failed[0].Resource != "pc" || !strings.Contains(string(failed[0].Stanza), "type='error'") {
 		t.Fatalf("told %v", failed)
 	}
 	p.ask(p.previd, 0)

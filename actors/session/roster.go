@@ -3,6 +3,7 @@ package session
 import (
 	"slices"
 
+	"github.com/jackdaw-im/jackdaw/actors/mailbox"
 	"github.com/jackdaw-im/jackdaw/proto/nodepb"
 	"github.com/jackdaw-im/jackdaw/xmpp"
 )
@@ -25,7 +26,7 @@ func (st *state) rosterGet(fx *effects, r request) {
 	st.insist(fx, st.account(), &nodepb.GetRoster{Session: st.ref}, readTime, func(fx *effects, v any, err error) {
 		defer st.done(fx, r.n)
 		if code := codeOf(v, err); code != nodepb.Code_OK {
-			st.refuse(fx, r.e, errorOf(code))
+			st.refuse(fx, r.e, mailbox.ErrorOf(code))
 			return
 		}
 		st.roster = v.(*nodepb.Roster).GetDigest()

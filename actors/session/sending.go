@@ -81,7 +81,7 @@ func (st *state) settled(fx *effects, s mailbox.Settled) {
 		st.Counters.Dropped.Add(1)
 	default:
 		st.Counters.Refused.Add(1)
-		st.errorReply(fx, "message", m.GetId(), m.GetTo(), errorOf(s.Code))
+		st.errorReply(fx, "message", m.GetId(), m.GetTo(), mailbox.ErrorOf(s.Code))
 	}
 	st.done(fx, n)
 }

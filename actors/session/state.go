@@ -85,10 +85,13 @@ type state struct {
 	arriving   presences           // presence on its way to the client
 	untold     *nodepb.SetPresence // what the account had no room for
 	toldAt     time.Time           // when the account was last told what others have to hear
+	refreshAt  time.Time           // when others' presence is asked for anew; zero: it isn't
+	refreshing bool                // what the account was told last has asked for it
 
 	lostAccount, lostMail loss      // what they know of this session, and whether it hears of their end
 	retryAt               time.Time // when they are told again
-	unheard               [][]byte  // acknowledged rows of which the mailbox may not have heard
+	unheard               [][]byte  // acknowledged rows of which the mailbox has not heard
+	late                  *lately   // those of which it may not have heard in time
 	since                 time.Time // when the client bound or resumed its resource
 	replaces              *nodepb.Ref
 	attached              uint64          // how often the mailbox was told of this session
@@ -313,7 +316,7 @@ func (st *state) leave(fx *effects) {
 		st.attempts = nil
 	}
 	st.out, st.ask = outgoing{sent: st.out.sent, acked: st.out.sent}, asking{}
-	st.arriving, st.relayed = presences{}, nil
+	st.arriving, st.relayed, st.late = presences{}, nil, nil
 }
 
 // unregister says goodbye to the account, the mailbox and those who got directed presence.
@@ -323,9 +326,9 @@ func (st *state) unregister(fx *effects) {
 	}
 	st.castAllAcks(fx)
 	st.leaveDirected(fx, nil)
-	fx.answer(st.account(), &nodepb.Unbind{Session: st.ref})
+	fx.answer(st.account(), &nodepb.Unbind{Session: st.ref, Resource: st.resource, Available: st.presence != nil})
 	fx.answer(st.mail(), &nodepb.Detach{Session: st.ref})
-	st.presence, st.untold, st.held, st.retryAt = nil, nil, nil, time.Time{}
+	st.presence, st.untold, st.held, st.retryAt, st.refreshAt = nil, nil, nil, time.Time{}, time.Time{}
 	parked := st.parked
 	st.parked = nil
 	for _, m := range parked {

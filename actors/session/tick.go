@@ -15,6 +15,7 @@ func (st *state) nextTick(now time.Time) time.Time {
 		}
 	}
 	sooner(st.retryAt)
+	sooner(st.refreshAt)
 	if st.outbox != nil {
 		sooner(st.outbox.Next())
 	}
@@ -52,6 +53,9 @@ func (st *state) tick(fx *effects) {
 	if passed(st.retryAt, fx.now) {
 		st.retry(fx)
 	}
+	if passed(st.refreshAt, fx.now) {
+		st.refresh(fx)
+	}
 	if st.auth != nil && passed(st.auth.due, fx.now) {
 		st.resumeLogin(fx)
 	}
@@ -60,6 +64,7 @@ func (st *state) tick(fx *effects) {
 	}
 	st.retrySubscriptions(fx)
 	st.tryAgain(fx)
+	st.late = st.late.age(fx.now)
 }
 
 // passed reports whether a time that is set has come.

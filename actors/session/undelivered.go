@@ -23,7 +23,7 @@ func (st *state) undelivered(fx *effects, to actors.Ref, msg any, err error) {
 			st.outbox.Refused(fx.now, to, m.GetSeq())
 		}
 	case *nodepb.Relay:
-		st.relayUndelivered(fx, m, err)
+		st.relayUndelivered(fx, to, m, err)
 	case *nodepb.SetPresence:
 		st.presenceUndelivered(fx, m)
 	case *nodepb.Ack:
@@ -38,9 +38,11 @@ func (st *state) undelivered(fx *effects, to actors.Ref, msg any, err error) {
 }
 
 // relayUndelivered answers a request that reached nobody.
-func (st *state) relayUndelivered(fx *effects, m *nodepb.Relay, err error) {
-	if m.GetTag() == 0 || actors.RefOf(m.GetSenderRef()) != st.self {
-		st.Counters.Dropped.Add(1)
+// An answer that was certainly not taken, as while nodes disagree about whose a mailbox is, is sent once more.
+func (st *state) relayUndelivered(fx *effects, to actors.Ref, m *nodepb.Relay, err error) {
+	if m.GetTag() == 0 && actors.RefOf(m.GetSenderRef()) == st.self && errors.Is(err, actors.ErrOverloaded) {
+		again := &nodepb.Relay{Resource: m.GetResource(), Stanza: m.GetStanza()} // without a sender: should it come back, that's it
+		fx.casts = append(fx.casts, cast{to: to, msg: again, refused: func(fx *effects) { st.relayBack(fx, again, nodepb.Code_LATER) }})
 		return
 	}
 	code := nodepb.Code_OUTCOME_UNKNOWN
@@ -50,7 +52,7 @@ func (st *state) relayUndelivered(fx *effects, m *nodepb.Relay, err error) {
 	case errors.Is(err, actors.ErrNoProc):
 		code = nodepb.Code_NO_RESOURCE
 	}
-	st.relayFailed(fx, &nodepb.RelayFailed{Tag: m.GetTag(), Code: code})
+	st.relayBack(fx, m, code)
 }
 
 // presenceUndelivered tells the account again: the latest, whatever it was that didn't arrive.
@@ -58,11 +60,14 @@ func (st *state) presenceUndelivered(fx *effects, m *nodepb.SetPresence) {
 	if st.phase != bound && st.phase != detached {
 		return
 	}
+	if m.GetRefresh() {
+		st.reunited(fx, reunited{})
+	}
 	switch {
 	case st.presence != nil:
-		st.untold = st.presence
+		st.owe(fx, st.presence)
 	case !m.GetAvailable():
-		st.untold = m
+		st.owe(fx, m)
 	default:
 		return // it has gone since
 	}

@@ -65,6 +65,14 @@ func TestUndeliveredRequests(t *testing.T) {
 			t.Fatalf("answered twice: %s", got)
 		}
 		dropped := r.st.Counters.Dropped.Load()
+		if err == actors.ErrOverloaded { // it was certainly not taken: once more, but not for ever
+			got := r.back(mailboxOf(bob), sent[1], err)
+			again := castsOf[*nodepb.Relay](r)
+			if got != "" || len(again) != 1 || again[0].Tag != 0 || string(again[0].Stanza) != string(sent[1].Stanza) || r.st.Counters.Dropped.Load() != dropped {
+				t.Fatalf("got %s, sent again: %v", got, again)
+			}
+			sent[1] = again[0]
+		}
 		if got := r.back(mailboxOf(bob), sent[1], err); got != "" || r.st.Counters.Dropped.Load() != dropped+1 {
 			t.Fatalf("got %s", got)
 		}

@@ -93,7 +93,8 @@ func TestAPeerThatWasAwayIsDialledAgain(t *testing.T) {
 	a.until(func() bool { return a.look().Stats.Unreachable > gone }, b.peer()) // it has noticed
 	before, sends := a.look().Stats, uint64(0)
 	a.until(func() bool { sends++; return a.look().Stats.Dials >= before.Dials+4 }, b.peer())
-	if s := a.look().Stats; s.Unreachable-before.Unreachable < sends-8 {
+	// What is sent while a dial is under way waits for it: two or three for each of the four, and more where processes are slow.
+	if s := a.look().Stats; (s.Unreachable-before.Unreachable)*10 < sends*9 {
 		t.Errorf("%d sends: %+v", sends, s)
 	}
 	b = start(t, ca, "b@2", func(o *order) { o.Bind = b.addr })

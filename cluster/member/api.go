@@ -33,6 +33,8 @@ type Membership struct {
 	in         *inbox
 	broadcasts *memberlist.TransmitLimitedQueue
 	meta       atomic.Pointer[[]byte]
+	described  []byte        // the meta without filler; of run, as is the next
+	again      time.Duration // when the meta is told again, 0: it isn't
 	view       atomic.Pointer[View]
 	opinions   atomic.Pointer[[]Opinion]
 	told       atomic.Pointer[told]
@@ -95,7 +97,7 @@ func (m *Membership) open() (*state, error) {
 		return nil, fmt.Errorf("member: the address that others are told: %w", err)
 	}
 	m.cfg.Self.Gossip = net.JoinHostPort(ip.String(), strconv.Itoa(port))
-	var remembered []string
+	var remembered []Past
 	if m.cfg.Remembered != nil {
 		remembered = m.cfg.Remembered()
 	}
@@ -213,6 +215,10 @@ func (m *Membership) Unmet() error {
 	return nil
 }
 
+// Missing returns the members of this life and earlier ones that aren't there and haven't said that they leave: they may be lost, cut off, or have
+// another address now.
+func (m *Membership) Missing() []Past { return m.errands.missing() }
+
 // Agreement returns which views the other living members act upon, as they have told last, sorted by id.
 func (m *Membership) Agreement() []Opinion { return *m.opinions.Load() }
 
@@ -240,19 +246,28 @@ func (m *Membership) Leave(ctx context.Context) error {
 		case <-time.After(time.Millisecond):
 		}
 	}
-	// Told once more, by a call that waits until it is out: memberlist sends nothing about a node behind the news that it is gone.
+	// Told once more, by a call that waits until it is out: memberlist sends nothing about a node behind the news that it is gone. It may lose
+	// that, too (see fillerMost), and it is out within outTime if not.
 	patience := 5 * time.Second
 	if deadline, ok := ctx.Deadline(); ok {
 		patience = max(time.Until(deadline)/2, time.Millisecond)
 	}
 	m.errands.update <- struct{}{}
-	err := m.list.UpdateNode(patience)
+	var err error
+	for left := patience; left > 0; left -= outTime {
+		if err = m.list.UpdateNode(min(left, outTime)); err == nil {
+			break
+		}
+	}
 	<-m.errands.update
 	if err = errors.Join(err, m.list.Leave(patience)); err != nil {
 		return fmt.Errorf("member: leave: %w", err)
 	}
 	return nil
 }
+
+// outTime is longer than a broadcast takes to be out, in a cluster of any size.
+const outTime = 2 * time.Second
 
 // announced reports whether the meta says that the node leaves.
 func (m *Membership) announced() bool {

@@ -2,6 +2,7 @@ package member
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -112,9 +113,45 @@ func TestLeave(t *testing.T) {
 			if o.said("a node is lost") != 0 || o.said("a node has left") != 1 {
 				t.Errorf("%s: lost %d, left %d", o.id, o.said("a node is lost"), o.said("a node has left"))
 			}
-			if slices.Contains(o.heard().kept, n.sim.Addr()) {
+			if slices.Contains(o.heard().kept, Past{n.id.Name(), n.sim.Addr()}) {
 				t.Errorf("%s goes on remembering who has left", o.id)
 			}
+		}
+		r.nodes[3].sim.Crash()
+		r.until("n4 is given up", time.Minute, func() bool { return len(r.nodes[0].View().Members) == 3 })
+		if got := r.nodes[0].Missing(); !slices.Equal(got, []Past{{r.nodes[3].id.Name(), r.nodes[3].sim.Addr()}}) {
+			t.Errorf("n1 misses %v, and only n4 is lost", got)
+		}
+	})
+}
+
+// TestTwoChangesAtOnce: what a node changes while an earlier change of it is still being told, and others change as well, is known to all shortly
+// after: memberlist may lose the later one.
+func TestTwoChangesAtOnce(t *testing.T) {
+	bubble(t, func(r *rig) {
+		for i := range 4 { // the first gossip first
+			r.start(fmt.Sprintf("n%d", i+1))
+			time.Sleep(5 * time.Millisecond)
+		}
+		r.agree(time.Minute, r.nodes...)
+		var took time.Duration
+		for i := range 10 {
+			time.Sleep(3 * time.Second)
+			for _, n := range r.nodes {
+				n.SetTrust(uint64(i + 1))
+			}
+			time.Sleep(60 * time.Millisecond)
+			n, state := r.nodes[2], []State{Draining, Active}[i%2]
+			n.SetState(state)
+			took += r.until("all know of it", 12*time.Second, func() bool {
+				return !slices.ContainsFunc(r.nodes, func(o *node) bool {
+					m, _ := o.View().Find(n.id)
+					return m.State != state || m.Trust != uint64(i+1)
+				})
+			})
+		}
+		if t.Logf("ten times: %v", took); took > 10*time.Second {
+			t.Errorf("ten times took %v", took)
 		}
 	})
 }

@@ -15,7 +15,7 @@ import (
 
 // Config is what a Membership is started with.
 type Config struct {
-	// Self is this node: ID, Carriage, Client, Proto, Oldest (0: Proto), Release, State, Weight, Trust, Passes and Routed; the rest is found out.
+	// Self is this node: ID, Carriage, Client, Proto, Oldest (0: Proto), Release, State, Weight, Trust, Passes, Routed and ByAge; the rest is found out.
 	Self Member
 	// Transport carries the gossip: that of the cluster's address (package port). Close shuts it down.
 	Transport memberlist.NodeAwareTransport
@@ -25,10 +25,10 @@ type Config struct {
 	Label string
 	// Seeds are HOST:PORT of nodes to join. A host name is looked up at each attempt. The node stays joining until it has met one.
 	Seeds []string
-	// Remembered returns addresses of members of an earlier life, and Remember keeps those of this; called by the errands, one at a time.
+	// Remembered returns members of an earlier life, and Remember keeps those of this; called by the errands, one at a time.
 	// Both may be nil. With remembered members the node waits for the first only for Timing.Alone.
-	Remembered func() []string
-	Remember   func([]string)
+	Remembered func() []Past
+	Remember   func([]Past)
 	// Digest is the readable form, without passwords, of that part of the configuration which has to be the same on all nodes; "": not
 	// compared. DigestOf is what is compared: it may hold passwords and never leaves the node, but for a hash; "": Digest.
 	Digest, DigestOf string
@@ -46,6 +46,14 @@ type Config struct {
 	OnConflict func(error)
 	// Logger may be nil.
 	Logger *zap.Logger
+}
+
+// Past is a member that was there once.
+type Past struct {
+	// Name is the node's, "" if only its address is known.
+	Name string
+	// Addr is its cluster address, IP:PORT.
+	Addr string
 }
 
 // Timing are durations; the zero value is that of a local network, as written behind each.

@@ -34,7 +34,7 @@ type errands struct {
 	mu struct {
 		sync.Mutex
 		seeds      []string // HOST:PORT, without this node's own
-		remembered []string // IP:PORT, the latest member first
+		remembered []Past   // the latest member first
 		present    []string // IP:PORT of the living
 		others     int      // living members
 		ask        bool     // exchange with somebody now
@@ -45,11 +45,10 @@ type errands struct {
 	}
 }
 
-func (e *errands) init(self string, seeds, remembered []string) {
+func (e *errands) init(self string, seeds []string, remembered []Past) {
 	e.wake, e.update = make(chan struct{}, 1), make(chan struct{}, 1)
-	own := func(addr string) bool { return addr == self }
-	e.mu.seeds = slices.DeleteFunc(slices.Clone(seeds), own)
-	e.mu.remembered = slices.DeleteFunc(slices.Clone(remembered), own)
+	e.mu.seeds = slices.DeleteFunc(slices.Clone(seeds), func(addr string) bool { return addr == self })
+	e.mu.remembered = slices.DeleteFunc(slices.Clone(remembered), func(p Past) bool { return p.Addr == self })
 	e.mu.remembered = e.mu.remembered[:min(len(e.mu.remembered), rememberedMost)]
 }
 
@@ -89,10 +88,7 @@ func (e *errands) know(members []Member, self ident.NodeID) {
 			e.mu.present = append(e.mu.present, m.Gossip)
 			e.unmet.Store(nil)
 			e.mu.others++
-			if !slices.Contains(e.mu.remembered, m.Gossip) {
-				e.mu.remembered = append([]string{m.Gossip}, e.mu.remembered[:min(len(e.mu.remembered), rememberedMost-1)]...)
-				e.mu.keep = true
-			}
+			e.remember(Past{Name: m.Name, Addr: m.Gossip})
 		}
 	}
 	if e.mu.keep {
@@ -100,11 +96,36 @@ func (e *errands) know(members []Member, self ident.NodeID) {
 	}
 }
 
+// remember notes one member. mu is held.
+func (e *errands) remember(p Past) {
+	switch i := e.at(p.Addr); {
+	case i < 0:
+		e.mu.remembered = append([]Past{p}, e.mu.remembered[:min(len(e.mu.remembered), rememberedMost-1)]...)
+	case e.mu.remembered[i].Name != p.Name:
+		e.mu.remembered[i].Name = p.Name
+	default:
+		return
+	}
+	e.mu.keep = true
+}
+
+// at is the place of an address among those remembered, -1 if it isn't. mu is held.
+func (e *errands) at(addr string) int {
+	return slices.IndexFunc(e.mu.remembered, func(p Past) bool { return p.Addr == addr })
+}
+
+// missing returns the members of the past that aren't there.
+func (e *errands) missing() []Past {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(e.mu.remembered), func(p Past) bool { return slices.Contains(e.mu.present, p.Addr) })
+}
+
 // forget drops the address of a member that has left.
 func (e *errands) forget(addr string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if i := slices.Index(e.mu.remembered, addr); i >= 0 && !slices.Contains(e.mu.present, addr) {
+	if i := e.at(addr); i >= 0 && !slices.Contains(e.mu.present, addr) {
 		e.mu.remembered = slices.Delete(e.mu.remembered, i, i+1)
 		e.mu.keep = true
 		e.nudge()
@@ -204,8 +225,12 @@ func (a hostPort) String() string { return string(a) }
 func (m *Membership) rejoin() (tried bool, err error) {
 	e := &m.errands
 	e.mu.Lock()
-	seeds, missing := slices.Clone(e.mu.seeds), slices.Clone(e.mu.remembered)
+	seeds := slices.Clone(e.mu.seeds)
 	e.mu.Unlock()
+	var missing []string
+	for _, p := range e.missing() {
+		missing = append(missing, p.Addr)
+	}
 	for _, seed := range seeds {
 		addresses, lookup := m.lookup(seed)
 		if lookup != nil {

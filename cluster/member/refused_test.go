@@ -303,7 +303,7 @@ func TestRememberedMembers(t *testing.T) {
 	bubble(t, func(r *rig) {
 		n := r.start("n1", func(c *Config) {
 			c.Seeds = []string{"10.0.0.3:7946"}
-			c.Remembered = func() []string { return []string{"10.0.0.2:7946"} }
+			c.Remembered = func() []Past { return []Past{{Addr: "10.0.0.2:7946"}} }
 		})
 		time.Sleep(14 * time.Second)
 		if n.Self().State != Joining {
@@ -311,7 +311,13 @@ func TestRememberedMembers(t *testing.T) {
 		}
 		time.Sleep(2 * time.Second)
 		r.agree(time.Second, n)
+		if got := n.Missing(); len(got) != 1 || got[0] != (Past{Addr: "10.0.0.2:7946"}) {
+			t.Errorf("it misses %v", got)
+		}
 		r.start("n2", func(c *Config) { c.Seeds = nil })
 		r.agree(2*time.Minute, r.nodes...)
+		if got := n.Missing(); len(got) != 0 {
+			t.Errorf("it misses %v", got)
+		}
 	})
 }

@@ -41,7 +41,7 @@ type node struct {
 type heard struct {
 	views     []uint64 // ids
 	conflicts []error
-	kept      []string // addresses
+	kept      []Past
 }
 
 func (n *node) note(f func(*heard)) {
@@ -77,7 +77,7 @@ func (r *rig) start(name string, change ...func(*Config)) *node {
 		Transport: n.sim.Transport(), Label: "test", Logger: zap.New(core),
 		OnView:     func(v *View) { n.note(func(h *heard) { h.views = append(h.views, v.ID) }) },
 		OnConflict: func(err error) { n.note(func(h *heard) { h.conflicts = append(h.conflicts, err) }) },
-		Remember:   func(a []string) { n.note(func(h *heard) { h.kept = a }) }}
+		Remember:   func(a []Past) { n.note(func(h *heard) { h.kept = a }) }}
 	for _, other := range r.nodes[:min(len(r.nodes), 5)] {
 		cfg.Seeds = append(cfg.Seeds, other.sim.Addr())
 	}

@@ -23,6 +23,14 @@ const (
 	tellPer   = 20 * time.Millisecond
 )
 
+// Memberlist's queue numbers broadcasts from 1 again whenever it is empty, and it is for a moment when a broadcast takes the place of the only one. The
+// next one of the same length may then get the same number, and drops it: nobody would hear of the change until everything is exchanged. So
+// lengths are made to differ mostly, by up to fillerMost bytes and two, and what has changed is told once more after metaAgain.
+const (
+	fillerMost = 31
+	metaAgain  = time.Second
+)
+
 // tellAgain is how long after a view has been told it is told again: a broadcast is repeated so few times that in a small cluster one or
 // the other misses it. Who has heard it doesn't pass it on again.
 var tellAgain = []time.Duration{2 * time.Second, 4 * time.Second, 8 * time.Second}
@@ -131,14 +139,11 @@ func (m *Membership) publish(st *state, out outcome) {
 		}
 		write(n.what, zap.String(telemetry.KeyNode, string(n.id)), zap.String(telemetry.KeyText, n.text))
 	}
-	if buf, err := (proto.MarshalOptions{Deterministic: true}).Marshal(out.meta); err == nil {
-		if old := m.meta.Swap(&buf); old != nil && string(*old) != string(buf) {
-			m.errands.tell(m.list)
-		}
-	}
+	m.describe(out.meta, st.now)
 	m.known.Store(int64(len(out.view.Members)))
-	if old := m.view.Swap(out.view); old != out.view {
-		m.errands.know(out.view.Members, m.cfg.Self.ID)
+	if old := m.view.Load(); old != out.view {
+		m.errands.know(out.view.Members, m.cfg.Self.ID) // first: who isn't in the view any more is missing
+		m.view.Store(out.view)
 		if old == nil || old.ID != out.view.ID {
 			m.log().Info("the view of the cluster has changed", zap.String(telemetry.KeyView, ViewText(out.view.ID)), zap.Int(telemetry.KeyNodes, len(out.view.Placed())))
 		}
@@ -153,6 +158,26 @@ func (m *Membership) publish(st *state, out outcome) {
 	m.errands.want(out)
 	if out.conflict != nil {
 		m.conflicts <- out.conflict // there is room: it is told once
+	}
+}
+
+// describe tells the others what this node says of itself, when that has changed, and once more a little later.
+func (m *Membership) describe(meta *nodepb.MemberMeta, now time.Duration) {
+	bare, err := (proto.MarshalOptions{Deterministic: true}).Marshal(meta)
+	if err != nil {
+		return
+	}
+	if m.described != nil && string(bare) == string(m.described) {
+		if m.again > 0 && now >= m.again {
+			m.again = 0
+			m.errands.tell(m.list)
+		}
+		return
+	}
+	m.described, m.again = bare, now+metaAgain
+	meta.Filler = make([]byte, rand.N(fillerMost+1))
+	if buf, err := proto.Marshal(meta); err == nil && m.meta.Swap(&buf) != nil {
+		m.errands.tell(m.list)
 	}
 }
 

@@ -335,7 +335,7 @@ func (s *state) meta() *nodepb.MemberMeta {
 	}
 	return &nodepb.MemberMeta{Format: 1, Carriage: s.self.Carriage, Proto: uint32(s.self.Proto), Oldest: uint32(s.self.Oldest),
 		Release: s.self.Release, State: nodepb.MemberState(state), Held: s.held, Weight: s.want.weight, Trust: s.want.trust,
-		Digest: s.want.digest, Leaving: s.want.leaving, Client: s.self.Client, Passes: s.self.Passes, Routed: s.self.Routed}
+		Digest: s.want.digest, Leaving: s.want.leaving, Client: s.self.Client, Passes: s.self.Passes, Routed: s.self.Routed, ByAge: s.self.ByAge}
 }
 
 // members lists all that are known, as this node sees them.
@@ -365,7 +365,7 @@ func (s *state) member(p *peer, bearers map[string]ident.NodeID) Member {
 		return m
 	}
 	m.Carriage, m.Proto, m.Oldest, m.Release = p.meta.GetCarriage(), uint16(p.meta.GetProto()), uint16(p.meta.GetOldest()), p.meta.GetRelease()
-	m.Client, m.Passes, m.Routed = p.meta.GetClient(), p.meta.GetPasses(), p.meta.GetRouted()
+	m.Client, m.Passes, m.Routed, m.ByAge = p.meta.GetClient(), p.meta.GetPasses(), p.meta.GetRouted(), p.meta.GetByAge()
 	m.State, m.Weight, m.Trust = State(min(p.meta.GetState(), nodepb.MemberState_MEMBER_DRAINING)), p.meta.GetWeight(), p.meta.GetTrust()
 	if p.meta.GetLeaving() {
 		m.State = Draining

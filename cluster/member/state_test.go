@@ -282,13 +282,15 @@ func TestAClockIsOffOnlyForCertain(t *testing.T) {
 // A node with everything at its longest still fits.
 func TestTheMetaFits(t *testing.T) {
 	cfg := Config{Self: Member{ID: "n@1", Carriage: strings.Repeat("h", longestCarriage), Release: strings.Repeat("é", longestRelease),
-		Proto: 1<<16 - 1, Weight: 1<<32 - 1, Trust: 1<<64 - 1, State: Draining, Passes: true, Routed: true}, Transport: noTransport{}, Digest: "x"}
+		Client: strings.Repeat("c", longestClient), Proto: 1<<16 - 1, Weight: 1<<32 - 1, Trust: 1<<64 - 1, State: Draining, Passes: true, Routed: true, ByAge: true}, Transport: noTransport{}, Digest: "x"}
 	if err := cfg.check(); err != nil {
 		t.Fatal(err)
 	}
 	s := newState(rules{self: cfg.Self}, wish{state: Draining, weight: 1<<32 - 1, trust: 1<<64 - 1, digest: 1<<64 - 1, leaving: true})
 	s.held = nodepb.MemberHeld_HELD_CLOCK
-	buf, err := proto.Marshal(s.meta())
+	meta := s.meta()
+	meta.Filler = make([]byte, fillerMost)
+	buf, err := proto.Marshal(meta)
 	if err != nil || len(buf) > 512 {
 		t.Errorf("%d bytes, %v", len(buf), err)
 	}

@@ -3,6 +3,7 @@ package member
 import (
 	"flag"
 	"fmt"
+	"math"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,7 +14,8 @@ import (
 var large = flag.Bool("large", false, "measure the gossip of 50 and 100 nodes too, which takes a minute")
 
 // What gossip costs when nothing happens, and what it takes to learn that one node is gone. The bounds
-// are of the growth: a node's packets don't grow with the number of nodes, its bytes only by the exchanges.
+// are of the growth: a node's packets don't grow with the number of nodes, its bytes only by the exchanges. They are
+// what docs/BENCHMARKS.md has for a whole node. Here it tells less of itself, and takes 83 to 87 % of it: that is the margin.
 func TestGossipTraffic(t *testing.T) {
 	sizes := []int{3, 10}
 	if *large {
@@ -44,9 +46,19 @@ func TestGossipTraffic(t *testing.T) {
 			cost := float64(r.net.Count(simnet.Packet).Sent-change.Sent)/float64(n-1) - count*gone.Seconds()
 			t.Logf("%3d nodes: a node sends %.2f packets of %3.0f B and %4.0f B of streams (%.2f writes) each second, %4.0f B in all; joined after %v, a crash is agreed upon after %v and costs each %.0f packets",
 				n, count, size/count, streamed, writes, size+streamed, joined, gone, max(cost, 0))
-			if count > 4 || size+streamed > 200+40*float64(n) {
-				t.Errorf("%d nodes: each sends %.1f packets and %.0f bytes a second", n, count, size+streamed)
+			if law := gossipLaw(n); count > 2.5 || size+streamed > law {
+				t.Errorf("%d nodes: each sends %.1f packets and %.0f bytes a second, and not at most 2.5 and %.0f", n, count, size+streamed, law)
 			}
 		})
 	}
+}
+
+// gossipLaw is how many bytes a whole node's gossip is in a second. The exchanges of everything with another node come less often from 32
+// nodes on, once less with each doubling (memberlist's pushPullScale).
+func gossipLaw(nodes int) float64 {
+	m := 1.0
+	if nodes > 32 {
+		m += math.Ceil(math.Log2(float64(nodes) / 32))
+	}
+	return 203 + 39*float64(nodes)/m
 }

@@ -58,6 +58,8 @@ type Member struct {
 	Passes bool
 	// Routed is set if it wants to know which partitions others take for its own.
 	Routed bool
+	// ByAge is set if it leaves the steps of rotations to the node that began first.
+	ByAge bool
 	// Suspect is set while the node is lost by gossip and its time of grace is not over.
 	Suspect bool
 	// Rejected says why it isn't placed and no link goes to it, "" if nothing is wrong with it.

@@ -18,6 +18,9 @@ const (
 	Settle = 2 * time.Second
 	// RevocationPatience is how long a step of a revocation waits for members that don't come to its version.
 	RevocationPatience = 3 * time.Second
+	// AwayPatience is how long a step of any other rotation waits for members that are lost or cut off. Who misses the step before the last has none of
+	// the keys that are left then, and of two parts of a cluster that would be each for itself for good.
+	AwayPatience = 10 * time.Minute
 )
 
 // ErrRotating refuses to begin a rotation in the midst of one.

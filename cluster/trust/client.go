@@ -91,11 +91,13 @@ type Member struct {
 	Addr string
 	// Stamp is its bundle's; zero if it isn't known yet.
 	Stamp Stamp
+	// Since orders members by when they began; 0: it goes by names.
+	Since uint64
 }
 
 // Fetch asks a member for its bundle and takes it up if it wins. It takes at most 10 s.
 func (l *Live) Fetch(ctx context.Context, from Member) (Merged, error) {
-	a, err := ask(ctx, nil, from.Addr, l.ClientTLS(from.Name, TrustProtocol), request{Op: "fetch"})
+	a, err := ask(ctx, l.o.Dial, from.Addr, l.ClientTLS(from.Name, TrustProtocol), request{Op: "fetch"})
 	if err != nil {
 		return Merged{}, fmt.Errorf("fetch the bundle of %s: %w", from.Name, refusedByTLS(err))
 	}
@@ -108,16 +110,26 @@ func (l *Live) Fetch(ctx context.Context, from Member) (Merged, error) {
 
 // Push gives a member this node's bundle, and returns the stamp of what the member has then. It takes at most 10 s.
 func (l *Live) Push(ctx context.Context, to Member) (Stamp, error) {
-	a, err := ask(ctx, nil, to.Addr, l.ClientTLS(to.Name, TrustProtocol), request{Op: "push", Bundle: l.Bundle().Encode()})
+	a, err := ask(ctx, l.o.Dial, to.Addr, l.ClientTLS(to.Name, TrustProtocol), request{Op: "push", Bundle: l.Bundle().Encode()})
 	if err != nil {
 		return Stamp{}, fmt.Errorf("push the bundle to %s: %w", to.Name, refusedByTLS(err))
 	}
 	return ParseStamp(a.Stamp)
 }
 
-// refusedByTLS explains the alert of a server that doesn't take this node's certificate.
+// verified is what went wrong after the server had shown who it is.
+type verified struct{ error }
+
+// Unwrap implements the interface that errors.Is looks for.
+func (v verified) Unwrap() error { return v.error }
+
+// refusedByTLS explains the alert of a server that doesn't take this node's certificate. One that comes before the server has shown its own may be
+// anybody's.
 func refusedByTLS(err error) error {
 	var remote *net.OpError // crypto/tls puts an alert into one
+	if !errors.As(err, &verified{}) {
+		return err
+	}
 	if errors.As(err, &remote) && remote.Op == "remote error" || errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) {
 		return fmt.Errorf("%w: this node's certificate isn't accepted there; if it isn't revoked, join again with a token (%w)", ErrRefused, err)
 	}
@@ -148,6 +160,9 @@ func ask(ctx context.Context, dial func(context.Context, string) (net.Conn, erro
 		// A server that doesn't take the certificate says so when the handshake is over here already, and closes.
 		if err = readFrame(conn, maxFrame, &a); err != nil && errors.Is(err, io.EOF) {
 			err = cmp.Or(sent, err)
+		}
+		if err != nil {
+			err = verified{err}
 		}
 	}
 	switch {

@@ -5,7 +5,8 @@
 // rotation (a new key is installed, then used, then the old one is removed) are separate versions, so that two nodes one step apart
 // always understand each other. [Bundle.Due] says when the next step may follow: when all members have come to the last. Of two
 // bundles the higher version wins; of two that came from one the same winner is found everywhere, revocations of both hold, and the
-// loss of the other's changes is said ([Merge]).
+// loss of the other's changes is said ([Merge]). For members that are lost and had not the last step, and may only be cut off, a step waits
+// [AwayPatience], but for a revocation.
 //
 // [Live] holds a node's bundle, keeps it in a file that only its user can read, and makes the node's own certificates from it;
 // [Keeper] brings newer bundles from other nodes and takes the steps that are due. [Server] lets nodes join with a [Token] and gives

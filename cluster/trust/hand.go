@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/ecdsa"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -61,7 +62,7 @@ func OpenHandFolder(folder string) (*HandFolder, error) {
 	}
 	h := &HandFolder{folder: folder}
 	for _, c := range certs {
-		a := Authority{Number: numberOf(c), Certificate: c.Raw}
+		a := Authority{Number: numberOf(c.Subject), Certificate: c.Raw}
 		if a.Key, err = keyFor(c, keys); err != nil {
 			return nil, fmt.Errorf("%s: %w", filepath.Join(folder, AuthorityKeyFile), err)
 		}
@@ -74,9 +75,9 @@ func OpenHandFolder(folder string) (*HandFolder, error) {
 }
 
 // numberOf reads the number that NewAuthority writes into a name; an authority of other making has 0.
-func numberOf(c *x509.Certificate) uint32 {
+func numberOf(authority pkix.Name) uint32 {
 	var n uint32
-	if _, err := fmt.Sscanf(c.Subject.CommonName, "authority %d ", &n); err != nil {
+	if _, err := fmt.Sscanf(authority.CommonName, "authority %d ", &n); err != nil {
 		return 0
 	}
 	return n

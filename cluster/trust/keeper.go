@@ -1,8 +1,11 @@
 package trust
 
 import (
+	"cmp"
 	"context"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -24,6 +27,10 @@ type KeeperConfig struct {
 	Live *Live
 	// Members returns the other nodes that are alive. It must not block.
 	Members func() []Member
+	// Missing returns those that ought to be there, and aren't; their names may not be known. It must not block. nil: nobody is missed.
+	Missing func() []Member
+	// Since is this node's, as Member has it.
+	Since uint64
 	// Period is how often it looks; 0 is 1 s.
 	Period time.Duration
 	// Logger hears of what doesn't work, now and then; nil is silence.
@@ -31,7 +38,7 @@ type KeeperConfig struct {
 }
 
 // Keeper keeps a node's bundle the cluster's newest: it fetches newer ones from members, pushes those made here, takes the steps of a
-// rotation that are due if no living member has a lower name, and calls Live.Tick. NewKeeper makes it, Start launches its goroutine,
+// rotation that are due if no living member began earlier, and calls Live.Tick. NewKeeper makes it, Start launches its goroutine,
 // Stop ends it.
 type Keeper struct {
 	cfg    KeeperConfig
@@ -44,6 +51,7 @@ type Keeper struct {
 	seen   map[string]Stamp     // what members said they have when they got a push
 	sent   map[string]pushed    // the last push to each
 	failed map[string]time.Time // the last fetch from each that failed
+	known  map[string]Member    // those that were there or are missing, by address
 	said   time.Time
 }
 
@@ -55,7 +63,7 @@ type pushed struct {
 // NewKeeper returns a keeper that does nothing yet.
 func NewKeeper(cfg KeeperConfig) *Keeper {
 	k := &Keeper{cfg: cfg, log: cfg.Logger, kick: make(chan struct{}, 1), seen: map[string]Stamp{}, sent: map[string]pushed{},
-		failed: map[string]time.Time{}}
+		failed: map[string]time.Time{}, known: map[string]Member{}}
 	if k.log == nil {
 		k.log = zap.NewNop()
 	}
@@ -109,8 +117,10 @@ func (k *Keeper) run(ctx context.Context) {
 // round looks once.
 func (k *Keeper) round(ctx context.Context) {
 	l := k.cfg.Live
-	members := k.cfg.Members()
-	k.fetch(ctx, members) // first: what is made below comes after what others have made
+	first := k.cfg.Members()
+	missing := k.missing(first)
+	members := k.cfg.Members() // again: one that comes or goes meanwhile is among the first, the missing or these
+	k.fetch(ctx, members)      // first: what is made below comes after what others have made
 	if err := l.Tick(); err != nil {
 		k.say("the bundle of keys can't be kept up to date", "", err)
 	}
@@ -118,17 +128,23 @@ func (k *Keeper) round(ctx context.Context) {
 	if ctx.Err() != nil || !k.leads(members) {
 		return
 	}
+	var awaited []string
 	_, err := l.Change(func(b *Bundle) (*Bundle, error) {
 		switch {
 		case b.orphaned():
 			return b.renewed(l.o.Now())
-		case b.Due(k.versions(members), l.Held()):
+		case !b.Due(k.versions(first, members), l.Held()):
+		case len(missing) > 0 && !b.leaving() && l.Held() < AwayPatience:
+			awaited = missing
+		default:
 			return b.Advance(l.o.Now())
 		}
 		return b, nil
 	})
 	if err != nil {
 		k.say("the next step of a rotation can't be taken", "", err)
+	} else if len(awaited) > 0 {
+		k.say("the rotation of keys waits for members that are missing", strings.Join(awaited, ", "), nil)
 	}
 }
 
@@ -203,6 +219,32 @@ func (k *Keeper) push(ctx context.Context, members []Member) {
 	}
 }
 
+// missing returns who ought to be there and isn't, by name if it is known, but for those that had the present bundle when they were there.
+func (k *Keeper) missing(members []Member) (list []string) {
+	if k.cfg.Missing == nil {
+		return nil
+	}
+	gone := k.cfg.Missing()
+	present := map[string]bool{}
+	for _, m := range members {
+		present[m.Name], present[m.Addr] = true, true
+		k.known[m.Addr] = Member{Name: m.Name, Addr: m.Addr, Stamp: k.newest(m)}
+	}
+	for addr := range k.known {
+		if !present[addr] && !slices.ContainsFunc(gone, func(m Member) bool { return m.Addr == addr }) {
+			delete(k.known, addr)
+		}
+	}
+	b := k.cfg.Live.Bundle()
+	for _, m := range gone {
+		name := cmp.Or(k.known[m.Addr].Name, m.Name)
+		if !present[m.Addr] && !present[name] && name != k.cfg.Live.Name() && !b.IsRevoked(name) && k.known[m.Addr].Stamp.Version < b.Version {
+			list = append(list, cmp.Or(name, m.Addr))
+		}
+	}
+	return list
+}
+
 // newest is the newer of what gossip says of a member and what it said itself.
 func (k *Keeper) newest(m Member) Stamp {
 	if seen := k.seen[m.Name]; seen.Compare(m.Stamp) > 0 {
@@ -211,22 +253,30 @@ func (k *Keeper) newest(m Member) Stamp {
 	return m.Stamp
 }
 
-func (k *Keeper) versions(members []Member) map[string]uint64 {
+// versions are those that members have, of the latest list that they are in.
+func (k *Keeper) versions(lists ...[]Member) map[string]uint64 {
 	v := map[string]uint64{}
-	for _, m := range members {
-		v[m.Name] = k.newest(m).Version
+	for _, members := range lists {
+		for _, m := range members {
+			v[m.Name] = k.newest(m).Version
+		}
 	}
 	return v
 }
 
-// leads reports whether no other member has a lower name. If two lead for a moment they make the same bundle.
+// leads reports whether no other member began earlier: that one remembers most of those who are missing. While there are members that go by
+// names, as older versions do, all do. If two lead for a moment they make the same bundle.
 func (k *Keeper) leads(members []Member) bool {
-	for _, m := range members {
-		if m.Name < k.cfg.Live.Name() && !k.cfg.Live.Bundle().IsRevoked(m.Name) {
-			return false
+	b := k.cfg.Live.Bundle()
+	members = slices.DeleteFunc(slices.Clone(members), func(m Member) bool { return b.IsRevoked(m.Name) })
+	byName := slices.ContainsFunc(members, func(m Member) bool { return m.Since == 0 })
+	return !slices.ContainsFunc(members, func(m Member) bool {
+		name := cmp.Compare(m.Name, k.cfg.Live.Name())
+		if byName {
+			return name < 0
 		}
-	}
-	return true
+		return cmp.Or(cmp.Compare(m.Since, k.cfg.Since), name) < 0
+	})
 }
 
 // say logs what doesn't work, not every second anew.
@@ -236,7 +286,10 @@ func (k *Keeper) say(message, node string, err error) {
 		return
 	}
 	k.said = now
-	fields := []zap.Field{zap.Error(err)}
+	var fields []zap.Field
+	if err != nil {
+		fields = append(fields, zap.Error(err))
+	}
 	if node != "" {
 		fields = append(fields, zap.String(telemetry.KeyNode, node))
 	}

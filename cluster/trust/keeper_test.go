@@ -65,6 +65,80 @@ func TestKeepersWaitForWhoIsSlow(t *testing.T) {
 	}
 }
 
+// TestKeepersWaitForWhoIsMissing: a rotation's next step waits for a member that was lost before it had the last, as long as that may only be cut
+// off; not for one that had it, that has another address now, or is revoked.
+func TestKeepersWaitForWhoIsMissing(t *testing.T) {
+	const addr, unknown = "192.0.2.2:1", "192.0.2.3:1"
+	start := func() (a *rigNode, k *Keeper, there *[]Member, missing *[]Member, pass func(time.Duration)) {
+		r := newRig(t, "a")
+		a, there, missing = r.nodes["a"], &[]Member{}, &[]Member{}
+		k = NewKeeper(KeeperConfig{Live: a.Live, Logger: a.log, Members: func() []Member { return *there }, Missing: func() []Member { return *missing }})
+		now := time.Now()
+		a.o.Now = func() time.Time { return now }
+		return a, k, there, missing, func(d time.Duration) {
+			for ; d > 0; d -= time.Second {
+				now = now.Add(time.Second)
+				k.round(t.Context())
+			}
+		}
+	}
+	for name, c := range map[string]struct {
+		lost     string // its address
+		name     string // as an earlier life of this node remembers it
+		had      uint64 // the version that it had when it was lost
+		back     bool   // it has another address
+		revoked  bool
+		waits    time.Duration
+		versions uint64 // after a minute
+	}{
+		"nobody":                     {versions: 4},
+		"one without the first step": {lost: addr, had: 1, waits: 2 * AwayPatience, versions: 2},
+		"one with the first step":    {lost: addr, had: 2, waits: AwayPatience, versions: 3},
+		"one with all steps":         {lost: addr, had: 4, versions: 4},
+		"one of an earlier life":     {lost: unknown, waits: 2 * AwayPatience, versions: 2},
+		"one that is back":           {lost: addr, had: 1, back: true, versions: 4},
+		"one that is revoked":        {lost: addr, had: 1, revoked: true, versions: 5},
+		"one of before, revoked":     {lost: unknown, name: "b", revoked: true, versions: 5},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a, k, there, missing, pass := start()
+			if c.lost == addr {
+				*there = []Member{{Name: "b", Addr: addr, Stamp: Stamp{Version: c.had, Digest: 1}}}
+				k.failed["b"] = a.o.Now().Add(time.Hour) // what it has isn't asked for
+				k.round(t.Context())
+				*there = nil
+			}
+			if c.lost != "" {
+				*missing = []Member{{Name: c.name, Addr: c.lost}}
+			}
+			if c.back {
+				*there = []Member{{Name: "b", Addr: "192.0.2.9:1", Stamp: Stamp{Version: 9}}}
+			}
+			now := a.o.Now()
+			if c.revoked {
+				must(t)(a.Change(func(b *Bundle) (*Bundle, error) { return b.Revoke("b", "ada", now) }))
+				pass(time.Minute)
+			}
+			must(t)(a.Change(func(b *Bundle) (*Bundle, error) { return b.RotateAll("ada", a.o.Now()) }))
+			pass(time.Minute)
+			want := c.versions
+			if c.revoked {
+				want += 2
+			}
+			if got := a.Bundle().Version; got != want {
+				t.Errorf("after a minute: version %d, want %d", got, want)
+			}
+			if said := a.logs.FilterMessage("the rotation of keys waits for members that are missing").Len(); (said > 0) != (c.waits > 0) {
+				t.Errorf("it said %d times that it waits", said)
+			}
+			pass(c.waits + time.Minute)
+			if a.Bundle().Rotating() {
+				t.Errorf("it waits longer than %v", c.waits)
+			}
+		})
+	}
+}
+
 // TestRevocation: within 10 s of a revocation the node's connections are closed everywhere and the keys that it has count no more, though
 // one member is away meanwhile; that one joins again with a token.
 func TestRevocation(t *testing.T) {
@@ -144,4 +218,26 @@ func TestKeepersLog(t *testing.T) {
 		t.Errorf("%d entries in a moment: %v", len(entries), entries)
 	}
 	k.Stop() // never started
+}
+
+// TestWhoLeads: the node that began first takes the steps of a rotation, unless some go by names.
+func TestWhoLeads(t *testing.T) {
+	a := newRig(t, "m").nodes["m"]
+	for _, c := range []struct {
+		what    string
+		since   uint64
+		members []Member
+		want    bool
+	}{
+		{"nobody else", 5, nil, true},
+		{"the oldest", 5, []Member{{Name: "a", Since: 6}, {Name: "z", Since: 7}}, true},
+		{"not the oldest", 5, []Member{{Name: "a", Since: 6}, {Name: "z", Since: 4}}, false},
+		{"at the same time", 5, []Member{{Name: "a", Since: 5}}, false},
+		{"some go by names, one lower", 5, []Member{{Name: "a", Since: 6}, {Name: "z"}}, false},
+		{"some go by names, all higher", 5, []Member{{Name: "z"}, {Name: "n", Since: 1}}, true},
+	} {
+		if got := NewKeeper(KeeperConfig{Live: a.Live, Since: c.since}).leads(c.members); got != c.want {
+			t.Errorf("%s: %v", c.what, got)
+		}
+	}
 }

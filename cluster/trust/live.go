@@ -1,11 +1,13 @@
 package trust
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -28,6 +30,8 @@ type Options struct {
 	Logger *zap.Logger
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
+	// Dial connects to other nodes for Fetch and Push; nil is TCP.
+	Dial func(ctx context.Context, addr string) (net.Conn, error)
 }
 
 // Live is a node's current bundle, with the certificates made from it. Open and Create make one, Close ends it. Safe for concurrent

@@ -17,7 +17,8 @@ import (
 const (
 	// exchange is how long a connection may last, handshake and all.
 	exchange = 10 * time.Second
-	// connections is how many there may be at a time.
+	// connections is how many there may be at a time. Of those beyond, the oldest that has not asked for anything yet has to go: who only connects,
+	// and says nothing, keeps nobody out.
 	connections = 64
 )
 
@@ -49,7 +50,7 @@ type Server struct {
 	mu struct {
 		sync.Mutex
 		listener net.Listener
-		conns    map[net.Conn]struct{}
+		conns    map[net.Conn]time.Time // since when they have been there; zero: they have asked for something
 		stopped  bool
 		connects limiter // connections, by address
 		attempts limiter // joins, good and bad
@@ -62,7 +63,7 @@ func NewServer(cfg ServerConfig) *Server {
 	if s.log == nil {
 		s.log = zap.NewNop()
 	}
-	s.mu.conns = map[net.Conn]struct{}{}
+	s.mu.conns = map[net.Conn]time.Time{}
 	s.mu.connects = limiter{every: time.Second / 20, burst: 200}
 	s.mu.attempts = limiter{every: 3 * time.Second, burst: 20}
 	return s
@@ -122,11 +123,37 @@ func (s *Server) accept(listener net.Listener) {
 func (s *Server) take(conn net.Conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.mu.stopped || len(s.mu.conns) >= connections || !s.mu.connects.allow(origin(conn.RemoteAddr()), time.Now()) {
+	now := time.Now()
+	if s.mu.stopped || !s.mu.connects.allow(origin(conn.RemoteAddr()), now) || len(s.mu.conns) >= connections && !s.makeRoom() {
 		return false
 	}
-	s.mu.conns[conn] = struct{}{}
+	s.mu.conns[conn] = now
 	return true
+}
+
+// makeRoom ends the oldest connection that has not asked for anything yet, and reports whether there is one. s.mu is held.
+func (s *Server) makeRoom() bool {
+	var oldest net.Conn
+	for c, since := range s.mu.conns {
+		if !since.IsZero() && (oldest == nil || since.Before(s.mu.conns[oldest])) {
+			oldest = c
+		}
+	}
+	if oldest == nil {
+		return false
+	}
+	delete(s.mu.conns, oldest)
+	_ = oldest.Close()
+	return true
+}
+
+// asks notes that a connection has asked for something.
+func (s *Server) asks(conn net.Conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.mu.conns[conn]; ok {
+		s.mu.conns[conn] = time.Time{}
+	}
 }
 
 func (s *Server) drop(conn net.Conn) {
@@ -163,9 +190,9 @@ func (s *Server) serve(raw net.Conn) {
 	}
 	var a answer
 	if conn.ConnectionState().NegotiatedProtocol == JoinProtocol {
-		a = s.join(conn)
+		a = s.join(conn, raw)
 	} else {
-		a = s.trust(conn)
+		a = s.trust(conn, raw)
 	}
 	if a.Refused != "" {
 		s.log.Debug("a node was refused", zap.Stringer(telemetry.KeyRemote, raw.RemoteAddr()), zap.String(telemetry.KeyReason, a.Refused))
@@ -176,11 +203,12 @@ func (s *Server) serve(raw net.Conn) {
 }
 
 // join lets a node in that has a token.
-func (s *Server) join(conn *tls.Conn) answer {
+func (s *Server) join(conn *tls.Conn, raw net.Conn) answer {
 	var r request
 	if err := readFrame(conn, maxJoin, &r); err != nil {
 		return refuse(err)
 	}
+	s.asks(raw)
 	s.mu.Lock()
 	room := s.mu.attempts.allow(origin(conn.RemoteAddr()), time.Now())
 	s.mu.Unlock()
@@ -210,7 +238,7 @@ func (s *Server) join(conn *tls.Conn) answer {
 }
 
 // trust gives a member the bundle, or takes one from it.
-func (s *Server) trust(conn *tls.Conn) answer {
+func (s *Server) trust(conn *tls.Conn, raw net.Conn) answer {
 	l := s.cfg.Live
 	peer, err := PeerOf(conn.ConnectionState())
 	if err != nil {
@@ -220,6 +248,7 @@ func (s *Server) trust(conn *tls.Conn) answer {
 	if err := readFrame(conn, maxFrame, &r); err != nil {
 		return refuse(err)
 	}
+	s.asks(raw)
 	now := l.state.Load() // a revocation may have come since the handshake
 	switch {
 	case now.bundle.IsRevoked(peer.Name):

@@ -11,6 +11,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -175,6 +176,34 @@ func TestFetchAndPush(t *testing.T) {
 	}
 }
 
+// TestDialByOtherMeans: a node's Dial is used for what it fetches and pushes, and who is given none uses TCP.
+func TestDialByOtherMeans(t *testing.T) {
+	r := newRig(t, "a", "b")
+	a, b := r.nodes["a"], r.nodes["b"]
+	var dialled []string
+	b.o.Dial = func(ctx context.Context, addr string) (net.Conn, error) {
+		dialled = append(dialled, addr)
+		var d net.Dialer
+		return d.DialContext(ctx, "tcp", a.addr)
+	}
+	nowhere := Member{Name: "a", Addr: "192.0.2.1:1"}
+	must(t)(a.Change(func(b *Bundle) (*Bundle, error) { return b.RotateToken("ada", time.Now()), nil }))
+	if _, err := b.Fetch(t.Context(), nowhere); err != nil || b.Stamp() != a.Stamp() {
+		t.Errorf("fetch: %v", err)
+	}
+	must(t)(b.Change(func(b *Bundle) (*Bundle, error) { return b.RotateToken("bob", time.Now()), nil }))
+	if s, err := b.Push(t.Context(), nowhere); err != nil || s != b.Stamp() || a.Stamp() != b.Stamp() {
+		t.Errorf("push: %v, %v", s, err)
+	}
+	if len(dialled) != 2 || dialled[0] != nowhere.Addr {
+		t.Errorf("dialled %v", dialled)
+	}
+	b.o.Dial = func(context.Context, string) (net.Conn, error) { return nil, io.ErrClosedPipe }
+	if _, err := b.Fetch(t.Context(), r.member("a")); !errors.Is(err, io.ErrClosedPipe) {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestTheRevokedGetNothing(t *testing.T) {
 	r := newRig(t, "a", "b", "eve")
 	a, b, eve := r.nodes["a"], r.nodes["b"], r.nodes["eve"]
@@ -185,6 +214,9 @@ func TestTheRevokedGetNothing(t *testing.T) {
 	}
 	if _, err := eve.Push(ctx, r.member("a")); !errors.Is(err, ErrRefused) {
 		t.Errorf("eve pushes: %v", err)
+	}
+	if _, err := a.Fetch(ctx, r.member("eve")); !errors.Is(err, ErrPeerRevoked) || !errors.Is(err, ErrRevoked) {
+		t.Errorf("a fetches from eve: %v", err)
 	}
 	mallory := r.start("mallory", eve.Bundle()) // eve by another name, which its authority's key allows
 	if _, err := mallory.Fetch(ctx, r.member("a")); !errors.Is(err, ErrLeaving) {
@@ -331,6 +363,7 @@ func TestHostileSeeds(t *testing.T) {
 	}
 }
 
+// TestTooManyConnections: who only connects, and says nothing, keeps nobody out; of too many the oldest are ended.
 func TestTooManyConnections(t *testing.T) {
 	r := newRig(t, "a")
 	a := r.nodes["a"]
@@ -340,28 +373,56 @@ func TestTooManyConnections(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		defer func() { _ = c.Close() }()
 		held = append(held, c)
 	}
-	open := 0
-	for _, c := range held[connections:] { // those beyond the bound are closed
+	if _, err := join(a, "b"); err != nil {
+		t.Errorf("a node that joins meanwhile: %v", err)
+	}
+	for i, c := range held[:connections] {
 		if err := c.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := c.Read(make([]byte, 1)); err != nil {
-			_ = c.Close()
+		if _, err := c.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("the %dth is held: %v", i, err)
+		}
+	}
+	open := 0
+	for _, c := range held[connections:] {
+		_ = c.SetReadDeadline(time.Now().Add(time.Millisecond))
+		if _, err := c.Read(make([]byte, 1)); errors.Is(err, os.ErrDeadlineExceeded) {
 			open++
 		}
 	}
-	if open != connections {
-		t.Errorf("%d of %d were closed", open, connections)
+	if open < connections-1 {
+		t.Errorf("%d of %d are held", open, connections)
 	}
-	for _, c := range held[:connections] {
-		_ = c.Close()
+}
+
+// TestAlertOfAnybody: what comes before a server has shown who it is says nothing about this node's certificate.
+func TestAlertOfAnybody(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
 	}
-	r.until("a free place", func() bool {
-		_, err := join(a, "b")
-		return err == nil
-	})
+	defer func() { _ = listener.Close() }()
+	go func() {
+		for {
+			c, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = c.Read(make([]byte, 1024))
+			_, _ = c.Write([]byte{0x15, 3, 3, 0, 2, 2, 42}) // bad_certificate
+			_ = c.Close()
+		}
+	}()
+	now := time.Now()
+	l := nodeOf(t, "a", newBundle(t, now), &now)
+	_, err = l.Fetch(t.Context(), Member{Name: "b", Addr: listener.Addr().String()})
+	if err == nil || errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "bad certificate") {
+		t.Errorf("got %v", err)
+	}
 }
 
 func TestStopEndsAll(t *testing.T) {

@@ -2,19 +2,26 @@ package trust
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Why a node isn't let in.
 var (
 	ErrRevoked = errors.New("trust: the node is revoked")
 	ErrClosed  = errors.New("trust: closed")
-	// ErrOtherAuthority says that the peer calls itself the node that was called, of this cluster, and that its certificate is of an authority
-	// which this node doesn't know: all keys have been rotated without it.
+	// ErrPeerRevoked says that it is the peer which this node's bundle revokes. It is ErrRevoked, too.
+	ErrPeerRevoked = fmt.Errorf("%w", ErrRevoked)
+	// ErrOtherAuthority says that the peer calls itself the node that was called, if a name was, of this cluster, and that its certificate is of an
+	// authority which this node doesn't know and which was made after all that it knows: all keys have been rotated without it. Nothing
+	// proves it. Of two nodes that don't know each other's authority one finds the other's later, and not both; with authorities made by hand,
+	// which have no order, both do.
 	ErrOtherAuthority = errors.New("trust: another authority")
 )
 
@@ -102,11 +109,23 @@ func (l *Live) ClientTLS(peer string, protocols ...string) *tls.Config {
 // unverified makes an error that is ErrOtherAuthority too, if it is that.
 func (l *Live) unverified(cs tls.ConnectionState, peer string, err error) error {
 	var unknown x509.UnknownAuthorityError
-	name, cluster, bad := NameOf(cs.PeerCertificates[0])
-	if bad != nil || name != peer || cluster != "" && cluster != l.Bundle().Cluster || !errors.As(err, &unknown) {
+	leaf := cs.PeerCertificates[0]
+	name, cluster, bad := NameOf(leaf)
+	if bad != nil || peer != "" && name != peer || cluster != "" && cluster != l.Bundle().Cluster || !errors.As(err, &unknown) {
 		return err
 	}
+	for _, v := range l.state.Load().valid {
+		if l.o.Files == nil && !laterAuthority(leaf.Issuer, v.cert.Subject) {
+			return err // the peer is the one that was away
+		}
+	}
 	return otherAuthority{err}
+}
+
+// laterAuthority reports whether an authority was made after another one, by the numbers in their names; of two with one number, made in parts of a
+// cluster that didn't know of each other, the one whose name is greater counts as later, everywhere.
+func laterAuthority(a, b pkix.Name) bool {
+	return cmp.Or(cmp.Compare(numberOf(a), numberOf(b)), strings.Compare(a.CommonName, b.CommonName)) > 0
 }
 
 // otherAuthority is an error that is also ErrOtherAuthority, which it needn't say in words.
@@ -127,7 +146,7 @@ func (l *Live) admit(cs tls.ConnectionState, want string) error {
 	case cluster != "" && cluster != b.Cluster:
 		return fmt.Errorf("%w: the peer's certificate is of cluster %s, and this is %s", ErrOtherCluster, short(cluster), short(b.Cluster))
 	case b.IsRevoked(p.Name):
-		return fmt.Errorf("%w: %s", ErrRevoked, p.Name)
+		return fmt.Errorf("%w: %s", ErrPeerRevoked, p.Name)
 	case want != "" && want != p.Name:
 		return fmt.Errorf("trust: the peer is %s, and %s was called", p.Name, want)
 	}

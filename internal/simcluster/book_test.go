@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackdaw-im/jackdaw/ident"
@@ -13,13 +14,17 @@ import (
 
 // book is all that was said, and what became of it.
 type book struct {
-	mu      sync.Mutex
-	all     map[ident.MessageID]*entry
-	streams map[string][]*entry // by sender and recipient, in order
-	seen    map[ident.UserID]int
-	unknown []string // rows that nobody has sent, or for another
-	parted  []parting
-	errors  map[ident.UserID]int // that users got instead of their own messages
+	mu        sync.Mutex
+	all       map[ident.MessageID]*entry
+	streams   map[string][]*entry // by sender and recipient, in order
+	seen      map[string]int      // how many, by who saw them
+	unknown   []string            // rows that nobody has sent, or for another
+	parted    []parting
+	errors    map[ident.UserID]int // that users got instead of their own messages
+	backwards []backward
+
+	twice    atomic.Int64 // requests that were answered more than once
+	repeated atomic.Int64 // messages that came again though the server was told that the client had them
 }
 
 // parting is a time in which the order isn't promised.
@@ -34,7 +39,9 @@ type entry struct {
 	code  nodepb.Code // its outcome; 0: its sender hasn't heard of it
 	took  time.Duration
 	times int // that it was delivered
-	place int // among what its recipient saw, by the first time
+	again int // of them to who had it
+	// places are where it stands among what its recipient, or each of its devices, saw, by the first time.
+	places map[string]int
 }
 
 func (e *entry) String() string {
@@ -42,7 +49,7 @@ func (e *entry) String() string {
 }
 
 func newBook() *book {
-	return &book{all: map[ident.MessageID]*entry{}, streams: map[string][]*entry{}, seen: map[ident.UserID]int{}, errors: map[ident.UserID]int{}}
+	return &book{all: map[ident.MessageID]*entry{}, streams: map[string][]*entry{}, seen: map[string]int{}, errors: map[ident.UserID]int{}}
 }
 
 func (b *book) returned(user ident.UserID) {
@@ -67,7 +74,36 @@ func (b *book) settled(id ident.MessageID, code nodepb.Code) {
 	e.code, e.took = code, time.Since(e.at)
 }
 
-func (b *book) saw(id ident.MessageID, user ident.UserID) {
+// handled notes that a server has taken a message over, if it hasn't said otherwise.
+func (b *book) handled(id ident.MessageID) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if e := b.all[id]; e.code == 0 {
+		e.code, e.took = nodepb.Code_OK, time.Since(e.at)
+	}
+}
+
+// backward is presence that is older than what was seen before.
+type backward struct {
+	at   time.Time
+	what string
+}
+
+func (b *book) backward(format string, args ...any) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.backwards = append(b.backwards, backward{time.Now(), fmt.Sprintf(format, args...)})
+}
+
+// again notes that a message is sent once more, whatever was said of it.
+func (b *book) again(id ident.MessageID) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.all[id].code = 0
+}
+
+// saw notes that a message came to a user's device, or whatever it has instead.
+func (b *book) saw(id ident.MessageID, user ident.UserID, device string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	e := b.all[id]
@@ -75,10 +111,16 @@ func (b *book) saw(id ident.MessageID, user ident.UserID) {
 		b.unknown = append(b.unknown, fmt.Sprintf("%s got %x", user, id))
 		return
 	}
-	if e.times++; e.times == 1 {
-		b.seen[user]++
-		e.place = b.seen[user]
+	e.times++
+	if e.places[device] > 0 {
+		e.again++
+		return
 	}
+	if e.places == nil {
+		e.places = map[string]int{}
+	}
+	b.seen[device]++
+	e.places[device] = b.seen[device]
 }
 
 // part notes a time in which the order isn't promised, and somewhat more.
@@ -88,13 +130,15 @@ func (b *book) part(from, to time.Time) {
 	b.parted = append(b.parted, parting{from.Add(-10 * time.Second), to})
 }
 
-func (b *book) ordered(e *entry) bool {
+func (b *book) ordered(e *entry) bool { return !b.isParted(e.at) }
+
+func (b *book) isParted(at time.Time) bool {
 	for _, p := range b.parted {
-		if e.at.After(p.from) && e.at.Before(p.to) {
-			return false
+		if at.After(p.from) && at.Before(p.to) {
+			return true
 		}
 	}
-	return true
+	return false
 }
 
 // summary counts.
@@ -128,7 +172,7 @@ func (b *book) judge(left map[ident.MessageID]bool) (s summary, wrong []string) 
 		default:
 			s.codes[e.code]++
 		}
-		s.again += max(e.times-1, 0)
+		s.again += e.again
 		switch {
 		case e.code == nodepb.Code_OK && e.times == 0 && !left[id]:
 			wrong = append(wrong, "lost: "+e.String())
@@ -137,15 +181,17 @@ func (b *book) judge(left map[ident.MessageID]bool) (s summary, wrong []string) 
 		}
 	}
 	for _, stream := range b.streams {
-		var last *entry
+		last := map[string]*entry{} // by who saw them
 		for _, e := range stream {
-			if e.code != nodepb.Code_OK || e.times == 0 || !b.ordered(e) {
+			if e.code != nodepb.Code_OK || !b.ordered(e) {
 				continue
 			}
-			if last != nil && e.place < last.place {
-				wrong = append(wrong, fmt.Sprintf("reordered: %v, place %d, after %v, place %d", e, e.place, last, last.place))
+			for who, place := range e.places {
+				if before := last[who]; before != nil && place < before.places[who] {
+					wrong = append(wrong, fmt.Sprintf("reordered: %v, place %d, after %v, place %d, at %s", e, place, before, before.places[who], who))
+				}
+				last[who] = e
 			}
-			last = e
 		}
 	}
 	return s, wrong

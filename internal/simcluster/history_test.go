@@ -15,16 +15,23 @@ import (
 )
 
 var (
-	seeds = flag.Int("seeds", 0, "how many histories of each fault; 0: one, the first seed and the one after it in turn")
-	first = flag.Uint64("seed", 1, "the first seed")
-	crowd = flag.Int("users", 8, "how many users a history has")
-	pace  = flag.Duration("pace", 200*time.Millisecond, "the mean time between two messages of a user")
-	debug = flag.Bool("debug", false, "write what nodes log for debugging to the log of events, too")
+	seeds    = flag.Int("seeds", 0, "how many histories of each fault; 0: one, the first seed and the one after it in turn")
+	first    = flag.Uint64("seed", 1, "the first seed")
+	crowd    = flag.Int("users", 8, "how many users a history has")
+	pace     = flag.Duration("pace", 200*time.Millisecond, "the mean time between two messages of a user")
+	withKeys = flag.Bool("keys", false, "have keys and certificates in all histories")
+	debug    = flag.Bool("debug", false, "write what nodes log for debugging to the log of events, too")
 )
 
 // TestHistories: whatever happens to nodes and network, nothing that was accepted is lost, the order is kept while the cluster is
-// one, and afterwards all is as before.
-func TestHistories(t *testing.T) {
+// one, and afterwards all is as before. The sessions are played.
+func TestHistories(t *testing.T) { histories(t, false) }
+
+// TestSessions is the same with clients, whose sessions and accounts are real: what a client was told that it was handled isn't lost, and
+// afterwards everybody sees everybody's presence as it is.
+func TestSessions(t *testing.T) { histories(t, true) }
+
+func histories(t *testing.T, devices bool) {
 	for i, f := range faults {
 		t.Run(strings.ReplaceAll(f.name, " ", "-"), func(t *testing.T) {
 			list := seedsOf(i)
@@ -32,7 +39,7 @@ func TestHistories(t *testing.T) {
 				list = list[:min(len(list), 5)]
 			}
 			for _, seed := range list {
-				t.Run(fmt.Sprint(seed), func(t *testing.T) { history(t, seed, f) })
+				t.Run(fmt.Sprint(seed), func(t *testing.T) { history(t, seed, f, devices) })
 			}
 		})
 	}
@@ -51,10 +58,13 @@ func seedsOf(i int) []uint64 {
 }
 
 // history is one fault under load.
-func history(t *testing.T, seed uint64, f fault) {
-	run(t, seed, options{users: *crowd, noDetours: f.noDetours}, func(w *world) {
+func history(t *testing.T, seed uint64, f fault, devices bool) {
+	run(t, seed, options{users: *crowd, noDetours: f.noDetours, devices: devices, trust: f.trust || *withKeys}, func(w *world) {
 		w.begin(f.nodes)
 		w.pause.Store(int64(*pace))
+		if f.trust { // it is about something else, and takes longer
+			w.pause.Store(int64(2 * *pace))
+		}
 		if f.slow {
 			w.pause.Store(int64(2 * time.Second))
 		}
@@ -77,6 +87,7 @@ func history(t *testing.T, seed uint64, f fault) {
 		w.settle()
 		s := w.judge(f)
 		w.Logf("agreed after %v: %v", took, s)
+		w.judgeDevices(f)
 		w.proof()
 		w.empty()
 	})
@@ -112,7 +123,7 @@ func (w *world) stuck() (list []string) {
 			continue
 		}
 		p := ident.PartitionOf(mailbox.Kind, string(u))
-		text := fmt.Sprintf("%d of %s (partition %d) at %s,", len(rows), u.Local(), p, w.seats[u].n.id)
+		text := fmt.Sprintf("%d of %s (partition %d),", len(rows), u.Local(), p)
 		for _, n := range w.living() {
 			if slices.Contains(n.c.Owned(), p) {
 				text += fmt.Sprintf(" owned by %s,", n.id)
@@ -126,8 +137,11 @@ func (w *world) stuck() (list []string) {
 	return list
 }
 
-// present reports whether a sender still lives.
+// present reports whether a sender still lives. Devices always do.
 func (w *world) present(id string) bool {
+	if w.opts.devices {
+		return true
+	}
 	for _, n := range w.living() {
 		if n.sys.Alive(actors.Ref{Kind: "peer", ID: id, Node: n.id}) {
 			return true
@@ -162,19 +176,11 @@ func (w *world) proof() {
 	w.Helper()
 	for last := range 2 {
 		before := w.staleCommits()
-		w.mu.Lock()
-		for _, s := range w.seats {
-			s.tell(func(ctx *actors.Context, p *peer) {
-				for _, u := range w.users {
-					p.say(ctx, u)
-				}
-			})
-		}
-		w.mu.Unlock()
+		w.toAll()
 		w.wait(time.Second)
 		s, wrong := w.book.judge(w.left())
 		if left := w.left(); len(left) > 0 || len(wrong) > 0 {
-			w.Errorf("not served: %v, %d rows, %v", s, len(left), wrong[:min(3, len(wrong))])
+			w.Errorf("not served: %v, %d rows, %v, %v", s, len(left), wrong[:min(3, len(wrong))], w.stuck())
 		}
 		if n := w.staleCommits() - before; n > 0 && last > 0 && w.table().Empty() {
 			w.Errorf("%d commits to partitions that are claimed by others", n)
@@ -182,6 +188,22 @@ func (w *world) proof() {
 			w.Logf("%d commits to partitions that are claimed by others", n)
 		}
 		w.wait(6 * time.Second)
+	}
+}
+
+// toAll has every user say something to each.
+func (w *world) toAll() {
+	for _, d := range w.devices {
+		d.toAll()
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, s := range w.seats {
+		s.tell(func(ctx *actors.Context, p *peer) {
+			for _, u := range w.users {
+				p.say(ctx, u)
+			}
+		})
 	}
 }
 
@@ -209,6 +231,7 @@ func (w *world) empty() {
 		s.tell(func(ctx *actors.Context, p *peer) { p.leave(ctx) })
 	}
 	w.mu.Unlock()
+	w.quit()
 	w.wait(3 * time.Second)
 	for _, n := range w.living() {
 		if s := n.c.Status(); s.Held+s.Calls+s.Watches+s.Watchers > 0 {

@@ -11,8 +11,10 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/jackdaw-im/jackdaw/actors"
+	"github.com/jackdaw-im/jackdaw/actors/account"
 	"github.com/jackdaw-im/jackdaw/actors/lane"
 	"github.com/jackdaw-im/jackdaw/actors/mailbox"
+	"github.com/jackdaw-im/jackdaw/actors/session"
 	"github.com/jackdaw-im/jackdaw/cluster"
 	"github.com/jackdaw-im/jackdaw/cluster/link"
 	"github.com/jackdaw-im/jackdaw/cluster/member"
@@ -23,25 +25,30 @@ import (
 	"github.com/jackdaw-im/jackdaw/supervision"
 )
 
-// node is one process: what package node makes of the same parts, without clients and accounts.
+// node is one process: what package node makes of the same parts.
 type node struct {
-	w       *world
-	name    string
-	id      ident.NodeID
-	sim     *simnet.Node
-	store   *memstore.Node
-	sys     *actors.System
-	lanes   *lane.Lanes
-	boxes   mailbox.Counters
-	root    *supervision.Root
-	c       *cluster.Cluster
-	links   *link.Links
-	carrier *simnet.Carrier[link.Peer]
-	member  *member.Membership
-	dead    atomic.Bool  // nobody hears of it any more
-	leaving atomic.Bool  // it takes no users
-	fatal   atomic.Bool  // it was told that another has its name
-	off     atomic.Int64 // how far its wall clock is ahead
+	w     *world
+	name  string
+	id    ident.NodeID
+	sim   *simnet.Node
+	store *memstore.Node
+	sys   *actors.System
+	lanes *lane.Lanes
+	boxes mailbox.Counters
+	root  *supervision.Root
+	// sessions are those of devices, clients counts them, and viewed is when the node saw a change of the cluster last.
+	sessions *supervision.Dynamic
+	clients  session.Counters
+	viewed   atomic.Int64
+	c        *cluster.Cluster
+	links    *link.Links
+	carrier  *simnet.Carrier[link.Peer]
+	member   *member.Membership
+	keys     *keys        // nil: it has none
+	dead     atomic.Bool  // nobody hears of it any more
+	leaving  atomic.Bool  // it takes no users
+	fatal    atomic.Bool  // it was told that another has its name
+	off      atomic.Int64 // how far its wall clock is ahead
 
 	mu     sync.Mutex
 	frames map[way]int
@@ -77,7 +84,13 @@ func (w *world) start(name string) *node {
 	n.sys = actors.NewSystem(actors.Config{Workers: 2, Node: id, Logger: log})
 	n.lanes = lane.New(n.store, lane.Options{Mail: 2, Directory: 1, WalkEvery: w.opts.walk, Owned: func() []ident.Partition { return n.c.Owned() }, Stale: n.stale})
 	var err error
-	if n.c, err = cluster.New(cluster.Options{System: n.sys, Placed: []string{mailbox.Kind}, Claim: n.claim, Owners: n.store.Owners}); err != nil {
+	if w.vault != nil {
+		if n.keys, err = w.belongs(n); err != nil {
+			w.Fatal(err)
+		}
+	}
+	if n.c, err = cluster.New(cluster.Options{System: n.sys, Placed: []string{mailbox.Kind, account.Kind}, Claim: n.claim, Owners: n.store.Owners,
+		Reunited: func() { _ = n.sys.Cast(session.KeeperRef(id), session.Reunion{}) }}); err != nil {
 		w.Fatal(err)
 	}
 	n.sys.SetRouter(n.c)
@@ -86,9 +99,15 @@ func (w *world) start(name string) *node {
 	if err := n.sys.Start(); err != nil {
 		w.Fatal(err)
 	}
-	boxes := mailbox.Supervisor(n.sys, mailbox.Config{Lanes: n.lanes, Counters: &n.boxes,
+	boxes := mailbox.Supervisor(n.sys, mailbox.Config{Lanes: n.lanes, Counters: &n.boxes, Moving: n.moving,
 		Limits: mailbox.Limits{Messages: 100_000, Stranger: 100_000, SharePercent: 100, TTL: w.opts.ttl}})
-	if n.root, err = supervision.StartRoot(n.sys, supervision.SupervisorSpec{ID: "root", Children: append(n.lanes.Children(), boxes.Child())}); err != nil {
+	accounts, keepers := account.Supervisor(n.sys, account.Config{Lanes: n.lanes, Moving: n.moving}), session.Keepers(n.sys)
+	n.sessions = session.Supervisor(n.sys, session.Config{Domain: domain, Secret: []byte("secret"), Counters: &n.clients, Location: name, Moving: n.moving})
+	children := append(n.lanes.Children(), boxes.Child(), accounts.Child(), n.sessions.Child(), keepers.Child())
+	if n.root, err = supervision.StartRoot(n.sys, supervision.SupervisorSpec{ID: "root", Children: children}); err != nil {
+		w.Fatal(err)
+	}
+	if err := session.StartKeeper(keepers, n.sessions); err != nil {
 		w.Fatal(err)
 	}
 	if err := n.c.Start(); err != nil {
@@ -117,27 +136,40 @@ func (n *node) join(log *zap.Logger) {
 		}
 	}
 	w.mu.Unlock()
-	m, err := member.Start(member.Config{
-		Self:      member.Member{ID: n.id, Carriage: n.sim.Addr(), Proto: 1, Release: "1.0", State: member.Joining, Weight: 100, Passes: !w.opts.noDetours, Routed: true},
+	cfg := member.Config{
+		Self:      member.Member{ID: n.id, Carriage: n.sim.Addr(), Proto: 1, Release: "1.0", State: member.Joining, Weight: 100, Passes: !w.opts.noDetours, Routed: true, ByAge: true},
 		Transport: n.sim.Transport(), Keys: w.opts.keys, Label: "test", Seeds: seeds,
-		Remembered: func() []string { return remembered },
-		Remember: func(list []string) {
+		Remembered: func() []member.Past { return remembered },
+		Remember: func(list []member.Past) {
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			w.remembered[n.name] = list
 		},
 		Wall:   func() time.Time { return time.Now().Add(time.Duration(n.off.Load())) },
 		OnView: n.view, OnConflict: func(error) { n.fatal.Store(true) }, Logger: log,
-	})
+	}
+	if n.keys != nil {
+		n.keys.gossip(&cfg)
+	}
+	m, err := member.Start(cfg)
 	if err != nil {
 		w.Fatal(err)
 	}
 	n.member = m
+	if n.keys != nil {
+		n.keys.begin()
+		return
+	}
 	m.SetState(member.Active)
 }
 
 // view gives the cluster what gossip says, as package node does.
 func (n *node) view(v *member.View) {
+	n.viewed.Store(time.Now().UnixNano())
+	if n.keys != nil {
+		n.keys.view(v)
+		return
+	}
 	to := cluster.View{ID: v.ID, Placed: v.Placed(), Peers: map[ident.NodeID]string{}, Hears: map[ident.NodeID]bool{}}
 	for _, m := range v.Members {
 		if m.ID != n.id && m.Rejected == "" {
@@ -146,6 +178,9 @@ func (n *node) view(v *member.View) {
 	}
 	n.c.SetView(to)
 }
+
+// moving reports whether accounts may have moved a moment ago, as package node does.
+func (n *node) moving() bool { return time.Since(time.Unix(0, n.viewed.Load())) < 4*time.Second }
 
 // passes reports what gossip says of a node's understanding of detours, as package node does.
 func (n *node) passes(id ident.NodeID) bool {
@@ -183,6 +218,11 @@ func (n *node) carry(to link.Peer, f *nodepb.Frame) error {
 		n.crossed++
 	}
 	n.mu.Unlock()
+	if n.keys != nil {
+		if err := n.keys.admits(to); err != nil {
+			return err
+		}
+	}
 	return n.carrier.Send(to, f)
 }
 
@@ -275,6 +315,7 @@ func (n *node) leave() {
 		s.tell(func(ctx *actors.Context, p *peer) { p.leave(ctx) })
 		w.login(s.user, w.some(), s)
 	}
+	n.handOver()
 	w.until("those who leave have had their answers", time.Minute, func() string {
 		for _, s := range moving {
 			if n.sys.Alive(s.ref) {
@@ -308,6 +349,9 @@ func (n *node) kill() {
 	_ = n.root.Stop(ctx)
 	if err := n.c.Stop(ctx); err != nil {
 		n.w.Error(err)
+	}
+	if n.keys != nil {
+		n.keys.end()
 	}
 	if n.member != nil {
 		if err := n.member.Close(); err != nil {

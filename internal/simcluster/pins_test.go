@@ -28,9 +28,14 @@ func (w *world) pin(u ident.UserID, node string) {
 	w.pins = w.pins.With(placement.Pin{Kind: mailbox.Kind, ID: string(u), Node: node})
 	w.mu.Unlock()
 	w.net.Note("%s is pinned to %q", u, node)
+	if w.vault != nil {
+		w.override(u, node)
+		return
+	}
 	for _, n := range w.living() {
 		time.AfterFunc(w.between(0, newsTime), func() {
 			if !n.dead.Load() {
+				n.viewed.Store(time.Now().UnixNano())
 				n.c.SetPins(w.table())
 			}
 		})

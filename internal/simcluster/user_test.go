@@ -86,6 +86,9 @@ func (w *world) evict(n *node) {
 	for _, s := range w.seatsAt(n) {
 		time.AfterFunc(w.between(100*time.Millisecond, 15*time.Second), func() { w.again(s) })
 	}
+	for _, d := range w.devices {
+		d.missing(n, w.between(100*time.Millisecond, 15*time.Second))
+	}
 }
 
 // again logs a user in that has lost its node, at one that runs, if there is any.
@@ -280,7 +283,7 @@ func (p *peer) take(ctx *actors.Context, m *nodepb.Push) {
 			p.n.w.Error(err)
 			continue
 		}
-		p.n.w.book.saw(id, p.user)
+		p.n.w.book.saw(id, p.user, string(p.user))
 	}
 	if !p.lazy {
 		p.acknowledge(ctx)

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
+	"github.com/jackdaw-im/jackdaw/cluster/member"
 	"github.com/jackdaw-im/jackdaw/cluster/placement"
 	"github.com/jackdaw-im/jackdaw/ident"
 	"github.com/jackdaw-im/jackdaw/internal/simnet"
@@ -24,6 +25,8 @@ import (
 // options are what worlds differ in.
 type options struct {
 	users int
+	// devices: users have devices, whose sessions and accounts are real; else their sessions are played.
+	devices bool
 	// manual: nobody gossips; the test says who sees whom.
 	manual bool
 	// noDetours: nobody passes frames on, as before anybody could.
@@ -32,6 +35,8 @@ type options struct {
 	keys [][]byte
 	// ttl is how long messages wait, and walk how often is looked for those that have waited for too long; 0: as usual.
 	ttl, walk time.Duration
+	// trust: nodes have bundles of keys and certificates, which keep out whoever hasn't.
+	trust bool
 }
 
 // world is a cluster in one bubble.
@@ -50,9 +55,11 @@ type world struct {
 	mu         sync.Mutex
 	rng        *rand.Rand
 	nodes      map[string]*node // the present process of each name
-	remembered map[string][]string
+	remembered map[string][]member.Past
 	seats      map[ident.UserID]*seat
+	devices    []*device
 	pins       placement.Pins
+	vault      *vault         // nil: nobody has keys
 	ending     sync.WaitGroup // processes that are gone and being cleaned up
 	over       bool
 }
@@ -62,11 +69,17 @@ func run(t *testing.T, seed uint64, opts options, test func(w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{T: t, opts: opts, net: simnet.New(seed, t), mem: memstore.New(memstore.Options{Shared: true}), book: newBook(),
-			nodes: map[string]*node{}, remembered: map[string][]string{}, seats: map[ident.UserID]*seat{}}
+			nodes: map[string]*node{}, remembered: map[string][]member.Past{}, seats: map[ident.UserID]*seat{}}
 		w.rng = rand.New(rand.NewPCG(seed, 1))
 		w.log = w.logger()
+		if opts.trust {
+			w.vault = newVault(w)
+		}
 		for i := range opts.users {
-			w.create(ident.UserID(fmt.Sprintf("u%d@example.org", i)))
+			w.create(ident.UserID(fmt.Sprintf("u%d@%s", i, domain)))
+		}
+		if opts.devices {
+			w.introduce()
 		}
 		t.Cleanup(w.end)
 		test(w)
@@ -162,8 +175,19 @@ func (w *world) living() (list []*node) {
 func nameOf(i int) string { return fmt.Sprint("n", i) }
 
 // some is one of the living that take users.
-func (w *world) some() *node {
+func (w *world) some() *node { return w.towards("") }
+
+// towards is the one of that name among the living that take users, or any; nil if there is none.
+func (w *world) towards(name string) *node {
 	list := slices.DeleteFunc(w.living(), func(n *node) bool { return n.leaving.Load() })
+	for _, n := range list {
+		if n.name == name {
+			return n
+		}
+	}
+	if len(list) == 0 {
+		return nil
+	}
 	return list[w.draw(len(list))]
 }
 
@@ -175,9 +199,23 @@ func (w *world) begin(n int) {
 	}
 	w.agree(time.Minute)
 	for i, u := range w.users {
-		w.login(u, w.living()[i%n], nil)
+		if w.opts.devices {
+			w.connect(u, "x", w.living()[i%n])
+			if i < 2 { // has another one, on another node
+				w.connect(u, "y", w.living()[(i+1)%n])
+			}
+		} else {
+			w.login(u, w.living()[i%n], nil)
+		}
 	}
 	w.wait(time.Second)
+}
+
+// ended reports whether the world is at its end.
+func (w *world) ended() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.over
 }
 
 // agree waits until all living nodes see each other and nobody else, all partitions are open, each on one node.

@@ -480,8 +480,11 @@ func (x *Bound) GetReplaced() *Ref {
 
 // Unbind (a cast) ends a session's registration; unavailable presence goes out if it was available.
 type Unbind struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Session       *Ref                   `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Session *Ref                   `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	// resource and available are what the session was last, for an account that doesn't know it: it has just come to its node.
+	Resource      string `protobuf:"bytes,2,opt,name=resource,proto3" json:"resource,omitempty"`
+	Available     bool   `protobuf:"varint,3,opt,name=available,proto3" json:"available,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -523,6 +526,20 @@ func (x *Unbind) GetSession() *Ref {
 	return nil
 }
 
+func (x *Unbind) GetResource() string {
+	if x != nil {
+		return x.Resource
+	}
+	return ""
+}
+
+func (x *Unbind) GetAvailable() bool {
+	if x != nil {
+		return x.Available
+	}
+	return false
+}
+
 // SetPresence (a cast) is a session's undirected presence. An available one that follows none is the initial presence:
 // contacts are told and probed (RFC 6121 section 4.2).
 type SetPresence struct {
@@ -536,7 +553,9 @@ type SetPresence struct {
 	// payload is the presence's children as XML under jabber:client.
 	Payload []byte `protobuf:"bytes,7,opt,name=payload,proto3" json:"payload,omitempty"`
 	// quiet re-registers what is already known to the contacts: after a resumption, or after a crash of the account.
-	Quiet         bool `protobuf:"varint,8,opt,name=quiet,proto3" json:"quiet,omitempty"`
+	Quiet bool `protobuf:"varint,8,opt,name=quiet,proto3" json:"quiet,omitempty"`
+	// refresh asks for the presence of others anew, which may have changed unheard while the cluster was parted.
+	Refresh       bool `protobuf:"varint,9,opt,name=refresh,proto3" json:"refresh,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -627,6 +646,13 @@ func (x *SetPresence) GetQuiet() bool {
 	return false
 }
 
+func (x *SetPresence) GetRefresh() bool {
+	if x != nil {
+		return x.Refresh
+	}
+	return false
+}
+
 // Presence travels from an account (or, directed, from a session) to a contact's account, and from there to its sessions.
 type Presence struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -638,7 +664,9 @@ type Presence struct {
 	Lang    string       `protobuf:"bytes,5,opt,name=lang,proto3" json:"lang,omitempty"`
 	Payload []byte       `protobuf:"bytes,6,opt,name=payload,proto3" json:"payload,omitempty"`
 	// directed presence needs no subscription (RFC 6121 section 4.6).
-	Directed      bool `protobuf:"varint,7,opt,name=directed,proto3" json:"directed,omitempty"`
+	Directed bool `protobuf:"varint,7,opt,name=directed,proto3" json:"directed,omitempty"`
+	// refresh, of a probe, asks to be told also that nobody is available.
+	Refresh       bool `protobuf:"varint,8,opt,name=refresh,proto3" json:"refresh,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -718,6 +746,13 @@ func (x *Presence) GetPayload() []byte {
 func (x *Presence) GetDirected() bool {
 	if x != nil {
 		return x.Directed
+	}
+	return false
+}
+
+func (x *Presence) GetRefresh() bool {
+	if x != nil {
+		return x.Refresh
 	}
 	return false
 }
@@ -1499,9 +1534,11 @@ const file_nodepb_account_proto_rawDesc = "" +
 	"\x04code\x18\x01 \x01(\x0e2\x15.jackdaw.node.v1.CodeR\x04code\x12\x1a\n" +
 	"\bresource\x18\x02 \x01(\tR\bresource\x12\x16\n" +
 	"\x06digest\x18\x03 \x01(\x06R\x06digest\x120\n" +
-	"\breplaced\x18\x04 \x01(\v2\x14.jackdaw.node.v1.RefR\breplaced\"8\n" +
+	"\breplaced\x18\x04 \x01(\v2\x14.jackdaw.node.v1.RefR\breplaced\"r\n" +
 	"\x06Unbind\x12.\n" +
-	"\asession\x18\x01 \x01(\v2\x14.jackdaw.node.v1.RefR\asession\"\xe7\x01\n" +
+	"\asession\x18\x01 \x01(\v2\x14.jackdaw.node.v1.RefR\asession\x12\x1a\n" +
+	"\bresource\x18\x02 \x01(\tR\bresource\x12\x1c\n" +
+	"\tavailable\x18\x03 \x01(\bR\tavailable\"\x81\x02\n" +
 	"\vSetPresence\x12.\n" +
 	"\asession\x18\x01 \x01(\v2\x14.jackdaw.node.v1.RefR\asession\x12\x1a\n" +
 	"\bresource\x18\x02 \x01(\tR\bresource\x12\x1c\n" +
@@ -1510,7 +1547,8 @@ const file_nodepb_account_proto_rawDesc = "" +
 	"\x02id\x18\x05 \x01(\tR\x02id\x12\x12\n" +
 	"\x04lang\x18\x06 \x01(\tR\x04lang\x12\x18\n" +
 	"\apayload\x18\a \x01(\fR\apayload\x12\x14\n" +
-	"\x05quiet\x18\b \x01(\bR\x05quiet\"\xbb\x01\n" +
+	"\x05quiet\x18\b \x01(\bR\x05quiet\x12\x18\n" +
+	"\arefresh\x18\t \x01(\bR\arefresh\"\xd5\x01\n" +
 	"\bPresence\x12\x12\n" +
 	"\x04from\x18\x01 \x01(\tR\x04from\x12\x0e\n" +
 	"\x02to\x18\x02 \x01(\tR\x02to\x121\n" +
@@ -1518,7 +1556,8 @@ const file_nodepb_account_proto_rawDesc = "" +
 	"\x02id\x18\x04 \x01(\tR\x02id\x12\x12\n" +
 	"\x04lang\x18\x05 \x01(\tR\x04lang\x12\x18\n" +
 	"\apayload\x18\x06 \x01(\fR\apayload\x12\x1a\n" +
-	"\bdirected\x18\a \x01(\bR\bdirected\"\x80\x01\n" +
+	"\bdirected\x18\a \x01(\bR\bdirected\x12\x18\n" +
+	"\arefresh\x18\b \x01(\bR\arefresh\"\x80\x01\n" +
 	"\n" +
 	"RosterItem\x12\x10\n" +
 	"\x03jid\x18\x01 \x01(\tR\x03jid\x12\x12\n" +

@@ -159,7 +159,8 @@ const (
 	// BOUNCE gives a CAST back, with its body and the fault that it met.
 	Envelope_BOUNCE Envelope_How = 9
 	// RELEASED: the sender's actors of partitions have ended, and what it has sent on for them came before; body is Partitions. With a ref it
-	// comes by each of the links for casts, and counts with the last.
+	// comes by each of the links for casts, and counts with the last. With hops one node after the other has handed it on, the first of which
+	// had the partitions; without, the sender has none of them, and may never have had.
 	Envelope_RELEASED Envelope_How = 10
 	// GROUP is a GroupUpdate for the process groups' scope to.
 	Envelope_GROUP Envelope_How = 11
@@ -167,7 +168,8 @@ const (
 	// it answers once it has none of them and sees the same.
 	Envelope_WANTED Envelope_How = 12
 	// YIELDED answers WANTED, with its ref: the sender has none of the actors, and takes the receiver for their home; body is Actors.
-	// Without a ref it comes from a node that has had them and was not asked.
+	// Without a ref it comes from a node that has had them and was not asked. With hops, a number, it comes by each of the links for casts, as
+	// RELEASED does, and counts with the last.
 	Envelope_YIELDED Envelope_How = 13
 	// ROUTED: the sender takes the receiver for the owner of partitions, and of no others; body is Partitions. It comes by each of the links
 	// for casts with the same ref, after all that the sender has sent by an earlier view.
@@ -659,8 +661,12 @@ func (x *Reason) GetText() string {
 
 // Partitions lists some.
 type Partitions struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	List          []uint32               `protobuf:"varint,1,rep,packed,name=list,proto3" json:"list,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	List  []uint32               `protobuf:"varint,1,rep,packed,name=list,proto3" json:"list,omitempty"`
+	// with and without are for ROUTED the single actors that the override table puts elsewhere: the receiver has those of with in the sender's view,
+	// whosever their partitions are, and none of those of without.
+	With          []*Ref `protobuf:"bytes,3,rep,name=with,proto3" json:"with,omitempty"`
+	Without       []*Ref `protobuf:"bytes,4,rep,name=without,proto3" json:"without,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -698,6 +704,20 @@ func (*Partitions) Descriptor() ([]byte, []int) {
 func (x *Partitions) GetList() []uint32 {
 	if x != nil {
 		return x.List
+	}
+	return nil
+}
+
+func (x *Partitions) GetWith() []*Ref {
+	if x != nil {
+		return x.With
+	}
+	return nil
+}
+
+func (x *Partitions) GetWithout() []*Ref {
+	if x != nil {
+		return x.Without
 	}
 	return nil
 }
@@ -941,10 +961,12 @@ const file_nodepb_cluster_proto_rawDesc = "" +
 	"\x06ROUTED\x10\x0eJ\x04\b\x06\x10\a\"0\n" +
 	"\x06Reason\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\rR\x04code\x12\x12\n" +
-	"\x04text\x18\x02 \x01(\tR\x04text\"&\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\"\x80\x01\n" +
 	"\n" +
 	"Partitions\x12\x12\n" +
-	"\x04list\x18\x01 \x03(\rR\x04listJ\x04\b\x02\x10\x03\"I\n" +
+	"\x04list\x18\x01 \x03(\rR\x04list\x12(\n" +
+	"\x04with\x18\x03 \x03(\v2\x14.jackdaw.node.v1.RefR\x04with\x12.\n" +
+	"\awithout\x18\x04 \x03(\v2\x14.jackdaw.node.v1.RefR\awithoutJ\x04\b\x02\x10\x03\"I\n" +
 	"\x06Actors\x12(\n" +
 	"\x04list\x18\x01 \x03(\v2\x14.jackdaw.node.v1.RefR\x04list\x12\x15\n" +
 	"\x06age_ms\x18\x02 \x01(\x04R\x05ageMs\"\x9d\x01\n" +
@@ -1009,15 +1031,17 @@ var file_nodepb_cluster_proto_depIdxs = []int32{
 	6,  // 5: jackdaw.node.v1.Envelope.reason:type_name -> jackdaw.node.v1.Reason
 	1,  // 6: jackdaw.node.v1.Envelope.fault:type_name -> jackdaw.node.v1.Fault
 	11, // 7: jackdaw.node.v1.Envelope.more:type_name -> jackdaw.node.v1.Ref
-	11, // 8: jackdaw.node.v1.Actors.list:type_name -> jackdaw.node.v1.Ref
-	10, // 9: jackdaw.node.v1.GroupUpdate.left:type_name -> jackdaw.node.v1.Membership
-	10, // 10: jackdaw.node.v1.GroupUpdate.joined:type_name -> jackdaw.node.v1.Membership
-	11, // 11: jackdaw.node.v1.Membership.members:type_name -> jackdaw.node.v1.Ref
-	12, // [12:12] is the sub-list for method output_type
-	12, // [12:12] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	11, // 8: jackdaw.node.v1.Partitions.with:type_name -> jackdaw.node.v1.Ref
+	11, // 9: jackdaw.node.v1.Partitions.without:type_name -> jackdaw.node.v1.Ref
+	11, // 10: jackdaw.node.v1.Actors.list:type_name -> jackdaw.node.v1.Ref
+	10, // 11: jackdaw.node.v1.GroupUpdate.left:type_name -> jackdaw.node.v1.Membership
+	10, // 12: jackdaw.node.v1.GroupUpdate.joined:type_name -> jackdaw.node.v1.Membership
+	11, // 13: jackdaw.node.v1.Membership.members:type_name -> jackdaw.node.v1.Ref
+	14, // [14:14] is the sub-list for method output_type
+	14, // [14:14] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_nodepb_cluster_proto_init() }

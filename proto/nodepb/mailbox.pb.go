@@ -243,8 +243,8 @@ func (x *Outcome) GetCode() Code {
 	return Code_CODE_UNSPECIFIED
 }
 
-// Relay passes a stanza that becomes no row (an IQ or a presence to a full JID) to one session of the user. If that
-// resource isn't there and tag isn't 0, RelayFailed answers.
+// Relay passes a stanza that becomes no row (an IQ or a presence to a full JID) to one session of the user. If tag isn't 0 it is a request: if that
+// resource isn't there, an error stanza goes to the mailbox of whoever asked, as a Relay with tag 0.
 type Relay struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	SenderRef *Ref                   `protobuf:"bytes,1,opt,name=sender_ref,json=senderRef,proto3" json:"sender_ref,omitempty"`
@@ -314,7 +314,7 @@ func (x *Relay) GetStanza() []byte {
 	return nil
 }
 
-// RelayFailed says that a Relay found no such resource.
+// RelayFailed is how nodes of older versions say to sender_ref that a Relay found no such resource.
 type RelayFailed struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Tag           uint64                 `protobuf:"varint,1,opt,name=tag,proto3" json:"tag,omitempty"`
@@ -580,7 +580,7 @@ type Push struct {
 	Mailbox *Ref                   `protobuf:"bytes,1,opt,name=mailbox,proto3" json:"mailbox,omitempty"`
 	Epoch   uint64                 `protobuf:"varint,2,opt,name=epoch,proto3" json:"epoch,omitempty"`
 	Rows    []*PushedRow           `protobuf:"bytes,3,rep,name=rows,proto3" json:"rows,omitempty"`
-	// number counts the pushes of an epoch, from 1, and after is that of the push before, 0 for the first. A session takes a push
+	// number counts the pushes of a mailbox, from where hardly any other begins, and after is that of the push before in the epoch, 0 for the first. A session takes a push
 	// only after the one before: what overtook a push that its node had no room for comes again. 0: it isn't known.
 	Number        uint64 `protobuf:"varint,4,opt,name=number,proto3" json:"number,omitempty"`
 	After         uint64 `protobuf:"varint,5,opt,name=after,proto3" json:"after,omitempty"`

@@ -165,7 +165,11 @@ type MemberMeta struct {
 	// passes: it takes frames to other nodes for those that don't reach them, and takes its own from such.
 	Passes bool `protobuf:"varint,13,opt,name=passes,proto3" json:"passes,omitempty"`
 	// routed: it wants to know which partitions other nodes take for its own (Envelope.ROUTED).
-	Routed        bool `protobuf:"varint,14,opt,name=routed,proto3" json:"routed,omitempty"`
+	Routed bool `protobuf:"varint,14,opt,name=routed,proto3" json:"routed,omitempty"`
+	// filler means nothing: with it the length differs, at random, from that of other nodes' and from the one before.
+	Filler []byte `protobuf:"bytes,15,opt,name=filler,proto3" json:"filler,omitempty"`
+	// by_age: it leaves the steps of rotations to the node that began first, and not to that with the lowest name.
+	ByAge         bool `protobuf:"varint,16,opt,name=by_age,json=byAge,proto3" json:"by_age,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -294,6 +298,20 @@ func (x *MemberMeta) GetPasses() bool {
 func (x *MemberMeta) GetRouted() bool {
 	if x != nil {
 		return x.Routed
+	}
+	return false
+}
+
+func (x *MemberMeta) GetFiller() []byte {
+	if x != nil {
+		return x.Filler
+	}
+	return nil
+}
+
+func (x *MemberMeta) GetByAge() bool {
+	if x != nil {
+		return x.ByAge
 	}
 	return false
 }
@@ -438,7 +456,7 @@ var File_nodepb_member_proto protoreflect.FileDescriptor
 
 const file_nodepb_member_proto_rawDesc = "" +
 	"\n" +
-	"\x13nodepb/member.proto\x12\x0fjackdaw.node.v1\"\x95\x03\n" +
+	"\x13nodepb/member.proto\x12\x0fjackdaw.node.v1\"\xc4\x03\n" +
 	"\n" +
 	"MemberMeta\x12\x16\n" +
 	"\x06format\x18\x01 \x01(\rR\x06format\x12\x1a\n" +
@@ -455,7 +473,9 @@ const file_nodepb_member_proto_rawDesc = "" +
 	"\aleaving\x18\v \x01(\bR\aleaving\x12\x16\n" +
 	"\x06client\x18\f \x01(\tR\x06client\x12\x16\n" +
 	"\x06passes\x18\r \x01(\bR\x06passes\x12\x16\n" +
-	"\x06routed\x18\x0e \x01(\bR\x06routed\"\x88\x01\n" +
+	"\x06routed\x18\x0e \x01(\bR\x06routed\x12\x16\n" +
+	"\x06filler\x18\x0f \x01(\fR\x06filler\x12\x15\n" +
+	"\x06by_age\x18\x10 \x01(\bR\x05byAge\"\x88\x01\n" +
 	"\fMemberStatus\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x12\n" +

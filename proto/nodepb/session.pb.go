@@ -278,7 +278,9 @@ type Handover struct {
 	Kept    []*SentStanza `protobuf:"bytes,14,rep,name=kept,proto3" json:"kept,omitempty"`
 	// acked are rows that the client has just acknowledged: the mailbox hears of them from both, so that it does before the heir is
 	// attached.
-	Acked         [][]byte `protobuf:"bytes,15,rep,name=acked,proto3" json:"acked,omitempty"`
+	Acked [][]byte `protobuf:"bytes,15,rep,name=acked,proto3" json:"acked,omitempty"`
+	// refresh: others' presence may have changed unheard, and the client is to hear it anew.
+	Refresh       bool `protobuf:"varint,16,opt,name=refresh,proto3" json:"refresh,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -416,6 +418,13 @@ func (x *Handover) GetAcked() [][]byte {
 		return x.Acked
 	}
 	return nil
+}
+
+func (x *Handover) GetRefresh() bool {
+	if x != nil {
+		return x.Refresh
+	}
+	return false
 }
 
 // SentStanza is one stanza that a client was sent and has not acknowledged.
@@ -654,7 +663,7 @@ const file_nodepb_session_proto_rawDesc = "" +
 	"\x04user\x18\x01 \x01(\tR\x04user\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x16\n" +
 	"\x06secret\x18\x03 \x01(\tR\x06secret\x12.\n" +
-	"\asession\x18\x04 \x01(\v2\x14.jackdaw.node.v1.RefR\asession\"\xfc\x04\n" +
+	"\asession\x18\x04 \x01(\v2\x14.jackdaw.node.v1.RefR\asession\"\x96\x05\n" +
 	"\bHandover\x12;\n" +
 	"\averdict\x18\x01 \x01(\x0e2!.jackdaw.node.v1.Handover.VerdictR\averdict\x12(\n" +
 	"\x04heir\x18\x02 \x01(\v2\x14.jackdaw.node.v1.RefR\x04heir\x12\x12\n" +
@@ -673,7 +682,8 @@ const file_nodepb_session_proto_rawDesc = "" +
 	"\x06roster\x18\f \x01(\x06R\x06roster\x12\x18\n" +
 	"\awritten\x18\r \x01(\x04R\awritten\x12/\n" +
 	"\x04kept\x18\x0e \x03(\v2\x1b.jackdaw.node.v1.SentStanzaR\x04kept\x12\x14\n" +
-	"\x05acked\x18\x0f \x03(\fR\x05acked\"_\n" +
+	"\x05acked\x18\x0f \x03(\fR\x05acked\x12\x18\n" +
+	"\arefresh\x18\x10 \x01(\bR\arefresh\"_\n" +
 	"\aVerdict\x12\x17\n" +
 	"\x13VERDICT_UNSPECIFIED\x10\x00\x12\v\n" +
 	"\aGRANTED\x10\x01\x12\v\n" +
