@@ -34,7 +34,7 @@ func faults() []fault {
 		{name: "halves", what: "two nodes are parted from two, all reach the store", nodes: 4, cuts: true, parts: true, env: swift, do: part},
 		{name: "island", what: "two nodes are parted from two and from the store", nodes: 4, cuts: true, parts: true, env: swift,
 			settings: func(s *settings) { s.patience = time.Hour }, do: island},
-		{name: "oneway", what: "nothing of one node reaches another one", nodes: 3, cuts: true, parts: true, do: oneWay},
+		{name: "oneway", what: "nothing of one node reaches another one", nodes: 3, cuts: true, do: oneWay},
 		{name: "flap", what: "all links between nodes fail at once, for a moment, again and again", nodes: 4, cuts: true, parts: true, do: flap},
 		{name: "join", what: "a node joins, and another one leaves", nodes: 3, do: joinAndLeave},
 		{name: "rolling", what: "each node is stopped and started, one after the other", nodes: 3, do: rolling},

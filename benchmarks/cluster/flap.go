@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/jackdaw-im/jackdaw/benchmarks/load"
-	"github.com/jackdaw-im/jackdaw/internal/testcluster"
 )
 
 // What the links' package says of itself: a first repetition after linkResend, later ones with pauses that double up to linkResendMax.
@@ -44,20 +43,10 @@ type cut struct {
 	open, held int
 }
 
-// traffic is what went between nodes.
-type traffic struct{ envelopes, held float64 }
-
-func (r *round) traffic(ctx context.Context) (traffic, error) {
-	m, err := r.c.Metrics(ctx)
-	return traffic{
-		envelopes: m[`jackdaw_cluster_envelopes_total{fate="sent"}`] + testcluster.Sum(m, "jackdaw_link_resent_total"),
-		held:      testcluster.Sum(m, "jackdaw_link_queue") + testcluster.Sum(m, "jackdaw_link_unacked"),
-	}, err
-}
-
 // flap cuts all links between nodes at once, again and again.
 func flap(ctx context.Context, r *round) error {
-	before, err := r.traffic(ctx)
+	var meter meter
+	before, err := r.traffic(ctx, &meter)
 	if err != nil {
 		return err
 	}
@@ -66,7 +55,7 @@ func flap(ctx context.Context, r *round) error {
 		return err
 	}
 	acked := r.w.ackedSoFar()
-	start, err := r.traffic(ctx)
+	start, err := r.traffic(ctx, &meter)
 	if err != nil {
 		return err
 	}
@@ -80,10 +69,7 @@ func flap(ctx context.Context, r *round) error {
 				return err
 			}
 		}
-		if err := load.Rest(ctx, each); err != nil {
-			return err
-		}
-		now, err := r.traffic(ctx)
+		now, err := r.watch(ctx, &meter, each)
 		if err != nil {
 			return err
 		}
@@ -91,14 +77,24 @@ func flap(ctx context.Context, r *round) error {
 		if err := r.c.Heal(ctx); err != nil {
 			return err
 		}
-		if err := load.Rest(ctx, time.Second); err != nil {
+		if _, err := r.watch(ctx, &meter, time.Second); err != nil {
 			return err
 		}
 	}
-	if err := r.whole(ctx); err != nil {
-		return err
+	whole := make(chan error, 1)
+	go func() { whole <- r.whole(ctx) }()
+	for waiting := true; waiting; {
+		select {
+		case err := <-whole:
+			if err != nil {
+				return err
+			}
+			waiting = false
+		case <-time.After(meterPause):
+			_, _ = r.traffic(ctx, &meter)
+		}
 	}
-	after, err := r.traffic(ctx)
+	after, err := r.traffic(ctx, &meter)
 	if err != nil {
 		return err
 	}
@@ -115,19 +111,4 @@ func flap(ctx context.Context, r *round) error {
 // String tells of a cut as notes do.
 func (c cut) String() string {
 	return fmt.Sprintf("%d messages were open, %d envelopes waited", c.open, c.held)
-}
-
-// quiet waits until nothing waits between nodes: the load is over.
-func (r *round) quiet(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, wholeTime)
-	defer cancel()
-	for {
-		now, err := r.traffic(ctx)
-		if err == nil && now.held == 0 {
-			return nil
-		}
-		if load.Rest(ctx, lookPause) != nil {
-			return fmt.Errorf("%.0f envelopes still wait between nodes, %w", now.held, err)
-		}
-	}
 }

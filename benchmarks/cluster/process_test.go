@@ -3,11 +3,13 @@
 package main
 
 import (
+	"os"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/jackdaw-im/jackdaw/internal/testcluster"
+	"github.com/jackdaw-im/jackdaw/internal/testnode"
 )
 
 // abreast is how many clusters are shown at a time: they mostly wait.
@@ -21,6 +23,9 @@ func TestFaults(t *testing.T) {
 	}
 	cfg := defaults()
 	cfg.short, cfg.interval, cfg.sessions = true, 2*cfg.interval, 300
+	if os.Getenv(testnode.BinaryEnv) != "" { // the race detector makes nodes many times as slow
+		cfg.users /= 4
+	}
 	turns := make(chan struct{}, abreast)
 	for _, f := range slices.Backward(faults()) { // the long ones are among the last
 		if f.once { // it takes ten minutes: make cluster-test

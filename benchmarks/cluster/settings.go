@@ -28,7 +28,7 @@ type settings struct {
 
 // defaults are those of the full suite.
 func defaults() settings {
-	return settings{rounds: 5, seed: rand.Uint64(), users: 60, sleepers: 6, interval: 100 * time.Millisecond, patience: 10 * time.Second,
+	return settings{rounds: 5, seed: rand.Uint64(), users: 200, sleepers: 6, interval: time.Second / 3, patience: 10 * time.Second,
 		grace: 10 * time.Second, sessions: 10_000, nodes: 3}
 }
 

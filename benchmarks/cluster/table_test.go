@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jackdaw-im/jackdaw/benchmarks/load"
 )
 
 func TestSettings(t *testing.T) {
@@ -55,6 +57,36 @@ func TestFlapBound(t *testing.T) {
 	links := func(nodes int) float64 { return flapBound(nodes, usual, 0, []cut{short}) / float64(nodes*(nodes-1)) }
 	if math.Abs(links(3)-links(10)) > 1e-9 {
 		t.Errorf("a link costs %v of 3 nodes, %v of 10", links(3), links(10))
+	}
+}
+
+// TestMeter: a counter that begins anew goes on where it was.
+func TestMeter(t *testing.T) {
+	const resent = `jackdaw_link_resent_total{peer="b",class="data"}`
+	var m meter
+	for _, look := range []struct {
+		node         string
+		resent, sent float64
+		sum          float64
+	}{{"a", 5, 100, 105}, {"b", 1, 0, 106}, {"a", 9, 100, 110}, {"a", 2, 110, 122}, {"b", 1, 0, 122}} {
+		m.see(look.node, map[string]float64{resent: look.resent, `jackdaw_cluster_envelopes_total{fate="sent"}`: look.sent, "jackdaw_link_queue{}": 7})
+		if m.sum != look.sum {
+			t.Fatalf("after %v: %v", look, m.sum)
+		}
+	}
+}
+
+// TestLongest99: the last column leaves somebody out.
+func TestLongest99(t *testing.T) {
+	cfg := defaults()
+	w := newWorld(t.Context(), cfg, load.Accounts{Domain: "localhost"}, nil)
+	for i := range cfg.users {
+		w.mu.wait[i] = time.Second
+	}
+	w.mu.wait[7], w.mu.wait[9] = time.Minute, time.Hour
+	var r result
+	if r.judge(w); r.Longest != 3600 || r.Longest99 != 1 {
+		t.Fatalf("longest %v, of all but a hundredth %v", r.Longest, r.Longest99)
 	}
 }
 

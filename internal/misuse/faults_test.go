@@ -68,6 +68,33 @@ func fullDisk(r *rig) {
 	for range 5 {
 		say()
 	}
+	meet := map[string]string{} // the nodes that store for these users -> one of the users
+	for i := range 12 {
+		user := fmt.Sprintf("u%d@localhost", 20+i)
+		meet[r.owner(user)] = user
+	}
+	if len(meet) != len(r.c.Nodes) {
+		r.Fatalf("only these store anything: %v", meet)
+	}
+	r.until("all who store there to say that it is full", func() string {
+		for _, n := range r.c.Nodes {
+			user, open := meet[n.Name]
+			if !open {
+				continue
+			}
+			err := n.Ready(r.Context())
+			if err == nil || !strings.Contains(err.Error(), "store full: ") {
+				from[0].Say(user, 1) // it is said for some seconds after the last refusal
+				continue
+			}
+			r.Logf("%s: %v", n.Name, err)
+			delete(meet, n.Name)
+		}
+		if len(meet) > 0 {
+			return fmt.Sprintf("not by %v", meet)
+		}
+		return ""
+	})
 	r.until("an outcome", func() string { return r.open(from) })
 	refused := from[0].Errors()
 	if len(refused) == 0 {
@@ -78,15 +105,7 @@ func fullDisk(r *rig) {
 			r.Errorf("refused with %q", why)
 		}
 	}
-	r.until("somebody to say it", func() string {
-		for _, n := range r.c.Nodes {
-			if err := n.Ready(r.Context()); err != nil && strings.Contains(err.Error(), "store full: ") {
-				r.Logf("%d messages were refused; %s: %v", len(refused), n.Name, err)
-				return ""
-			}
-		}
-		return "all are ready"
-	})
+	r.Logf("%d messages were refused", len(refused))
 	if err := os.Remove(ballast); err != nil {
 		r.Fatal(err)
 	}
@@ -272,18 +291,22 @@ func arrived(to []*talk.Guest) string {
 	return b.String()
 }
 
-// alone cuts a node off from the others and from the store, while users talk.
+// alone cuts a node off from the others and from the store, while users talk. It keeps the connection of one who stays with it.
 func alone(r *rig) {
 	if !r.c.CanCut() {
 		r.Skip(testcluster.ErrNoCuts)
 	}
 	n3 := r.c.Nodes[2]
 	crowd := r.crowd(10, 50*time.Millisecond)
+	stays, friend := talk.Visit(r, n3.C2STLS, "u72@localhost/stays"), talk.Visit(r, r.c.Nodes[0].C2STLS, "u73@localhost/friend")
+	stays.Say("u73@localhost", 3)
+	friend.Hears(stays)
 	if err := errors.Join(r.c.Part(r.Context(), r.c.Nodes[:2], r.c.Nodes[2:]), r.c.CutStore(r.Context(), n3)); err != nil {
 		r.Fatal(err)
 	}
 	r.unready(n3, "store")
 	r.Logf("it says: %v", n3.Ready(r.Context()))
+	stays.Say("u73@localhost", 3)
 	if err := errors.Join(r.c.WaitWhole(r.within(), r.c.Nodes[:2]...), crowd.Online(r.within()), crowd.Says(r.within(), 200)); err != nil {
 		r.Fatal(err)
 	}
@@ -296,5 +319,15 @@ func alone(r *rig) {
 	if err := crowd.Says(r.within(), 200); err != nil {
 		r.Fatal(err)
 	}
+	r.until("an outcome", func() string { return r.open([]*talk.Guest{stays}) })
+	r.Logf("what was said to nobody has its outcome: %q", stays.Errors())
+	// A guest comes back only when it is told to, so this is the connection of before; and it is good for both ways.
+	if _, err := stays.Ask("get", "", "<ping xmlns='urn:xmpp:ping'/>"); err != nil {
+		r.Errorf("the connection to the node that was alone: %v", err)
+	}
+	stays.Say("u73@localhost", 3)
+	friend.Say("u72@localhost", 3)
+	stays.Hears(friend)
+	r.delivered([]*talk.Guest{stays}, []*talk.Guest{friend})
 	r.finish(crowd, true)
 }

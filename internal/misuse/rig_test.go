@@ -3,6 +3,7 @@ package misuse_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -36,32 +37,52 @@ const secret = "hunter2"
 // rig is a cluster of three nodes, and who comes to it from outside.
 type rig struct {
 	*testing.T
-	c     *testcluster.Cluster
-	began time.Time
+	c      *testcluster.Cluster
+	began  time.Time
+	wrong  string // the server of wrongServer
+	crowds string // begins the names of this case's crowds
 }
 
 // TestMisuse has all cases one after the other on one cluster, which has to be in good order after each.
 func TestMisuse(t *testing.T) {
+	wrong := wrongServer(t)
 	c := testcluster.Run(t, testcluster.Config{Nodes: 3})
 	if err := c.Nodes[0].Import(t.Context(), testnode.Users("u", "localhost", 80, talk.Password)); err != nil {
 		t.Fatal(err)
 	}
 	began := time.Now()
-	for _, test := range []struct {
+	for i, test := range []struct {
 		name string
 		run  func(*rig)
 	}{
-		{"refused", refused}, {"one name twice", oneNameTwice}, {"strangers", strangers}, {"no seed yet", noSeedYet}, {"no store yet", noStoreYet}, {"revoked", revoked}, {"passwords", passwords},
-		{"full disk", fullDisk}, {"paused", paused}, {"alone", alone},
+		{"refused", over(refused)}, {"one name twice", over(oneNameTwice)}, {"strangers", over(strangers)}, {"another version", over(anotherVersion)},
+		{"another clock", over(anotherClock)}, {"no seed yet", over(noSeedYet)}, {"no store yet", over(noStoreYet)}, {"revoked", over(revoked)},
+		{"passwords", passwords}, {"full disk", fullDisk}, {"paused", paused}, {"alone", alone},
 	} {
 		if !t.Run(test.name, func(t *testing.T) {
-			r := &rig{T: t, c: c, began: time.Now()}
+			r := &rig{T: t, c: c, began: time.Now(), wrong: wrong, crowds: fmt.Sprintf("crowd%d-", i)}
 			test.run(r)
 			r.whole()
 			t.Logf("%.1f s, at %.1f s", time.Since(r.began).Seconds(), time.Since(began).Seconds())
 		}) {
 			return // what comes next would be of a cluster in a strange state
 		}
+	}
+}
+
+// over is a case over which users of all nodes talk, of whose messages nothing may be lost.
+func over(run func(*rig)) func(*rig) {
+	return func(r *rig) {
+		crowd := r.crowd(6, 100*time.Millisecond)
+		if err := crowd.Says(r.within(), 30); err != nil {
+			r.Fatal(err)
+		}
+		run(r)
+		r.whole()
+		if err := errors.Join(crowd.Online(r.within()), crowd.Says(r.within(), 30)); err != nil {
+			r.Fatal(err)
+		}
+		r.finish(crowd, false)
 	}
 }
 
@@ -214,11 +235,14 @@ func (r *rig) keep(n *testcluster.Node, b *trust.Bundle) {
 	}
 }
 
-// crowd lets users talk on all nodes.
+// crowd lets users of their own talk on all nodes: what others of before left unread is none of theirs.
 func (r *rig) crowd(users int, every time.Duration) *talk.Crowd {
 	r.Helper()
+	if err := r.c.Nodes[0].Import(r.within(), testnode.Users(r.crowds, "localhost", users, talk.Password)); err != nil {
+		r.Fatal(err)
+	}
 	addrs := slices.Clone(r.c.Addrs())
-	c, err := talk.Start(r.Context(), talk.Config{Users: users, Addrs: func() []string { return addrs }, Every: every})
+	c, err := talk.Start(r.Context(), talk.Config{Users: users, Prefix: r.crowds, Addrs: func() []string { return addrs }, Every: every})
 	if err != nil {
 		r.Fatal(err)
 	}

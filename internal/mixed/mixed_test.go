@@ -64,6 +64,7 @@ type fleet struct {
 	crowd      *talk.Crowd
 	began      time.Time
 	quick      bool
+	lost       bool // nodes have taken each other for lost
 }
 
 // TestRollingUpgrade takes a cluster from the oldest version to this one and back, node by node.
@@ -91,6 +92,7 @@ func TestRollingUpgrade(t *testing.T) {
 
 	f.suite("s", f.n1, f.n3)
 	f.roll(f.n1, f.now)
+	f.rotate(f.n1)
 	f.suite("t", f.n2, f.n1)
 	f.roll(f.n2, f.now)
 	// And back: by SIGTERM alone, which makes a new node hand its streams over to nodes of both versions, and at last by a drain that an
@@ -127,6 +129,16 @@ func (f *fleet) whole() {
 			f.Fatal(err)
 		}
 	}
+}
+
+// rotate has the keys of gossip rotated, which some node of one of the versions has to lead.
+func (f *fleet) rotate(by *testcluster.Node) {
+	f.Helper()
+	if out, err := by.Command(f.Context(), "cluster", "rotate", "gossip", "--data", by.Data); err != nil {
+		f.Fatal(err, out)
+	}
+	f.whole()
+	f.step("the keys of gossip are rotated by nodes of both versions")
 }
 
 func (f *fleet) add(what string) {

@@ -1,7 +1,9 @@
 package mixed
 
 import (
+	"context"
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -13,7 +15,7 @@ import (
 )
 
 // TestRestarts restarts the nodes of one version one after the other, drained first, and then by SIGTERM alone: all streams go on elsewhere, those
-// too that have been on several nodes before.
+// too that have been on several nodes before. The cluster is looked at as docs/OPERATIONS.md has an operator do it.
 func TestRestarts(t *testing.T) {
 	const users = 30
 	f := &fleet{T: t}
@@ -44,6 +46,7 @@ func TestRestarts(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.crowd.Close()
+	f.looksWell(f.n1)
 	pairs := 0
 	for _, f.quick = range []bool{false, true} {
 		for range 2 {
@@ -52,15 +55,13 @@ func TestRestarts(t *testing.T) {
 				back := f.away(pairs, n, f.c.Nodes[(i+1)%3], f.c.Nodes[(i+2)%3])
 				pairs++
 				f.roll(n, f.now)
+				f.looksWell(n)
 				back()
 				after := f.crowd.Report()
 				resumed, anew := after.Resumed-before.Resumed, after.Anew-before.Anew
 				t.Logf("%s was restarted (SIGTERM alone: %v): %d of %d streams were resumed elsewhere, %d messages came again with their ids", n.Name, f.quick,
 					resumed, resumed+anew, after.Duplicates-before.Duplicates)
-				if strings.Contains(f.c.Outputs(), "a lost node is given up") {
-					t.Skip("the machine had no time for its nodes, which took each other for lost: that ends streams")
-				}
-				if 10*anew > resumed { // on a slow machine an account may not have heard of a stream yet when its client seeks it
+				if 10*anew > resumed && !f.gaveUp() { // on a slow machine an account may not have heard of a stream yet when its client seeks it
 					t.Errorf("%d streams had to begin anew", anew)
 				}
 			}
@@ -68,8 +69,44 @@ func TestRestarts(t *testing.T) {
 	}
 	report, err := f.crowd.Finish(t.Context())
 	t.Logf("%+v", report)
-	if err != nil || len(report.Faults) > 0 || report.Reordered > 0 || 100*report.Anew > report.Resumed {
+	if err != nil || len(report.Faults) > 0 || report.Reordered > 0 {
 		t.Errorf("%v, %q", err, report.Faults)
+	}
+	if 100*report.Anew > report.Resumed && !f.gaveUp() {
+		t.Errorf("%d streams had to begin anew, of %d", report.Anew, report.Anew+report.Resumed)
+	}
+}
+
+// gaveUp reports whether nodes have taken each other for lost, because the machine had no time for them. That ends streams, and so nothing is
+// said of these from then on; what was acknowledged must arrive all the same.
+func (f *fleet) gaveUp() bool {
+	f.Helper()
+	if !f.lost && strings.Contains(f.c.Outputs(), "a lost node is given up") {
+		f.lost = true
+		f.Log("the machine had no time for its nodes, which took each other for lost: whether streams go on isn't looked at any more")
+	}
+	return f.lost
+}
+
+// looksWell waits until `jackdaw cluster` says what a rolling restart waits for: all agree, nothing waits, every node is ready, and one that has been
+// restarted has its share.
+func (f *fleet) looksWell(n *testcluster.Node) {
+	f.Helper()
+	ctx, cancel := context.WithTimeout(f.Context(), talk.Patience)
+	defer cancel()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	share := regexp.MustCompile(`(?m)^` + n.Name + `\*? +active .* [1-9][0-9.]*% `)
+	for {
+		out, err := n.Command(ctx, "cluster", "--data", n.Data)
+		if err == nil && strings.Contains(out, ", all agree;") && strings.Contains(out, ", nothing waits for long") && !strings.Contains(out, "not ready") && share.MatchString(out) {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			f.Fatal(out, err)
+		}
 	}
 }
 
@@ -89,7 +126,7 @@ func (f *fleet) away(number int, n, other, third *testcluster.Node) (back func()
 	stayer.Say(user(0), 5)
 	return func() {
 		f.Helper()
-		if !goer.Resume(third.C2STLS, client.DirectTLS) {
+		if !goer.Resume(third.C2STLS, client.DirectTLS) && !f.gaveUp() {
 			f.Errorf("the stream of one who was away wasn't resumed on %s", third.Name)
 		}
 		stayer.Say(user(0), 5)
@@ -97,7 +134,7 @@ func (f *fleet) away(number int, n, other, third *testcluster.Node) (back func()
 		goer.Hears(stayer)
 		stayer.Hears(goer)
 		for _, e := range stayer.Got() {
-			if e.Name == "presence" && e.Attr("from") == goer.JID() && e.Attr("type") != "" {
+			if e.Name == "presence" && e.Attr("from") == goer.JID() && e.Attr("type") != "" && !f.gaveUp() {
 				f.Errorf("its contact was told that it is %s", e.Attr("type"))
 			}
 		}
