@@ -83,7 +83,7 @@ func sessionMetrics() []metric {
 func mailboxMetrics() []metric {
 	return []metric{
 		{name: "jackdaw_mailbox_messages_total", kind: counter, labels: []string{"outcome"},
-			help: "Messages that mailboxes were given: taken, duplicate (its id was known), refused, dropped as the RFC demands, later (no room just now) or gap (an earlier one was missing).",
+			help: "Messages that mailboxes were given: taken, duplicate (its id was known), refused, dropped as the RFC demands or an answer to a request that finds nobody, later (no room just now) or gap (an earlier one was missing).",
 			read: func(s *scrape, give func(float64, ...string)) {
 				if m := s.mailboxes; m != nil {
 					give(float64(m.Taken), "taken")
