@@ -168,10 +168,36 @@ func (st *state) answerProbe(probe *nodepb.Presence, prober ident.UserID, now ti
 			casts = append(casts, cast{Ref(prober), st.presenceOf(s, probe.GetFrom())})
 		}
 	}
-	if len(casts) == 0 && probe.GetRefresh() && !now.Before(st.began.Add(freshTime)) { // before, some may not have bound again
+	switch {
+	case len(casts) > 0 || !probe.GetRefresh():
+	case now.Before(st.began.Add(freshTime)): // some may not have bound again
+		if st.asking == nil {
+			st.asking = map[ident.UserID]struct{}{}
+		}
+		st.asking[prober] = struct{}{}
+	default:
 		casts = append(casts, cast{Ref(prober), presence(string(st.user), probe.GetFrom(), nodepb.PresenceType_UNAVAILABLE, nil)})
 	}
 	return casts
+}
+
+// answerAsking answers the contacts whose probes came before it was known who is there.
+func (st *state) answerAsking(now time.Time) (casts []cast) {
+	if now.Before(st.began.Add(freshTime)) {
+		return nil
+	}
+	for prober := range st.asking {
+		if c := st.contacts[prober]; c != nil && c.sub.from { // else it has heard of that
+			casts = append(casts, st.answerProbe(st.probeOf(prober), prober, now)...)
+		}
+	}
+	st.asking = nil
+	return casts
+}
+
+// probeOf is what a contact asks.
+func (st *state) probeOf(prober ident.UserID) *nodepb.Presence {
+	return &nodepb.Presence{Type: nodepb.PresenceType_PROBE, From: string(prober), To: string(st.user), Refresh: true}
 }
 
 // anyAvailable reports whether the user is online.

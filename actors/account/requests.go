@@ -242,6 +242,7 @@ func (st *state) tick(fx *effects) {
 	fx.cast(casts...)
 	st.payUp(fx)
 	st.absent.sweep(fx.now)
+	fx.cast(st.answerAsking(fx.now)...)
 }
 
 func due(at, now time.Time) bool { return !at.IsZero() && !at.After(now) }
@@ -265,12 +266,15 @@ func (st *state) nextTick() (next time.Time) {
 		sooner(st.owed[0].due)
 	}
 	sooner(st.absent.until)
+	if len(st.asking) > 0 {
+		sooner(st.began.Add(freshTime))
+	}
 	return next
 }
 
 // mayRest reports whether the account can be read again from the store without loss.
 func (st *state) mayRest() bool {
-	return !st.loading && st.work == nil && len(st.sessions) == 0 && len(st.owed) == 0
+	return !st.loading && st.work == nil && len(st.sessions) == 0 && len(st.owed) == 0 && len(st.asking) == 0
 }
 
 // retire makes an end because the account moves to another node, and reports whether nobody waits for an answer any more. What
@@ -280,6 +284,10 @@ func (st *state) retire(fx *effects) bool {
 		st.owed[i].due = fx.now
 	}
 	st.payUp(fx)
+	for prober := range st.asking { // whoever has the account next knows better
+		fx.cast(cast{Ref(st.user), st.probeOf(prober)})
+	}
+	st.asking = nil
 	return !st.loading && st.work == nil && len(st.backlog) == 0 && len(st.stash) == 0
 }
 

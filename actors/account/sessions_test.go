@@ -336,9 +336,32 @@ func TestRefresh(t *testing.T) {
 	st.unbind(&nodepb.Unbind{Session: ref("2").Proto()}, t0)
 	expect(t, "nobody is there", probe(true), "account/juliet UNAVAILABLE from romeo")
 	expect(t, "she has just come", probe(false))
-	st.began = t0
+	began := func(at time.Time) { st.began, st.asking = at, nil }
+	began(t0)
 	expect(t, "some may be about to bind again", probe(true))
-	st.began = time.Time{}
+	if st.mayRest() || !st.nextTick().Equal(t0.Add(freshTime)) {
+		t.Fatal("it forgets whoever has asked")
+	}
+	tick := func(at time.Time) []cast {
+		fx := &effects{now: at}
+		st.tick(fx)
+		return fx.casts
+	}
+	expect(t, "too early", tick(t0.Add(freshTime-1)))
+	expect(t, "nobody has bound again", tick(t0.Add(freshTime)), "account/juliet UNAVAILABLE from romeo")
+	expect(t, "said once", tick(t0.Add(2*freshTime)))
+	began(t0)
+	expect(t, "the account is about to move on", probe(true))
+	fx := &effects{now: t0}
+	st.retire(fx)
+	expect(t, "the next one is asked", fx.casts, "account/romeo PROBE from juliet")
+	began(t0)
+	probe(true)
+	bound(t, st, "3", "orchard3")
+	available(st, "3", 0)
+	expect(t, "one has bound again", tick(t0.Add(freshTime)), "account/juliet AVAILABLE from romeo/orchard3")
+	st.unbind(&nodepb.Unbind{Session: ref("3").Proto()}, t0)
+	began(time.Time{})
 	bound(t, st, "1", "orchard")
 	available(st, "1", 0)
 	expect(t, "her answer", st.presenceIn(&effects{now: t0}, presence("juliet@montague.example", "romeo@montague.example/orchard", nodepb.PresenceType_UNAVAILABLE, nil)),

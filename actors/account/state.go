@@ -46,10 +46,11 @@ type state struct {
 	work    *work     // the change under way
 	backlog []message // changes that wait for it
 
-	digest uint64              // of the roster as clients see it
-	missed map[string]struct{} // resources whose lost sessions others were told to be unavailable
-	absent absent              // what came for sessions that may have to bind again
-	owed   []owed              // what other nodes have not taken
+	digest uint64                    // of the roster as clients see it
+	missed map[string]struct{}       // resources whose lost sessions others were told to be unavailable
+	absent absent                    // what came for sessions that may have to bind again
+	owed   []owed                    // what other nodes have not taken
+	asking map[ident.UserID]struct{} // contacts who asked, after a parting, before it was known who is there
 }
 
 // cast is a message to another actor.
