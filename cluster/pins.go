@@ -38,6 +38,8 @@ type pin struct {
 	// know of its home still send for it by way of this one; zero: it could not be given yet.
 	askers map[ident.NodeID]uint64
 	quiet  time.Time
+	// unasked says that the home, which has not asked, could not be told yet that there is none here any more.
+	unasked bool
 	// kept is until when one that isn't named stays; zero: it is named.
 	kept time.Time
 }
@@ -129,7 +131,7 @@ func (st *state) rehome(now time.Time, fx *effects) {
 			continue
 		}
 		was := x.home
-		x.home, x.quiet = home, time.Time{}
+		x.home, x.quiet, x.unasked = home, time.Time{}, false
 		if was != "" || !x.since.IsZero() {
 			x.since = now
 		}
@@ -213,7 +215,12 @@ func (st *state) answer(now time.Time, fx *effects, ref actors.Ref, x *pin) {
 // unyielded takes that a node could not be given answers.
 func (st *state) unyielded(now time.Time, to ident.NodeID, number uint64, refs []actors.Ref) {
 	for _, ref := range refs {
-		if x := st.pinned[ref]; x != nil && number != 0 {
+		x := st.pinned[ref]
+		switch {
+		case x == nil:
+		case number == 0:
+			x.unasked = x.home == to
+		default:
 			if _, newer := x.askers[to]; !newer {
 				x.askers[to], x.quiet = number, now
 			}
@@ -369,7 +376,7 @@ func (st *state) duePins(now time.Time, fx *effects) {
 		}
 		if x.kept.After(now) {
 			st.wake(x.kept)
-		} else if x.home == p.owner && x.phase == p.phase && x.until.IsZero() && len(x.askers) == 0 && !p.leaving {
+		} else if x.home == p.owner && x.phase == p.phase && x.until.IsZero() && len(x.askers) == 0 && !x.unasked && !p.leaving {
 			delete(st.pinned, ref)
 		}
 	}

@@ -125,6 +125,13 @@ func (st *state) retry(now time.Time, fx *effects) {
 	}
 	st.again = time.Time{}
 	st.tell(fx)
+	for ref, x := range st.pinned {
+		if x.unasked {
+			if x.unasked = false; st.known[x.home] {
+				st.yield(now, fx, ref, x, 0)
+			}
+		}
+	}
 	for to, list := range st.unsent {
 		if delete(st.unsent, to); st.known[to.to] {
 			for _, i := range list {

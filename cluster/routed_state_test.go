@@ -237,6 +237,34 @@ func TestAnswerWaitsForSenders(t *testing.T) {
 	}
 }
 
+// TestUnaskedAnswerIsSaidAgain: the home of a pin hears that there is none of it elsewhere any more, however full the link is, and though it has not asked.
+func TestUnaskedAnswerIsSaidAgain(t *testing.T) {
+	now := time.Unix(1000, 0)
+	a, _, _, ref := three(now)
+	now = now.Add(time.Minute)
+	fx := a.ended(now, a.setPins(now, pinTo(ref, "b")).leavers)
+	for range 3 {
+		if len(fx.yields) != 1 || fx.yields[0].to != "b@1" || fx.yields[0].number != 0 {
+			t.Fatalf("said %v", fx.yields)
+		}
+		a.unyielded(now, "b@1", 0, []actors.Ref{ref})
+		if now = now.Add(tryAgain); a.next.After(now) {
+			t.Fatalf("next at %v", a.next)
+		}
+		fx = a.tick(now)
+	}
+	if fx = a.tick(now.Add(time.Hour)); len(fx.yields) > 0 {
+		t.Errorf("it is said once more: %v", fx.yields)
+	}
+	a.unyielded(now, "b@1", 0, []actors.Ref{ref})
+	a.setPins(now, pinTo(ref, "c"))
+	for _, y := range a.tick(now.Add(time.Minute)).yields {
+		if y.to == "b@1" {
+			t.Errorf("it is said to who isn't its home: %v", y)
+		}
+	}
+}
+
 // placedAt is an actor of one node among some.
 func placedAt(owner ident.NodeID, placed ...ident.NodeID) actors.Ref {
 	p := partOf(owner, placed...)
