@@ -43,7 +43,7 @@ func (k *keeper) reunite(ctx *actors.Context) {
 	k.reuniting = false
 	over := max(reunionSpread, time.Duration(k.sessions.Live())*time.Second/reunionRate)
 	k.sessions.WhichChildren(func(c supervision.ChildInfo) bool {
-		_ = ctx.Cast(c.Ref, reunited{over}) // one that has ended, or has no room, has worse to mend
+		_ = ctx.Answer(c.Ref, reunited{over}) // however full its queue is: one that has ended needs it no more
 		return true
 	})
 }
