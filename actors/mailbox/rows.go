@@ -145,8 +145,13 @@ func (q *rows) hold(r *row, s *attachment) {
 		q.unheld--
 	}
 	r.holders = append(r.holders, s)
-	s.holds++
+	if !r.transient {
+		s.holds++
+	}
 }
+
+// given is how many rows somebody holds.
+func (q *rows) given() int { return len(q.byID) - q.hidden - q.unheld }
 
 func (q *rows) release(r *row, s *attachment) {
 	i := slices.Index(r.holders, s)
@@ -154,7 +159,9 @@ func (q *rows) release(r *row, s *attachment) {
 		return
 	}
 	r.holders = slices.Delete(r.holders, i, i+1)
-	s.holds--
+	if !r.transient {
+		s.holds--
+	}
 	if len(r.holders) == 0 && !r.transient && !r.gone {
 		q.fly(r, false)
 		q.unheld++

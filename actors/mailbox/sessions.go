@@ -21,7 +21,7 @@ type attachment struct {
 	credit               int64 // bytes that may still be pushed; one message may overdraw it
 
 	todo    []*row // what it is to get, in order, as credit allows
-	holds   int    // rows that name it as holder
+	holds   int    // rows that name it as holder, without transient ones
 	reading uint64 // tag of the read that it waits for; 0: none
 	full    bool   // it had no room for a push, and gets the next one in a moment
 
@@ -122,7 +122,7 @@ func (st *state) attach(fx *effects, m *nodepb.Attach) {
 // one has came only then, it would come after what is sent meanwhile; so a row may come twice, but not late. first says
 // that it is one of the highest priority. It reports whether there is any.
 func (st *state) inherit(s *attachment, first bool) bool {
-	if !s.connected || !st.anyHolds(s) {
+	if !s.connected || s.holds == st.rows.given() {
 		return false
 	}
 	var found []*row
@@ -143,11 +143,6 @@ func (st *state) inherit(s *attachment, first bool) bool {
 	}
 	s.todo = merge(s.todo, found)
 	return true
-}
-
-// anyHolds reports whether a session but this one has something.
-func (st *state) anyHolds(but *attachment) bool {
-	return slices.ContainsFunc(st.sessions, func(s *attachment) bool { return s != but && s.holds > 0 })
 }
 
 // detach forgets a session.

@@ -116,6 +116,7 @@ func (st *state) attach(fx *effects) {
 // attachment is the session as it is now, for the mailbox.
 func (st *state) attachment() *nodepb.Attach {
 	st.attached++
+	st.stood = st.standing()
 	return &nodepb.Attach{
 		Session: st.ref, Resource: st.resource, Epoch: st.epoch,
 		Connected: st.phase == bound, Available: st.presence != nil, Priority: st.presence.GetPriority(),

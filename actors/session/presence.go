@@ -3,6 +3,7 @@ package session
 import (
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/jackdaw-im/jackdaw/ident"
 	"github.com/jackdaw-im/jackdaw/proto/nodepb"
@@ -81,6 +82,34 @@ func (st *state) ownPresence(fx *effects, e *xmpp.Element, available bool) {
 		st.presence = nil
 	}
 	st.tellPresence(fx, p)
+	st.stand(fx)
+}
+
+// standing is what presence means to the mailbox.
+type standing struct {
+	available bool
+	priority  int32
+}
+
+func (st *state) standing() standing { return standing{st.presence != nil, st.presence.GetPriority()} }
+
+// standPause is between two changes of presence of which the mailbox hears, but for the client's goodbye: each may have it share out all it has
+// anew.
+const standPause = 100 * time.Millisecond
+
+// stand tells the mailbox what presence has changed for it: at once, unless it has just heard of a change.
+func (st *state) stand(fx *effects) {
+	st.standAt = time.Time{}
+	now := st.standing()
+	switch {
+	case now == st.stood || st.phase != bound && st.phase != detached:
+		return
+	case now.available && fx.now.Before(st.stoodUntil):
+		st.standAt = st.stoodUntil
+		return
+	case now.available:
+		st.stoodUntil = fx.now.Add(standPause)
+	}
 	st.attach(fx)
 }
 

@@ -2,6 +2,7 @@ package session
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -42,6 +43,41 @@ func TestPresenceTellsTheMailbox(t *testing.T) {
 	if a := attached[0]; !a.Available || a.Priority != -3 || !a.Connected || a.Epoch != 1 || a.Credit != creditWindow {
 		t.Fatalf("attached with %v", a)
 	}
+}
+
+// TestPresenceInHaste: a mailbox hears of what changes for it, and not of each of very many changes.
+func TestPresenceInHaste(t *testing.T) {
+	r := boundRig(t)
+	told := func() (list []string) {
+		for _, a := range castsOf[*nodepb.Attach](r) {
+			list = append(list, fmt.Sprint(a.Available, a.Priority))
+		}
+		r.took()
+		return list
+	}
+	expect := func(what string, want ...string) {
+		t.Helper()
+		if got := told(); !slices.Equal(got, want) {
+			t.Fatalf("%s: told %v, want %v", what, got, want)
+		}
+	}
+	r.give("<presence/>")
+	expect("initial presence", "true 0")
+	r.give("<presence><show>away</show></presence>")
+	expect("another text")
+	for n := range 100 {
+		r.give(fmt.Sprintf("<presence><priority>%d</priority></presence>", n%3))
+	}
+	expect("too soon")
+	r.give("<presence><priority>7</priority></presence>")
+	r.pass(standPause)
+	expect("the last of them", "true 7")
+	r.give("<presence><priority>8</priority></presence>")
+	r.give("<presence><priority>7</priority></presence>")
+	r.pass(standPause)
+	expect("as it was")
+	r.give("<presence type='unavailable'/>")
+	expect("a goodbye is told at once", "false 0")
 }
 
 func TestBadPresence(t *testing.T) {

@@ -95,6 +95,8 @@ type state struct {
 	since                 time.Time // when the client bound or resumed its resource
 	replaces              *nodepb.Ref
 	attached              uint64          // how often the mailbox was told of this session
+	stood                 standing        // of what
+	standAt, stoodUntil   time.Time       // when it hears of what presence has changed for it, zero: it has; and from when it may
 	parked                []*nodepb.Relay // came while bound and busy
 	attempts              []*attempt      // calls that wait to be made again
 

@@ -16,6 +16,7 @@ func (st *state) nextTick(now time.Time) time.Time {
 	}
 	sooner(st.retryAt)
 	sooner(st.refreshAt)
+	sooner(st.standAt)
 	if st.outbox != nil {
 		sooner(st.outbox.Next())
 	}
@@ -55,6 +56,9 @@ func (st *state) tick(fx *effects) {
 	}
 	if passed(st.refreshAt, fx.now) {
 		st.refresh(fx)
+	}
+	if passed(st.standAt, fx.now) {
+		st.stand(fx)
 	}
 	if st.auth != nil && passed(st.auth.due, fx.now) {
 		st.resumeLogin(fx)
