@@ -36,8 +36,7 @@ func (w *walker) Handle(ctx *actors.Context, msg any) error {
 	}
 	page, err := w.page()
 	if err != nil {
-		ctx.Log().Warn("the store could not be searched for expired messages", zap.Error(err))
-		page = store.ExpiredPage{}
+		ctx.Log().Warn("a part of the store could not be searched for expired messages", zap.Error(err))
 	}
 	w.lanes.Counters.Expired.Add(int64(len(page.Rows)))
 	for rows := page.Rows; len(rows) > 0; {

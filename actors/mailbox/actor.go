@@ -131,6 +131,7 @@ func (a *actor) Terminate(ctx *actors.Context, reason actors.Reason) {
 	switch {
 	case !reason.IsNormal():
 		a.st.crashed(answer)
+		a.st.strand(func(to actors.Ref, m *nodepb.Relay) { _ = ctx.Answer(to, m) })
 	case a.st.handoff.retiring:
 		if len(a.st.pending) > 0 {
 			a.cfg.Lanes.Abandon(ctx, a.st.user)
@@ -186,7 +187,9 @@ func (a *actor) run(ctx *actors.Context) {
 	for i := 0; i < len(fx.sends); i++ {
 		s := fx.sends[i]
 		if s.answer {
-			_ = ctx.Answer(s.to, s.msg) // who is gone needs no answer
+			if ctx.Answer(s.to, s.msg) != nil {
+				st.unanswered(fx, s.to, s.msg)
+			}
 		} else if ctx.Cast(s.to, s.msg) != nil && s.refused != nil {
 			s.refused(fx)
 		}

@@ -6,6 +6,7 @@ import (
 	"github.com/jackdaw-im/jackdaw/actors"
 	"github.com/jackdaw-im/jackdaw/ident"
 	"github.com/jackdaw-im/jackdaw/proto/nodepb"
+	"github.com/jackdaw-im/jackdaw/store"
 	"github.com/jackdaw-im/jackdaw/xmpp"
 )
 
@@ -54,5 +55,14 @@ func Undeliverable(m *nodepb.Relay, code nodepb.Code) (to actors.Ref, answer *no
 	stanza := append(bytes.TrimSuffix(head.AppendXML(nil, xmpp.NSClient), []byte("/>")), '>')
 	stanza = ErrorOf(code).Append(stanza)
 	stanza = append(stanza, "</"+e.Name+">"...)
-	return Ref(ident.UserID(asker.Bare())), &nodepb.Relay{Resource: asker.Resource, Stanza: stanza}
+	return Ref(ident.UserID(asker.Bare())), &nodepb.Relay{Resource: asker.Resource, Stanza: stanza, Asker: m.GetSenderRef(), Asked: m.GetTag()}
+}
+
+// Straight is the second way of an answer of Undeliverable's that could not be given to a mailbox: to the session that asked, if it is still
+// there. It is nil for anything else.
+func Straight(to actors.Ref, m *nodepb.Relay) (session actors.Ref, answer *nodepb.Relay) {
+	if session = actors.RefOf(m.GetAsker()); to.Kind != store.MailKind || session.ID == "" {
+		return actors.Ref{}, nil
+	}
+	return session, m
 }

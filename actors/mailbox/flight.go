@@ -57,6 +57,10 @@ func (st *state) undelivered(fx *effects, u actors.Undelivered) {
 			st.detach(fx, u.To)
 		}
 	case *nodepb.Relay:
+		if session, answer := Straight(u.To, m); answer != nil {
+			fx.answer(session, answer)
+			return
+		}
 		code := nodepb.Code_NO_RESOURCE
 		switch {
 		case errors.Is(u.Err, actors.ErrOverloaded):

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/jackdaw-im/jackdaw/actors"
 	"github.com/jackdaw-im/jackdaw/proto/nodepb"
 )
 
@@ -89,6 +90,34 @@ func (st *state) relaysDue() time.Time {
 		return time.Time{}
 	}
 	return st.freshUntil
+}
+
+// strand gives up what waits, because the mailbox has crashed.
+func (st *state) strand(answer func(to actors.Ref, m *nodepb.Relay)) {
+	if st.relays == nil {
+		return
+	}
+	for _, m := range st.relays.list {
+		if to, a := Undeliverable(m, nodepb.Code_NO_RESOURCE); a != nil {
+			answer(to, a)
+		} else {
+			st.cfg.Counters.Dropped.Add(1)
+		}
+	}
+	st.relays = nil
+}
+
+// unanswered hears that an answer could not be given. Who is gone needs none, but for whoever waits for that of a request.
+func (st *state) unanswered(fx *effects, to actors.Ref, msg any) {
+	m, ok := msg.(*nodepb.Relay)
+	if !ok {
+		return
+	}
+	if session, answer := Straight(to, m); answer != nil {
+		fx.answer(session, answer)
+	} else {
+		st.cfg.Counters.Dropped.Add(1)
+	}
 }
 
 // relayFailed tells who asked that a stanza didn't get there. Nobody waits to be told of an answer.

@@ -2,6 +2,7 @@ package mailbox
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -300,6 +301,18 @@ func TestRelayToSessionsThatAreToCome(t *testing.T) {
 	if n := r.st.cfg.Counters.Dropped.Load(); n != 1 || r.st.relays != nil {
 		t.Fatalf("%d were dropped", n)
 	}
+
+	// A crash is no reason to say nothing.
+	r, relay = begin()
+	relay("phone", 7)
+	relay("phone", 0)
+	var told []actors.Ref
+	r.st.strand(func(to actors.Ref, m *nodepb.Relay) { told = append(told, to, actors.RefOf(m.GetAsker())) })
+	if n := r.st.cfg.Counters.Dropped.Load(); !slices.Equal(told, []actors.Ref{Ref(juliet), julietRef}) || n != 1 || r.st.relays != nil {
+		t.Fatalf("told %v, dropped %d", told, n)
+	}
+	r, relay = begin()
+	r.now = r.st.freshUntil
 	relay("phone", 9)
 	r.want("juliet@example.org<-*nodepb.Relay")
 
@@ -361,6 +374,36 @@ func TestRelay(t *testing.T) {
 	r.want("juliet@example.org<-*nodepb.Relay")
 	relay("pc", 0)
 	r.want("pc<-*nodepb.Relay")
+}
+
+// TestAnswerStraight: whoever asked hears that nobody was reached, though its own mailbox isn't to be reached either.
+func TestAnswerStraight(t *testing.T) {
+	for what, lost := range map[string]func(r *rig, to actors.Ref, m *nodepb.Relay) func(*effects){
+		"it comes back": func(r *rig, to actors.Ref, m *nodepb.Relay) func(*effects) {
+			return func(fx *effects) {
+				r.st.undelivered(fx, actors.Undelivered{To: to, Msg: m, Err: actors.ErrNoConnection})
+			}
+		},
+		"there is no room": func(r *rig, to actors.Ref, m *nodepb.Relay) func(*effects) {
+			return func(fx *effects) { r.st.unanswered(fx, to, m) }
+		},
+	} {
+		r := newRig(t)
+		to, answer := Undeliverable(&nodepb.Relay{SenderRef: julietRef.Proto(), Tag: 3, Resource: "pc", Stanza: []byte(question)}, nodepb.Code_NO_RESOURCE)
+		r.do(lost(r, to, answer))
+		if got := r.took(); got != "juliet1<-*nodepb.Relay" {
+			t.Fatalf("%s: %s", what, got)
+		}
+		r.do(lost(r, julietRef, answer))
+		if got, n := r.took(), r.st.cfg.Counters.Dropped.Load(); got != "" || n != 1 {
+			t.Fatalf("%s, twice: %s, %d dropped", what, got, n)
+		}
+		// What clients have answered isn't told to them again.
+		r.do(lost(r, to, &nodepb.Relay{SenderRef: julietRef.Proto(), Resource: "pc", Stanza: []byte(question)}))
+		if got, n := r.took(), r.st.cfg.Counters.Dropped.Load(); got != "" || n != 2 {
+			t.Fatalf("%s, an answer: %s, %d dropped", what, got, n)
+		}
+	}
 }
 
 func TestTransient(t *testing.T) {

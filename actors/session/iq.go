@@ -254,6 +254,9 @@ func (st *state) answered(tag uint64) (r relayed, open bool) {
 // at once; an answer to one of its own is kept for it.
 func (st *state) relayIn(fx *effects, m *nodepb.Relay) {
 	request := m.GetTag() != 0
+	if actors.RefOf(m.GetAsker()) == st.self {
+		st.answered(m.GetAsked()) // should the request come back as well, the client knows
+	}
 	switch {
 	case st.phase == bound && st.busy && len(st.parked) < maxRelayed:
 		st.parked = append(st.parked, m) // the client doesn't know its address yet
@@ -273,7 +276,7 @@ func (st *state) relayIn(fx *effects, m *nodepb.Relay) {
 func (st *state) relayMissed(fx *effects, m *nodepb.Relay) {
 	st.Counters.Dropped.Add(1)
 	if to, answer := mailbox.Undeliverable(m, nodepb.Code_NO_RESOURCE); answer != nil {
-		fx.answer(to, answer)
+		fx.casts = append(fx.casts, cast{to: to, msg: answer, room: true, refused: func(fx *effects) { st.relayUndelivered(fx, to, answer, actors.ErrOverloaded) }})
 	}
 }
 

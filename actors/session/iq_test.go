@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jackdaw-im/jackdaw/actors"
+	"github.com/jackdaw-im/jackdaw/actors/mailbox"
 	"github.com/jackdaw-im/jackdaw/proto/nodepb"
 )
 
@@ -165,4 +167,25 @@ func TestRelayIn(t *testing.T) {
 		t.Fatalf("the sender was told %v", failed)
 	}
 	r.want(string(failed[0].Stanza), "<iq type='error' id='1' from='alice@example.org/phone' to='bob@example.org/pc'><error", "<service-unavailable")
+	// Bob's mailbox isn't to be reached: his session gets it without.
+	if got := r.back(mailboxOf("bob@example.org"), failed[0], actors.ErrNoConnection); got != "" || len(r.casts) != 1 || r.casts[0].to != actors.RefOf(in.SenderRef) {
+		t.Fatalf("told %v", r.casts)
+	}
+	dropped := r.st.Counters.Dropped.Load()
+	r.casts = nil
+	if got := r.back(actors.RefOf(in.SenderRef), failed[0], actors.ErrNoProc); got != "" || len(r.casts) != 0 || r.st.Counters.Dropped.Load() != dropped+1 {
+		t.Fatalf("told %v, %d were dropped", r.casts, r.st.Counters.Dropped.Load()-dropped)
+	}
+}
+
+// TestErrorAndBounce: a request that is answered with an error, and comes back as well, is answered once.
+func TestErrorAndBounce(t *testing.T) {
+	r := boundRig(t)
+	r.give("<iq type='get' id='q' to='bob@example.org/pc'><x xmlns='y'/></iq>")
+	m := castsOf[*nodepb.Relay](r)[0]
+	_, answer := mailbox.Undeliverable(m, nodepb.Code_NO_RESOURCE)
+	r.want(r.do(func(fx *effects) { r.st.relayIn(fx, answer) }), "<iq type='error' id='q' from='bob@example.org/pc'", "<service-unavailable")
+	if got := r.back(mailboxOf(bob), m, actors.ErrNoConnection); got != "" {
+		t.Fatalf("and %s", got)
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/jackdaw-im/jackdaw/actors"
+	"github.com/jackdaw-im/jackdaw/actors/mailbox"
 	"github.com/jackdaw-im/jackdaw/proto/nodepb"
 )
 
@@ -40,6 +41,10 @@ func (st *state) undelivered(fx *effects, to actors.Ref, msg any, err error) {
 // relayUndelivered answers a request that reached nobody.
 // An answer that was certainly not taken, as while nodes disagree about whose a mailbox is, is sent once more.
 func (st *state) relayUndelivered(fx *effects, to actors.Ref, m *nodepb.Relay, err error) {
+	if session, answer := mailbox.Straight(to, m); answer != nil {
+		fx.casts = append(fx.casts, cast{to: session, msg: answer, room: true, refused: func(*effects) { st.Counters.Dropped.Add(1) }})
+		return
+	}
 	if m.GetTag() == 0 && actors.RefOf(m.GetSenderRef()) == st.self && errors.Is(err, actors.ErrOverloaded) {
 		again := &nodepb.Relay{Resource: m.GetResource(), Stanza: m.GetStanza()} // without a sender: should it come back, that's it
 		fx.casts = append(fx.casts, cast{to: to, msg: again, refused: func(fx *effects) { st.relayBack(fx, again, nodepb.Code_LATER) }})

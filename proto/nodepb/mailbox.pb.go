@@ -251,7 +251,11 @@ type Relay struct {
 	Tag       uint64                 `protobuf:"varint,2,opt,name=tag,proto3" json:"tag,omitempty"`
 	Resource  string                 `protobuf:"bytes,3,opt,name=resource,proto3" json:"resource,omitempty"`
 	// stanza is the complete stanza as XML under jabber:client.
-	Stanza        []byte `protobuf:"bytes,4,opt,name=stanza,proto3" json:"stanza,omitempty"`
+	Stanza []byte `protobuf:"bytes,4,opt,name=stanza,proto3" json:"stanza,omitempty"`
+	// asker and asked are set in an error that a server made to answer a request: the session that asked, and the request's tag. If the mailbox
+	// that it is given to isn't to be reached, that session gets it.
+	Asker         *Ref   `protobuf:"bytes,5,opt,name=asker,proto3" json:"asker,omitempty"`
+	Asked         uint64 `protobuf:"varint,6,opt,name=asked,proto3" json:"asked,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -312,6 +316,20 @@ func (x *Relay) GetStanza() []byte {
 		return x.Stanza
 	}
 	return nil
+}
+
+func (x *Relay) GetAsker() *Ref {
+	if x != nil {
+		return x.Asker
+	}
+	return nil
+}
+
+func (x *Relay) GetAsked() uint64 {
+	if x != nil {
+		return x.Asked
+	}
+	return 0
 }
 
 // RelayFailed is how nodes of older versions say to sender_ref that a Relay found no such resource.
@@ -936,13 +954,15 @@ const file_nodepb_mailbox_proto_rawDesc = "" +
 	"\aOutcome\x12(\n" +
 	"\x04from\x18\x01 \x01(\v2\x14.jackdaw.node.v1.RefR\x04from\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12)\n" +
-	"\x04code\x18\x03 \x01(\x0e2\x15.jackdaw.node.v1.CodeR\x04code\"\x82\x01\n" +
+	"\x04code\x18\x03 \x01(\x0e2\x15.jackdaw.node.v1.CodeR\x04code\"\xc4\x01\n" +
 	"\x05Relay\x123\n" +
 	"\n" +
 	"sender_ref\x18\x01 \x01(\v2\x14.jackdaw.node.v1.RefR\tsenderRef\x12\x10\n" +
 	"\x03tag\x18\x02 \x01(\x04R\x03tag\x12\x1a\n" +
 	"\bresource\x18\x03 \x01(\tR\bresource\x12\x16\n" +
-	"\x06stanza\x18\x04 \x01(\fR\x06stanza\"J\n" +
+	"\x06stanza\x18\x04 \x01(\fR\x06stanza\x12*\n" +
+	"\x05asker\x18\x05 \x01(\v2\x14.jackdaw.node.v1.RefR\x05asker\x12\x14\n" +
+	"\x05asked\x18\x06 \x01(\x04R\x05asked\"J\n" +
 	"\vRelayFailed\x12\x10\n" +
 	"\x03tag\x18\x01 \x01(\x04R\x03tag\x12)\n" +
 	"\x04code\x18\x02 \x01(\x0e2\x15.jackdaw.node.v1.CodeR\x04code\"\xbc\x02\n" +
@@ -1029,20 +1049,21 @@ var file_nodepb_mailbox_proto_depIdxs = []int32{
 	13, // 2: jackdaw.node.v1.Outcome.from:type_name -> jackdaw.node.v1.Ref
 	15, // 3: jackdaw.node.v1.Outcome.code:type_name -> jackdaw.node.v1.Code
 	13, // 4: jackdaw.node.v1.Relay.sender_ref:type_name -> jackdaw.node.v1.Ref
-	15, // 5: jackdaw.node.v1.RelayFailed.code:type_name -> jackdaw.node.v1.Code
-	13, // 6: jackdaw.node.v1.Attach.session:type_name -> jackdaw.node.v1.Ref
-	13, // 7: jackdaw.node.v1.Attach.replaces:type_name -> jackdaw.node.v1.Ref
-	13, // 8: jackdaw.node.v1.Detach.session:type_name -> jackdaw.node.v1.Ref
-	13, // 9: jackdaw.node.v1.Push.mailbox:type_name -> jackdaw.node.v1.Ref
-	9,  // 10: jackdaw.node.v1.Push.rows:type_name -> jackdaw.node.v1.PushedRow
-	14, // 11: jackdaw.node.v1.PushedRow.message:type_name -> jackdaw.chat.v1.Message
-	13, // 12: jackdaw.node.v1.Ack.session:type_name -> jackdaw.node.v1.Ref
-	0,  // 13: jackdaw.node.v1.MailboxChange.what:type_name -> jackdaw.node.v1.MailboxChange.What
-	14, // [14:14] is the sub-list for method output_type
-	14, // [14:14] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	13, // 5: jackdaw.node.v1.Relay.asker:type_name -> jackdaw.node.v1.Ref
+	15, // 6: jackdaw.node.v1.RelayFailed.code:type_name -> jackdaw.node.v1.Code
+	13, // 7: jackdaw.node.v1.Attach.session:type_name -> jackdaw.node.v1.Ref
+	13, // 8: jackdaw.node.v1.Attach.replaces:type_name -> jackdaw.node.v1.Ref
+	13, // 9: jackdaw.node.v1.Detach.session:type_name -> jackdaw.node.v1.Ref
+	13, // 10: jackdaw.node.v1.Push.mailbox:type_name -> jackdaw.node.v1.Ref
+	9,  // 11: jackdaw.node.v1.Push.rows:type_name -> jackdaw.node.v1.PushedRow
+	14, // 12: jackdaw.node.v1.PushedRow.message:type_name -> jackdaw.chat.v1.Message
+	13, // 13: jackdaw.node.v1.Ack.session:type_name -> jackdaw.node.v1.Ref
+	0,  // 14: jackdaw.node.v1.MailboxChange.what:type_name -> jackdaw.node.v1.MailboxChange.What
+	15, // [15:15] is the sub-list for method output_type
+	15, // [15:15] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_nodepb_mailbox_proto_init() }
