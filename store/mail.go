@@ -25,7 +25,8 @@ type Mail interface {
 	Read(ctx context.Context, mailbox ident.UserID, ids []ident.MessageID) ([][]byte, error)
 	// Purge removes all rows of a mailbox and says how many there were.
 	Purge(mailbox ident.UserID) (int, error)
-	// Expired walks the rows of some partitions and returns those whose expiry is over. It deletes nothing.
+	// Expired walks the rows of some partitions and returns those whose expiry is over. It deletes nothing. The page that comes with an error
+	// is what could be had, and says where the walk goes on, "" if nowhere.
 	Expired(ctx context.Context, q ExpiredQuery) (ExpiredPage, error)
 }
 
@@ -154,7 +155,8 @@ type ExpiredRow struct {
 type Claims interface {
 	// Claim makes this node the owner of partitions. Mailboxes are loaded, or loaded again, only once it has returned.
 	Claim(partitions []ident.Partition) error
-	// ForeignWrites returns notices of rows that others have appended to mailboxes of partitions claimed by this node.
+	// ForeignWrites returns notices of rows that others have appended to mailboxes of partitions claimed by this node. What is returned
+	// beside an error are those of the databases that could be read.
 	ForeignWrites(ctx context.Context) ([]ForeignWrite, error)
 	// Done removes notices once their mailboxes were loaded again.
 	Done(ns []int64) error

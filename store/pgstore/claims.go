@@ -2,6 +2,7 @@ package pgstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -188,21 +189,24 @@ const noticeShardBits = 10
 // noticesMax is how many notices of a shard one look reads.
 const noticesMax = 10_000
 
-// ForeignWrites implements store.Claims.
+// ForeignWrites implements store.Claims. All shards are asked at once, so that none waits for one that doesn't answer.
 func (c claims) ForeignWrites(ctx context.Context) ([]store.ForeignWrite, error) {
 	if err := c.enter(); err != nil {
 		return nil, err
 	}
 	defer c.leave()
-	var out []store.ForeignWrite
-	for _, s := range c.shards {
-		some, err := s.notices(ctx)
-		if err != nil {
-			return nil, wrapSQL(err)
-		}
-		out = append(out, some...)
+	found, errs := make([][]store.ForeignWrite, len(c.shards)), make([]error, len(c.shards))
+	var wg sync.WaitGroup
+	for i, s := range c.shards {
+		wg.Go(func() {
+			var err error
+			if found[i], err = s.notices(ctx); err != nil {
+				errs[i] = fmt.Errorf("%s: %w", s.name, wrapSQL(err))
+			}
+		})
 	}
-	return out, nil
+	wg.Wait()
+	return slices.Concat(found...), errors.Join(errs...)
 }
 
 func (s *shard) notices(ctx context.Context) ([]store.ForeignWrite, error) {
@@ -234,18 +238,16 @@ func (c claims) Done(ns []int64) error {
 		}
 		of[s] = append(of[s], n>>noticeShardBits)
 	}
+	var errs []error
 	for i, some := range of {
 		if len(some) == 0 {
 			continue
 		}
 		slices.Sort(some)
-		err := c.shards[i].transact(func(ctx context.Context, tx pgx.Tx) error {
+		errs = append(errs, wrapSQL(c.shards[i].transact(func(ctx context.Context, tx pgx.Tx) error {
 			_, err := tx.Exec(ctx, `DELETE FROM foreign_writes WHERE n = ANY ($1)`, some)
 			return err
-		})
-		if err != nil {
-			return wrapSQL(err)
-		}
+		})))
 	}
-	return nil
+	return errors.Join(errs...)
 }

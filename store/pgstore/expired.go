@@ -52,7 +52,8 @@ func parsePlace(s string) (a expiredPlace, err error) {
 	return a, fmt.Errorf("pgstore: %w: a place of a walk is %q", store.ErrInvalid, s)
 }
 
-// Expired implements store.Mail. It walks the partitions in their order, whatever shards they are in.
+// Expired implements store.Mail. It walks the partitions in their order, whatever shards they are in. The page that comes with an error goes
+// on behind the partitions that could not be read: one database that is gone must not keep the walk from the others.
 func (m mail) Expired(ctx context.Context, q store.ExpiredQuery) (store.ExpiredPage, error) {
 	place, err := parsePlace(q.After)
 	if err != nil {
@@ -83,7 +84,10 @@ func (m mail) Expired(ctx context.Context, q store.ExpiredQuery) (store.ExpiredP
 			}
 		}
 		if err := w.look(ctx, s, rest[:n], place); err != nil {
-			return store.ExpiredPage{}, wrapSQL(err)
+			if len(rest) > n {
+				w.page.Next = expiredPlace{part: rest[n]}.String()
+			}
+			return w.page, fmt.Errorf("%s: %w", s.name, wrapSQL(err))
 		}
 		if w.page.Next != "" {
 			break

@@ -163,6 +163,7 @@ func empty(url string) error {
 type rig struct {
 	*pgstore.Engine
 	list  string
+	urls  []string // of the shards
 	o     pgstore.Options
 	shift atomic.Int64 // of the databases' clock and the node's
 	apart atomic.Int64 // of the databases' alone
@@ -177,7 +178,7 @@ func newRig(t testing.TB, change func(*pgstore.Options)) *rig {
 func (from *ready) rig(t testing.TB, change func(*pgstore.Options)) *rig {
 	t.Helper()
 	u := from.borrow(t)
-	r := &rig{list: u[0] + "," + u[1]}
+	r := &rig{list: u[0] + "," + u[1], urls: u[:2]}
 	r.o = pgstore.Options{Directory: u[2], Node: "one@1", AllowUnreplicated: true, Check: 50 * time.Millisecond, Conns: 8,
 		Shift: func() time.Duration { return time.Duration(r.shift.Load() + r.apart.Load()) },
 		Clock: func() time.Time { return time.Now().Add(time.Duration(r.shift.Load())) }}
