@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -158,12 +159,11 @@ func openShared(ctx context.Context, cfg *config.Config, b *trust.Bundle, id ide
 	for _, s := range b.Stores {
 		list = append(list, s.Reveal())
 	}
-	if given := strings.Join(pgstore.Split(cfg.Store.URL), ","); given != "" && given != strings.Join(list, ",") {
-		own, shared := pgstore.Redact(given), pgstore.Redact(strings.Join(list, ","))
-		if own == shared {
-			return nil, fmt.Errorf("node: store.url and what the cluster has for %s differ in user or password: leave store.url out, or change the cluster's with `jackdaw cluster store`", own)
-		}
-		return nil, fmt.Errorf("node: store.url is %s, and the cluster's is %s: leave it out, or change the cluster's with `jackdaw cluster store`", own, shared)
+	if err := sameStore("store.url", strings.Join(pgstore.Split(cfg.Store.URL), ","), strings.Join(list, ",")); err != nil {
+		return nil, err
+	}
+	if err := sameStore("store.directory", cfg.Store.Directory, cmp.Or(b.Directory.Reveal(), list[0])); err != nil {
+		return nil, err
 	}
 	engine, err := pgstore.OpenWithin(ctx, strings.Join(list, ","), pgstore.Options{
 		Logger: log, Directory: b.Directory.Reveal(), Node: id, AllowUnreplicated: cfg.Store.AllowUnreplicated,
@@ -173,6 +173,18 @@ func openShared(ctx context.Context, cfg *config.Config, b *trust.Bundle, id ide
 		return nil, err // an interface that holds no nil pointer
 	}
 	return engine, nil
+}
+
+// sameStore refuses an address of the configuration that isn't the cluster's. One that is left out is the cluster's.
+func sameStore(key, given, shared string) error {
+	if given == "" || given == shared {
+		return nil
+	}
+	own, of := pgstore.Redact(given), pgstore.Redact(shared)
+	if own == of {
+		return fmt.Errorf("node: %s and what the cluster has for %s differ in user or password: leave %[1]s out, or change the cluster's with `jackdaw cluster store`", key, own)
+	}
+	return fmt.Errorf("node: %s is %s, and the cluster's is %s: leave it out, or change the cluster's with `jackdaw cluster store`", key, own, of)
 }
 
 // openStore opens the store of a data folder.

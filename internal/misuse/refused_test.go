@@ -62,6 +62,8 @@ func refused(r *rig) {
 		{"another domain", join(good, "--domain", "other.example"), []string{"configured for the domain other.example, and its cluster serves localhost: leave the domain out"}},
 		{"another store", join(good, "--store", "postgres://jackdaw:"+secret+"@db.example/mail"),
 			[]string{"store.url is postgres://db.example:5432/mail, and the cluster's is postgres://", r.c.Store.Addr(), "leave it out, or change the cluster's with `jackdaw cluster store`"}},
+		{"another directory", join(good, "--store", r.c.StoreURL(), "--directory", "postgres://jackdaw:"+secret+"@db.example/directory"),
+			[]string{"store.directory is postgres://db.example:5432/directory, and the cluster's is postgres://", r.c.Store.Addr(), "leave it out, or change the cluster's with `jackdaw cluster store`"}},
 		{"a newer store", func(n *testcluster.Node) []string {
 			return []string{"--node", "x", "--cluster", n.Cluster(), "--store", newer}
 		}, []string{"newer", "1000"}},
