@@ -16,7 +16,8 @@ import (
 const (
 	// TokenLife is how long a join token is usually good.
 	TokenLife = time.Hour
-	// MaxTokenLife is the longest that one can be good.
+	// MinTokenLife and MaxTokenLife are the shortest and the longest that one can be good.
+	MinTokenLife = time.Minute
 	MaxTokenLife = 7 * 24 * time.Hour
 	// TokenSkew is how far the clocks of the node that made a token and of one that checks it may differ.
 	TokenSkew = 2 * time.Minute
@@ -56,8 +57,8 @@ func (b *Bundle) NewToken(life time.Duration, now time.Time) (Token, error) {
 }
 
 func (b *Bundle) newToken(pins []Pin, life time.Duration, now time.Time) (Token, error) {
-	if life < time.Minute || life > MaxTokenLife {
-		return Token{}, fmt.Errorf("trust: a join token is good for 1m to %v, not %v", MaxTokenLife, life)
+	if life < MinTokenLife || life > MaxTokenLife {
+		return Token{}, fmt.Errorf("trust: a join token is good for %v to %v, not %v", MinTokenLife, MaxTokenLife, life)
 	}
 	t := Token{Cluster: b.Cluster, Expires: stamp(now.Add(life)), Pins: pins}
 	_, _ = rand.Read(t.nonce[:]) // never fails

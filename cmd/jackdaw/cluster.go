@@ -62,8 +62,8 @@ number of nodes. "jackdaw cluster rotate token" makes all tokens void.`,
 	life := durationFlag(cmd, "life", trust.TokenLife, "`TIME` for which it is good, such as 10m or 7d, which is the most")
 	asJSON := jsonFlag(cmd, "the token and when it expires")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if *life < time.Second || *life > trust.MaxTokenLife {
-			return usage("--life is from 1s to %dd", trust.MaxTokenLife/(24*time.Hour))
+		if *life < trust.MinTokenLife || *life > trust.MaxTokenLife {
+			return usage("--life is from %dm to %dd", trust.MinTokenLife/time.Minute, trust.MaxTokenLife/(24*time.Hour))
 		}
 		return s.withServer(cmd, c, func(ctx context.Context, client *admin.Client) error {
 			t, err := client.ClusterToken(ctx, *life)

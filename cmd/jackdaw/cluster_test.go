@@ -167,8 +167,8 @@ func TestTokenCommand(t *testing.T) {
 	if code, _, stderr := l.run("", "cluster token --life 6d12h"); code != exitOK || fmt.Sprint(l.did[len(l.did)-1]) != "token 156h0m0s" {
 		t.Errorf("days: %d %q %v", code, stderr, l.did)
 	}
-	for _, life := range []string{"0s", "1ms", "1000h", "-1h", "30d"} {
-		if code, _, stderr := l.run("", "cluster token --life "+life); code != exitUsage || !strings.Contains(stderr, "--life is from 1s") {
+	for _, life := range []string{"0s", "1ms", "59s", "1000h", "-1h", "30d"} {
+		if code, _, stderr := l.run("", "cluster token --life "+life); code != exitUsage || !strings.Contains(stderr, "--life is from 1m to 7d") {
 			t.Errorf("%s: %d %q", life, code, stderr)
 		}
 	}
