@@ -147,7 +147,8 @@ func (s *system) end() {
 	s.actors.Shutdown()
 }
 
-// route is what each router does. It runs on the goroutine of a stream, so that a stream is read no faster than its frames are taken.
+// route is what each router does. It runs on the goroutine of a stream, so that a stream is read no faster than its frames are taken. Frames of
+// other peers that come meanwhile wait for that goroutine; there are no more of them than the credit of their links allows.
 func (c *Carrier) route(ctx actor.Context) {
 	f, ok := ctx.Message().(*nodepb.Frame)
 	if !ok {

@@ -48,7 +48,8 @@ type Bundle struct {
 	Revoked []string
 	// Domain is the served domain; empty in a cluster of a release that didn't tell.
 	Domain string
-	// Salts keys the salts that users who don't exist seem to have, which must be the same at every node. It never changes.
+	// Salts keys the salts that users who don't exist seem to have, which must be the same at every node. It never changes: a salt that
+	// does would tell that there is no such user.
 	Salts Secret
 	// Overrides put single actors on a node of the operator's choice, sorted by kind and id.
 	Overrides []Override
