@@ -16,8 +16,9 @@ import (
 const (
 	// TokenLife is how long a join token is usually good.
 	TokenLife = time.Hour
-	// MinTokenLife and MaxTokenLife are the shortest and the longest that one can be good.
+	// MinTokenLife is the shortest that one can be good, and MaxTokenLife the longest.
 	MinTokenLife = time.Minute
+	// MaxTokenLife is the longest.
 	MaxTokenLife = 7 * 24 * time.Hour
 	// TokenSkew is how far the clocks of the node that made a token and of one that checks it may differ.
 	TokenSkew = 2 * time.Minute
