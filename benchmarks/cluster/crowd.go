@@ -11,10 +11,10 @@ import (
 // readsEach is how often the store may be read for a session until all are back, and for each on average.
 const readsEach = 2
 
-// sessions kills a node under very many sessions, which come back at the others, and counts what the store is asked meanwhile: by the nodes
+// sessions kills the node on which all sessions are, which come back at the others, and counts what the store is asked meanwhile: by the nodes
 // in all, and by the database for each user.
 func sessions(ctx context.Context, r *round) error {
-	victim := r.victim()
+	victim := r.full
 	lost := r.w.onlineAt(victim.C2STLS)
 	statements, err := r.c.Store.Statements(ctx)
 	if err != nil {

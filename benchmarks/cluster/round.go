@@ -29,6 +29,7 @@ type round struct {
 	w      *world
 	random *rand.Rand
 	order  []*testcluster.Node // drawn by shuffle
+	full   *testcluster.Node   // where all users are, if the fault wants that
 	at     atomic.Pointer[[]string]
 	result result
 }
@@ -73,6 +74,10 @@ func (r *round) run(ctx context.Context) error {
 		return err
 	}
 	r.publish()
+	if r.fault.packed {
+		r.full = r.victim()
+		r.at.Store(&[]string{r.full.C2STLS})
+	}
 	r.w = newWorld(ctx, r.cfg, accounts, func() []string { return *r.at.Load() })
 	defer r.w.close()
 	begin := time.Now()
@@ -80,6 +85,7 @@ func (r *round) run(ctx context.Context) error {
 	if err := r.online(ctx); err != nil {
 		return err
 	}
+	r.publish()
 	if err := load.Rest(ctx, calm); err != nil {
 		return err
 	}
