@@ -163,6 +163,22 @@ func TestCertificatesByHand(t *testing.T) {
 	if err := x.Tick(); err == nil || !strings.Contains(err.Error(), "x.pem") {
 		t.Errorf("nonsense was read: %v", err)
 	}
+	if b, err := x.Change(func(b *Bundle) (*Bundle, error) { return b.Revoke("thief", "x", time.Now()) }); err != nil || !b.IsRevoked("thief") {
+		t.Errorf("a bad file keeps the node from a revocation: %v", err)
+	}
+	if _, err := y.Merge(x.Bundle()); err != nil {
+		t.Error(err)
+	}
+	other, err := y.Change(func(b *Bundle) (*Bundle, error) { return b.Revoke("another", "y", time.Now()) })
+	if err == nil {
+		_, err = x.Merge(other)
+	}
+	if err != nil || !x.Bundle().IsRevoked("another") {
+		t.Errorf("a bad file keeps the node from another's revocation: %v", err)
+	}
+	if err := x.Tick(); err == nil {
+		t.Error("nobody says any more that a file is bad")
+	}
 	if server, client := shake(x.ServerTLS("t"), y.ClientTLS("x", "t")); server != nil || client != nil {
 		t.Errorf("a bad file took the good certificate away: %v, %v", server, client)
 	}

@@ -166,6 +166,17 @@ func (l *Live) build(b *Bundle, before *state) (*state, error) {
 	return s, nil
 }
 
+// next is build for a bundle that is to follow the one of before. Files made by hand that can't be used, as while somebody replaces them one after the
+// other, don't keep a node from a revocation: it goes on with what it has read of them before, and Tick says what is wrong.
+func (l *Live) next(b *Bundle, before *state) (*state, error) {
+	s, err := l.build(b, before)
+	if err != nil && l.o.Files != nil {
+		s.valid, s.pool, s.certs = before.valid, before.pool, before.certs
+		return s, nil
+	}
+	return s, err
+}
+
 func (l *Live) buildByHand(s *state) error {
 	certs, pair, err := l.o.Files.read()
 	if err != nil {
@@ -269,7 +280,7 @@ func (l *Live) change(f func(*Bundle) (*Bundle, error), made bool) (*Bundle, err
 	if err := b.check(); err != nil {
 		return nil, err
 	}
-	s, err := l.build(b, l.state.Load())
+	s, err := l.next(b, l.state.Load())
 	if err != nil {
 		return nil, err
 	}
@@ -306,7 +317,7 @@ func (l *Live) Merge(other *Bundle) (Merged, error) {
 	if m.Bundle.IsRevoked(l.o.Name) {
 		return m, fmt.Errorf("%w: %s", ErrRevoked, l.o.Name)
 	}
-	s, err := l.build(m.Bundle, l.state.Load())
+	s, err := l.next(m.Bundle, l.state.Load())
 	if err != nil {
 		return Merged{}, err
 	}

@@ -31,6 +31,8 @@ type Config struct {
 	Prefix string
 	// Env is added to the environment of each node: NAME=VALUE.
 	Env []string
+	// Each, unless nil, makes ready what a node needs, before it starts for the first time, and returns what its environment has beside Env.
+	Each func(*Node) ([]string, error)
 }
 
 // directory is the database of the accounts, and of the messages where they have no others.
@@ -152,6 +154,13 @@ func (c *Cluster) Prepare(name string, args func(*Node) []string) (*Node, error)
 	env := slices.Concat([]string{"JACKDAW_CLUSTER_CLIENT=" + n.Host + ":5222"}, c.cfg.Env)
 	if c.cfg.Standbys == 0 {
 		env = append(env, "JACKDAW_STORE_ALLOW_UNREPLICATED=true")
+	}
+	if c.cfg.Each != nil {
+		more, err := c.cfg.Each(n)
+		if err != nil {
+			return nil, err
+		}
+		env = append(env, more...)
 	}
 	n.Node, err = testnode.New(testnode.Config{Data: n.Data, Binary: c.cfg.Binary, Args: args(n), Host: n.Host, Env: env, Around: at.enter})
 	if err != nil {
