@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -22,37 +21,13 @@ const full = "the server can store nothing now"
 
 // fullDisk puts the messages on a small disk, and fills it.
 func fullDisk(r *rig) {
-	if os.Getuid() != 0 {
-		r.Skip("a disk of its own takes root")
-	}
-	owner, err := r.c.Store.Text(r.within(), "SELECT current_setting('data_directory')")
-	if err != nil {
-		r.Fatal(err)
-	}
-	dir, err := os.MkdirTemp("", "misuse-disk-")
-	if err != nil {
-		r.Fatal(err)
-	}
-	defer os.Remove(dir)
-	if out, err := exec.CommandContext(r.within(), "mount", "-t", "tmpfs", "-o", "size=8m", "misuse", dir).CombinedOutput(); err != nil {
-		r.Skipf("nothing can be mounted here: %v: %s", err, out)
-	}
-	defer func() {
-		if out, err := exec.Command("umount", "--lazy", dir).CombinedOutput(); err != nil {
-			r.Errorf("%v: %s", err, out)
-		}
-	}()
-	space := filepath.Join(dir, "space")
-	out, err := exec.CommandContext(r.within(), "sh", "-c", `mkdir "$1" && chmod 711 "$0" && chown --reference="$2" "$1"`, dir, space, owner).CombinedOutput()
-	if err != nil {
-		r.Fatal(err, string(out))
-	}
+	small := disk(r.T, 8)
 	tables, err := r.c.Store.Text(r.within(), "SELECT string_agg(format('ALTER TABLE %I SET TABLESPACE small;', relname), ' ') FROM pg_class WHERE relkind = 'r' AND relname ~ '^mail_?[0-9]+$'")
 	if err != nil {
 		r.Fatal(err)
 	}
 	back := strings.ReplaceAll(tables, "TABLESPACE small", "TABLESPACE pg_default")
-	if err := r.c.Store.Exec(r.within(), "CREATE TABLESPACE small LOCATION '"+space+"'", tables); err != nil {
+	if err := r.c.Store.Exec(r.within(), "CREATE TABLESPACE small LOCATION '"+small.Path+"'", tables); err != nil {
 		r.Fatal(err)
 	}
 	from := []*talk.Guest{talk.Visit(r, r.c.Nodes[0].C2STLS, "u10@localhost/from")}
@@ -63,8 +38,9 @@ func fullDisk(r *rig) {
 	}
 	say()
 	from[0].Acked()
-	ballast := filepath.Join(dir, "ballast")
-	_, _ = exec.CommandContext(r.within(), "dd", "if=/dev/zero", "of="+ballast, "bs=4k").CombinedOutput() // it ends because the disk is full
+	if err := small.Fill(); err != nil {
+		r.Fatal(err)
+	}
 	for range 5 {
 		say()
 	}
@@ -106,7 +82,7 @@ func fullDisk(r *rig) {
 		}
 	}
 	r.Logf("%d messages were refused", len(refused))
-	if err := os.Remove(ballast); err != nil {
+	if err := small.MakeRoom(); err != nil {
 		r.Fatal(err)
 	}
 	r.whole() // without anybody's doing

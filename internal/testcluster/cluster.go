@@ -23,6 +23,8 @@ type Config struct {
 	Standbys int
 	// Fsync makes the database flush before it commits, as one in use does.
 	Fsync bool
+	// Disk is what the database's data are on: see testpg.Options.
+	Disk *testpg.Disk
 	// Data is a folder for the nodes' data. It outlives the cluster.
 	Data string
 	// Binary is the server's binary; empty means what testnode.Build builds.
@@ -74,7 +76,7 @@ func Start(ctx context.Context, cfg Config) (_ *Cluster, err error) {
 	if c.net, err = newNetwork(cfg.Prefix); err != nil {
 		return nil, err
 	}
-	if c.Store, err = testpg.Start(ctx, testpg.Options{Fsync: cfg.Fsync, Standbys: cfg.Standbys, Host: c.net.store}); err != nil {
+	if c.Store, err = testpg.Start(ctx, testpg.Options{Fsync: cfg.Fsync, Standbys: cfg.Standbys, Host: c.net.store, Disk: cfg.Disk}); err != nil {
 		return nil, err
 	}
 	for _, name := range c.databases() {

@@ -13,11 +13,12 @@ import (
 	"time"
 )
 
-// Start starts a server that was stopped or killed, on its folder and port, and waits until it answers.
+// Start starts a server that was stopped or killed, or has ended by itself, on its folder and port, and waits until it answers.
 func (s *Server) Start(ctx context.Context) error {
 	if s.pid() != 0 {
 		return fmt.Errorf("testpg: %s is running", s.Name)
 	}
+	s.unguard() // else the watchdog of one that has ended by itself would delete the folder some day
 	out, err := os.OpenFile(s.log(), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
 		return fmt.Errorf("testpg: %w", err)
@@ -121,6 +122,9 @@ func children(pid int) []int {
 	}
 	return pids
 }
+
+// Ended reports whether the server doesn't run, for whatever reason.
+func (s *Server) Ended() bool { return s.pid() == 0 }
 
 // Kill ends the server and its backends as kill -9 does. It is no error if it has ended before.
 func (s *Server) Kill() {

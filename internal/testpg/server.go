@@ -39,6 +39,8 @@ type Options struct {
 	Async bool
 	// Host is an address of this machine to listen on; who reaches it from the network that it is in is trusted. Empty: 127.0.0.1.
 	Host string
+	// Disk is what the server's data are on, its log (WAL) too. The caller closes it, after the server. Empty: where temporary files are.
+	Disk *Disk
 	// Settings are further lines of postgresql.conf.
 	Settings map[string]string
 }
@@ -75,6 +77,9 @@ func Start(ctx context.Context, o Options) (_ *Server, err error) {
 		return nil, fmt.Errorf("testpg: %w", err)
 	}
 	s := &Server{Name: "p", root: root, bin: bin, cred: cred, data: filepath.Join(root, "p"), host: cmp.Or(o.Host, "127.0.0.1")}
+	if o.Disk != nil {
+		s.data = filepath.Join(o.Disk.Path, "p")
+	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
