@@ -16,7 +16,7 @@ type fault struct {
 	packed          bool // all users are on one node until it strikes
 	cuts            bool // it needs a network that can be cut
 	once            bool // it takes long: one round has to do, and the tests leave it out
-	parts           bool // it parts the cluster, so that order isn't promised meanwhile
+	parts           bool // it parts the cluster, so that order isn't promised meanwhile, but for what round.apart and round.together say
 	env             []string
 	settings        func(*settings)
 	do              func(context.Context, *round) error

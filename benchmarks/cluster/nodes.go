@@ -11,9 +11,11 @@ import (
 	"github.com/jackdaw-im/jackdaw/internal/testcluster"
 )
 
-// pauseNode stops a node where it is, for so long that the others give it up.
+// pauseNode stops a node where it is, for so long that the others give it up. The other nodes aren't parted: what users sent through them alone
+// has its order, whoever it is for, and whoever had the mailbox. Who was on the node that stands still sends the same by another one meanwhile.
 func pauseNode(ctx context.Context, r *round) error {
 	n := r.victim()
+	r.apart = map[string]bool{n.C2STLS: true}
 	n.Pause()
 	err := load.Rest(ctx, r.during(30*time.Second, 10*time.Second))
 	n.Resume()

@@ -22,16 +22,18 @@ const databases = 2
 
 // round is one fault, shown once: a cluster with its load.
 type round struct {
-	cfg    settings
-	fault  fault
-	seed   uint64
-	c      *testcluster.Cluster
-	w      *world
-	random *rand.Rand
-	order  []*testcluster.Node // drawn by shuffle
-	full   *testcluster.Node   // where all users are, if the fault wants that
-	at     atomic.Pointer[[]string]
-	result result
+	cfg      settings
+	fault    fault
+	seed     uint64
+	c        *testcluster.Cluster
+	w        *world
+	random   *rand.Rand
+	order    []*testcluster.Node // drawn by shuffle
+	full     *testcluster.Node   // where all users are, if the fault wants that
+	apart    map[string]bool     // addresses of the nodes that were parted from the others, but not those from each other; nil: any two may have been parted
+	together bool                // no node was given up after all, so order is promised
+	at       atomic.Pointer[[]string]
+	result   result
 }
 
 // show shows one fault. An error means that the round could not be finished; what was found wrong is in the result.
@@ -99,8 +101,8 @@ func (r *round) run(ctx context.Context) error {
 	if err != nil {
 		r.result.broken("after all of it: %v", err)
 	}
-	if r.fault.parts {
-		r.w.excuse(broke, time.Now().Add(calm))
+	if r.fault.parts && !r.together {
+		r.w.excuse(broke, time.Now().Add(calm), r.apart)
 		err = load.Rest(ctx, 2*calm) // of which the second half has to be in order again
 	} else {
 		err = load.Rest(ctx, calm)

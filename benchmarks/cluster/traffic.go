@@ -12,8 +12,8 @@ import (
 // meterPause is how often a meter looks.
 const meterPause = 500 * time.Millisecond
 
-// traffic is what went between nodes, repetitions included, since a meter began, and what waits.
-type traffic struct{ envelopes, held float64 }
+// traffic is what went between nodes, repetitions included, since a meter began, and what links hold; unacked of that has been sent.
+type traffic struct{ envelopes, held, unacked float64 }
 
 // meter adds up counters that begin anew: a link's do when its peer is back after it was given up. What is counted between the last look and
 // that is missed, so it has to look often.
@@ -57,6 +57,9 @@ func (r *round) traffic(ctx context.Context, m *meter) (traffic, error) {
 			if strings.HasPrefix(series, "jackdaw_link_queue{") || strings.HasPrefix(series, "jackdaw_link_unacked{") {
 				t.held += v
 			}
+			if strings.HasPrefix(series, "jackdaw_link_unacked{") {
+				t.unacked += v
+			}
 		}
 	}
 	t.envelopes = m.sum
@@ -84,8 +87,11 @@ func (r *round) quiet(ctx context.Context) error {
 		if err == nil && now.held == 0 {
 			return nil
 		}
-		if load.Rest(ctx, lookPause) != nil {
-			return fmt.Errorf("%.0f envelopes still wait between nodes, %w", now.held, err)
+		if late := load.Rest(ctx, lookPause); late != nil {
+			if err != nil {
+				return fmt.Errorf("cluster: whether anything still waits between nodes isn't known: %w: %w", late, err)
+			}
+			return fmt.Errorf("cluster: %.0f envelopes still wait between nodes, and nobody sends any more: %w", now.held, late)
 		}
 	}
 }

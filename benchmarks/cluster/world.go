@@ -17,7 +17,9 @@ import (
 type message struct {
 	key            talk.Key
 	stanza         []byte
-	due            time.Time     // when the user wanted it sent
+	due            time.Time // when the user wanted it sent
+	first          time.Time // when it was first sent
+	ackedAt        time.Time
 	last           *talk.Attempt // nil: it has not been sent
 	tries          int
 	acked, arrived bool
@@ -52,9 +54,13 @@ type world struct {
 		troubles  map[string]int  // why connections ended or failed
 		dark      map[string]bool // addresses of nodes that may acknowledge nothing
 		darkened  time.Time
+		lit       time.Time // when it was light again
 		inDark    darkness
-		acks      []time.Time  // of every acknowledgement
-		parted    [2]time.Time // from when to when the cluster had no one order
+		answers   map[*talk.Attempt]answer // to each attempt that was made in the dark
+		acks      []time.Time              // of every acknowledgement
+		parted    [2]time.Time             // from when to when the cluster had no one order
+		cut       map[string]bool          // addresses of the nodes that were apart from the others meanwhile; nil: any two were
+		ways      []map[string]time.Time   // of each user: when it last sent something, by the address where
 	}
 }
 
@@ -66,7 +72,9 @@ func newWorld(ctx context.Context, cfg settings, accounts load.Accounts, addrs f
 	w.mu.check = talk.NewChecker()
 	w.mu.messages, w.mu.refused, w.mu.troubles = map[talk.Key]*message{}, map[string]int{}, map[string]int{}
 	w.mu.wait, w.mu.arrival = make([]time.Duration, cfg.users+cfg.sleepers), make([]time.Duration, cfg.users+cfg.sleepers)
+	w.mu.ways = make([]map[string]time.Time, cfg.users+cfg.sleepers)
 	for i := range cfg.users + cfg.sleepers {
+		w.mu.ways[i] = map[string]time.Time{}
 		w.users = append(w.users, newUser(w, i))
 	}
 	return w
@@ -107,9 +115,15 @@ func (w *world) sent(a *talk.Attempt) {
 	m := a.Message.(*message)
 	if m.last != nil {
 		w.mu.check.Resend(m.key)
+	} else {
+		m.first = a.At
 	}
 	m.tries++
 	m.last = a
+	w.mu.ways[m.key.Sender][a.Addr] = a.At
+	if w.mu.dark[a.Addr] {
+		w.mu.answers[a] = answer{}
+	}
 }
 
 // acked notes what a server acknowledged.
@@ -119,6 +133,7 @@ func (w *world) acked(sent []*talk.Attempt) {
 	defer w.mu.Unlock()
 	for _, a := range sent {
 		m := a.Message.(*message)
+		w.answered(a, acknowledged)
 		if m.acked {
 			continue
 		}
@@ -132,7 +147,7 @@ func (w *world) acked(sent []*talk.Attempt) {
 			w.mu.inDark.first = cmp.Or(w.mu.inDark.first, fmt.Sprintf("%s at %s, due %v ago, sent %d times, last %v ago", w.script.ID(m.key), a.Addr,
 				now.Sub(m.due), m.tries, now.Sub(a.At)))
 		}
-		m.acked = true
+		m.acked, m.ackedAt = true, now
 		w.mu.check.Ack(m.key)
 		w.mu.acks = append(w.mu.acks, now)
 		from := m.key.Sender
@@ -170,9 +185,7 @@ func (w *world) refused(e *xmpp.Element) *message {
 	}
 	why := condition(e)
 	w.mu.refused[why]++
-	if m.last != nil && w.mu.dark[m.last.Addr] && why == unknownOutcome {
-		w.mu.inDark.unknown++
-	}
+	w.answered(m.last, why)
 	if m.acked {
 		w.mu.withdrawn++
 		return nil
@@ -181,35 +194,30 @@ func (w *world) refused(e *xmpp.Element) *message {
 	return m
 }
 
-// unknownOutcome is how a server says that a message may or may not have been taken.
-const unknownOutcome = "wait remote-server-timeout"
-
-// darkness is what happened on nodes without a store: messages acknowledged although nobody had them, messages acknowledged because their
-// recipient had them already, connections ended, and outcomes called unknown.
-type darkness struct {
-	acked, arrived, ended, unknown int
-	first                          string // of the acknowledged that nobody had
-}
-
-// darken says which nodes may acknowledge nothing from now on, by their addresses, and returns what happened so far.
-func (w *world) darken(addrs map[string]bool) darkness {
+// excuse says when the cluster was parted, and which nodes were apart from the others then, by their addresses. Nil: any two may have been.
+func (w *world) excuse(from, to time.Time, cut map[string]bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.mu.dark, w.mu.darkened = addrs, time.Now()
-	return w.mu.inDark
+	w.mu.parted, w.mu.cut = [2]time.Time{from, to}, cut
 }
 
-// excuse says when the cluster was parted.
-func (w *world) excuse(from, to time.Time) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.mu.parted = [2]time.Time{from, to}
-}
-
-// excused reports whether a message was on its way while the cluster was parted. The caller holds mu.
+// excused reports whether a message may be out of order: it was on its way while the cluster was parted, and its sender may have sent through
+// both parts. Who sent nothing by a node that was apart has sent through one part only, wherever the mailbox and its owner were. The caller
+// holds mu.
 func (w *world) excused(k talk.Key) bool {
 	m := w.mu.messages[k]
-	return m != nil && m.due.Before(w.mu.parted[1]) && (!m.arrived || m.at.After(w.mu.parted[0]))
+	if m == nil || !m.due.Before(w.mu.parted[1]) || m.arrived && !m.at.After(w.mu.parted[0]) {
+		return false
+	}
+	if w.mu.cut == nil {
+		return true
+	}
+	for addr, last := range w.mu.ways[k.Sender] {
+		if w.mu.cut[addr] && !last.Before(w.mu.parted[0]) {
+			return true
+		}
+	}
+	return false
 }
 
 // condition is why a message was refused.

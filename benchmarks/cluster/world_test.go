@@ -150,8 +150,11 @@ func TestRefusals(t *testing.T) {
 	if !strings.HasPrefix(got.first, w.script.ID(two.key)+" at a:1") {
 		t.Errorf("the first in the dark: %q", got.first)
 	}
+	if w.mu.answers[one.last].what != unknownOutcome || w.mu.answers[two.last].what != acknowledged {
+		t.Errorf("answers %v", w.mu.answers)
+	}
 	got.first = ""
-	if want := (darkness{acked: 1, ended: 1, unknown: 1}); got != want {
+	if want := (darkness{acked: 1, ended: 1}); got != want {
 		t.Errorf("in the dark: %+v", got)
 	}
 	late := w.compose(0, 1)
@@ -195,21 +198,50 @@ func TestReason(t *testing.T) {
 	}
 }
 
-// TestOrderIsExcused only while the cluster is parted.
+// TestOrderIsExcused only while the cluster is parted, and for those who may have sent through both parts.
 func TestOrderIsExcused(t *testing.T) {
 	begin := time.Now()
-	from, to := begin.Add(10*time.Second), begin.Add(20*time.Second)
+	second := func(n int) time.Time { return begin.Add(time.Duration(n) * time.Second) }
+	from, to := second(10), second(20)
 	for _, test := range []struct {
 		due, at int // seconds
+		cut     string
+		by      []string
 		excused bool
-	}{{1, 5, false}, {1, 12, true}, {9, 30, true}, {15, 15, true}, {21, 22, false}} {
+	}{
+		{due: 1, at: 5}, {due: 21, at: 22},
+		{due: 1, at: 12, excused: true}, {due: 9, at: 30, excused: true}, {due: 15, at: 15, excused: true},
+		{due: 15, at: 15, cut: "a:1", by: []string{"a:1", "b:1"}, excused: true}, // it went away from there
+		{due: 15, at: 15, cut: "a:1", by: []string{"b:1", "a:1"}, excused: true},
+		{due: 15, at: 15, cut: "a:1", by: []string{"b:1", "c:1"}}, // from one that wasn't cut to another
+		{due: 1, at: 5, cut: "a:1", by: []string{"a:1"}},
+		{due: 21, at: 22, cut: "a:1", by: []string{"a:1"}},
+	} {
 		w := newWorld(t.Context(), settings{users: 2}, load.Accounts{Domain: "localhost"}, nil)
-		w.excuse(from, to)
+		var cut map[string]bool
+		if test.cut != "" {
+			cut = map[string]bool{test.cut: true}
+		}
+		w.excuse(from, to, cut)
 		w.mu.sending = true
 		m := w.compose(0, 1)
-		m.due, m.at, m.arrived = begin.Add(time.Duration(test.due)*time.Second), begin.Add(time.Duration(test.at)*time.Second), true
-		if got := w.excused(m.key); got != test.excused {
-			t.Errorf("due at %d, there at %d: excused %v", test.due, test.at, got)
+		for i, addr := range test.by {
+			w.sent(&talk.Attempt{Message: m, At: second(test.due + i), Addr: addr})
 		}
+		m.due, m.at, m.arrived = second(test.due), second(test.at), true
+		if got := w.excused(m.key); got != test.excused {
+			t.Errorf("%+v: excused %v", test, got)
+		}
+	}
+	// Who was on the node before, and has left it, has sent nothing through it meanwhile.
+	w := newWorld(t.Context(), settings{users: 2}, load.Accounts{Domain: "localhost"}, nil)
+	w.excuse(from, to, map[string]bool{"a:1": true})
+	w.mu.sending = true
+	before, m := w.compose(0, 1), w.compose(0, 1)
+	w.sent(&talk.Attempt{Message: before, At: second(5), Addr: "a:1"})
+	w.sent(&talk.Attempt{Message: m, At: second(15), Addr: "b:1"})
+	m.due, m.at, m.arrived = second(15), second(16), true
+	if w.excused(m.key) {
+		t.Error("excused for what was sent before")
 	}
 }
