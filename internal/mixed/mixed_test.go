@@ -64,7 +64,8 @@ type fleet struct {
 	crowd      *talk.Crowd
 	began      time.Time
 	quick      bool
-	lost       bool // nodes have taken each other for lost
+	stops      map[string][]time.Time // when each node was told to end
+	lost       map[loss]bool          // what nodes have said of others that are lost (since is left out), and whether these had been told to end
 }
 
 // TestRollingUpgrade takes a cluster from the oldest version to this one and back, node by node.
@@ -161,6 +162,10 @@ func (f *fleet) roll(n *testcluster.Node, binary string) {
 		r := f.crowd.Report()
 		f.Logf("%s is drained: in all %d streams went on elsewhere, %d had to begin anew", n.Name, r.Resumed, r.Anew)
 	}
+	if f.stops == nil {
+		f.stops, f.lost = map[string][]time.Time{}, map[loss]bool{}
+	}
+	f.stops[n.Name] = append(f.stops[n.Name], time.Now())
 	if err := n.Stop(ctx); err != nil {
 		f.Fatal(err)
 	}
