@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jackdaw-im/jackdaw/benchmarks/load"
+	"github.com/jackdaw-im/jackdaw/internal/talk"
 )
 
 func TestSettings(t *testing.T) {
@@ -39,24 +40,70 @@ func TestSettings(t *testing.T) {
 }
 
 func TestFlapBound(t *testing.T) {
-	usual := 3.0
-	calm := flapBound(3, usual, 1000, nil)
+	const usual, login = 3.0, 20.0
+	thousand := burden{sent: 1000}
+	calm := flapBound(3, usual, login, thousand, nil)
 	if calm != 3000 {
 		t.Errorf("without a cut, 1000 messages may cost %v", calm)
 	}
-	short, wait := cut{seconds: 2}, cut{seconds: 2, held: 4900}
-	one, two := flapBound(3, usual, 1000, []cut{short}), flapBound(3, usual, 1000, []cut{short, short})
-	if one <= calm || two-one != one-calm || flapBound(3, usual, 1000, []cut{wait}) != one+4900 {
+	short, vain := cut{seconds: 2}, cut{seconds: 2, open: 100, unacked: 400}
+	one, two := flapBound(3, usual, login, thousand, []cut{short}), flapBound(3, usual, login, thousand, []cut{short, short})
+	if one <= calm || two-one != one-calm {
 		t.Errorf("bounds %v, %v", one, two)
 	}
-	// Who had no outcome at the end of a cut of two seconds tries again three times at most.
-	if open := flapBound(3, usual, 1000, []cut{{seconds: 2, open: 100}}); open != one+3*usual*100 {
-		t.Errorf("a hundred open messages may cost %v", open-one)
+	// What was sent in vain goes once more as a frame, and once more when there is a way. That messages are open costs nothing by itself.
+	if got := flapBound(3, usual, login, thousand, []cut{vain}); got != one+800 {
+		t.Errorf("400 envelopes without an acknowledgement may cost %v", got-one)
+	}
+	if got := flapBound(3, usual, login, burden{sent: 1000, repeats: 70, logins: 5}, []cut{short}); got != one+2*70+2*20*5 {
+		t.Errorf("70 tries and 5 logins may cost %v", got-one)
+	}
+	// Of four nodes one gives another one up: that is a twelfth of all who may, and of what is open, twice.
+	lossless, loss := burden{sent: 1000, users: 60}, burden{sent: 1000, users: 60, givenUp: 1}
+	if got := flapBound(4, usual, login, loss, []cut{vain}) - flapBound(4, usual, login, lossless, []cut{vain}); math.Abs(got-2*(2*100+20*60)/12.0) > 1e-6 {
+		t.Errorf("that a node is given up may cost %v", got)
 	}
 	// What the links add depends on how many there are, and not on the load.
-	links := func(nodes int) float64 { return flapBound(nodes, usual, 0, []cut{short}) / float64(nodes*(nodes-1)) }
+	links := func(nodes int) float64 {
+		return flapBound(nodes, usual, login, burden{}, []cut{short}) / float64(nodes*(nodes-1))
+	}
 	if math.Abs(links(3)-links(10)) > 1e-9 {
 		t.Errorf("a link costs %v of 3 nodes, %v of 10", links(3), links(10))
+	}
+}
+
+// TestBurden: what senders may repeat follows from how long each message was open.
+func TestBurden(t *testing.T) {
+	w, _ := small(t, nil)
+	w.mu.sending = true
+	begin := time.Now().Add(-time.Minute)
+	say := func(to, from, until int) *message { // seconds; until 0: it is open, for a minute
+		m := w.compose(0, to)
+		w.sent(&talk.Attempt{Message: m, At: begin.Add(time.Duration(from) * time.Second), Addr: "a:1"})
+		if until > 0 {
+			m.acked, m.ackedAt = true, begin.Add(time.Duration(until)*time.Second)
+		}
+		return m
+	}
+	say(1, 0, 9)   // over before
+	say(2, 8, 11)  // too short to be repeated
+	say(3, 10, 22) // twice
+	say(4, 10, 16) // once
+	say(4, 12, 16) // with that one
+	say(4, 17, 18) // behind nothing
+	for _, m := range []*message{say(5, 30, 36), say(5, 40, 41)} {
+		w.sent(&talk.Attempt{Message: m, At: begin.Add(35 * time.Second), Addr: "b:1"}) // by its client, too
+	}
+	w.compose(1, 2) // not sent
+	if got, want := w.burden(begin.Add(10*time.Second)), (burden{sent: 9, repeats: 6}); got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	say(1, 1, 0)
+	if got := w.burden(begin.Add(10 * time.Second)); got.sent != 10 || got.repeats < 6+11 {
+		t.Errorf("with one that is open: %+v", got)
+	}
+	if w.openOf(begin) != 0 || w.openOf(begin.Add(2*time.Second)) != 1 {
+		t.Error("what is open")
 	}
 }
 
