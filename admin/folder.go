@@ -63,12 +63,12 @@ func (f *Folder) Create(_ context.Context, u User) error {
 
 // SetPassword implements Users.
 func (f *Folder) SetPassword(ctx context.Context, u User) error {
-	old, _, err := f.accounts().Account(ctx, u.ID)
+	p, err := f.accounts().Account(ctx, u.ID)
 	if err != nil {
 		return fromStore(err)
 	}
-	old.SHA1, old.SHA256 = kept(u.SHA1), kept(u.SHA256)
-	_, err = f.accounts().Update(old)
+	p.Account.SHA1, p.Account.SHA256 = kept(u.SHA1), kept(u.SHA256)
+	_, err = f.accounts().Update(&p.Account)
 	return fromStore(err)
 }
 

@@ -171,10 +171,10 @@ func put(ctx context.Context, accounts store.Accounts, users []User, now time.Ti
 	batch := make([]store.Account, len(users))
 	for i, u := range users {
 		batch[i] = u.account(now)
-		old, _, err := accounts.Account(ctx, u.ID)
+		old, err := accounts.Account(ctx, u.ID)
 		switch {
 		case err == nil:
-			batch[i].Created, batch[i].Disabled = old.Created, old.Disabled
+			batch[i].Created, batch[i].Disabled = old.Account.Created, old.Account.Disabled
 		case !errors.Is(err, store.ErrNotFound):
 			return 0, fromStore(err)
 		}

@@ -46,16 +46,20 @@ func users(t *testing.T, u Users, accounts store.Accounts) {
 	if err := u.Create(ctx, juliet); !errors.Is(err, ErrExists) {
 		t.Errorf("a second juliet: %v", err)
 	}
-	made, _, err := accounts.Account(ctx, juliet.ID)
-	if err != nil || made.Created.IsZero() || string(made.SHA1.StoredKey) != string(juliet.SHA1.StoredKey) || string(made.SHA256.ServerKey) != string(juliet.SHA256.ServerKey) {
-		t.Errorf("created %+v, %v", made, err)
+	p, err := accounts.Account(ctx, juliet.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	made := p.Account
+	if made.Created.IsZero() || string(made.SHA1.StoredKey) != string(juliet.SHA1.StoredKey) || string(made.SHA256.ServerKey) != string(juliet.SHA256.ServerKey) {
+		t.Errorf("created %+v", made)
 	}
 	changed := cheap("juliet@localhost")
 	changed.SHA256.Salt = []byte("new")
 	if err := u.SetPassword(ctx, changed); err != nil {
 		t.Error(err)
 	}
-	if got, _, err := accounts.Account(ctx, juliet.ID); err != nil || string(got.SHA256.Salt) != "new" || !got.Created.Equal(made.Created) {
+	if got, err := accounts.Account(ctx, juliet.ID); err != nil || string(got.Account.SHA256.Salt) != "new" || !got.Account.Created.Equal(made.Created) {
 		t.Errorf("after a new password %+v, %v", got, err)
 	}
 	if err := u.SetPassword(ctx, cheap("nobody@localhost")); !errors.Is(err, ErrNoUser) {
@@ -70,7 +74,7 @@ func users(t *testing.T, u Users, accounts store.Accounts) {
 	if n, err := u.Import(ctx, append(all, changed)); n != 20 || err != nil {
 		t.Errorf("imported %d, %v", n, err)
 	}
-	if got, _, err := accounts.Account(ctx, juliet.ID); err != nil || string(got.SHA256.Salt) != "newer" || !got.Created.Equal(made.Created) {
+	if got, err := accounts.Account(ctx, juliet.ID); err != nil || string(got.Account.SHA256.Salt) != "newer" || !got.Account.Created.Equal(made.Created) {
 		t.Errorf("after an import over it %+v, %v", got, err)
 	}
 	var listed []string

@@ -65,11 +65,11 @@ func (c *cage) user(jid string) {
 	if err != nil {
 		c.Fatal(err)
 	}
-	a, _, err := c.n.engine.Directory().Accounts().Account(c.Context(), ident.UserID(jid))
+	p, err := c.n.engine.Directory().Accounts().Account(c.Context(), ident.UserID(jid))
 	if err != nil {
 		c.Fatal(err)
 	}
-	for what, secret := range map[string][]byte{"salt": a.SHA256.Salt, "stored key": a.SHA256.StoredKey, "server key": a.SHA1.ServerKey} {
+	for what, secret := range map[string][]byte{"salt": p.Account.SHA256.Salt, "stored key": p.Account.SHA256.StoredKey, "server key": p.Account.SHA1.ServerKey} {
 		c.secrets["the "+what+" of "+jid] = string(secret)
 		c.secrets["the "+what+" of "+jid+" in base64"] = base64.StdEncoding.EncodeToString(secret)
 		c.secrets["the "+what+" of "+jid+" in hex"] = hex.EncodeToString(secret)

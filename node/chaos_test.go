@@ -137,9 +137,9 @@ type shakyAccounts struct {
 }
 
 // Account fails a little more often than the rest, because it is seldom asked.
-func (a shakyAccounts) Account(ctx context.Context, u ident.UserID) (*store.Account, store.Roster, error) {
+func (a shakyAccounts) Account(ctx context.Context, u ident.UserID) (*store.Profile, error) {
 	if err := a.c.fault(20); err != nil {
-		return nil, store.Roster{}, err
+		return nil, err
 	}
 	return a.Accounts.Account(ctx, u)
 }

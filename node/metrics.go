@@ -41,7 +41,7 @@ func (n *Node) mailboxCounts() telemetry.Mailboxes {
 	return telemetry.Mailboxes{
 		Taken: c.Taken.Load(), Duplicates: c.Duplicates.Load(), Refused: c.Refused.Load(), Dropped: c.Dropped.Load(), Later: c.Later.Load(),
 		Gaps: c.Gaps.Load(), Pushed: c.Pushed.Load(), Acked: c.Acked.Load(), Missed: c.Missed.Load(), Expired: c.Expired.Load(),
-		Unreadable: c.Unreadable.Load(),
+		Untold: c.Untold.Load(), Unreadable: c.Unreadable.Load(),
 	}
 }
 

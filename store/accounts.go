@@ -16,8 +16,8 @@ type Accounts interface {
 	Put(accounts []Account) (created int, err error)
 	// Update replaces an account if its revision still is a.Rev, and returns the new one. ErrNotFound, ErrRevision.
 	Update(a *Account) (rev uint64, err error)
-	// Account returns one account with its roster, in one request, or ErrNotFound.
-	Account(ctx context.Context, user ident.UserID) (*Account, Roster, error)
+	// Account returns one account with what belongs to it, in one request, or ErrNotFound.
+	Account(ctx context.Context, user ident.UserID) (*Profile, error)
 	// List returns up to limit accounts in ascending order of User, those after the given one ("" = from the start).
 	List(ctx context.Context, after ident.UserID, limit int) ([]Account, error)
 	// Remove removes an account with all that it owns, its mail included; each group it was a member of gets a new
@@ -47,13 +47,29 @@ type Scram struct {
 	ServerKey  []byte
 }
 
-// Export is all that the directory holds about one user.
-type Export struct {
+// Profile is what the directory holds about one user, but for the groups.
+type Profile struct {
 	Account Account
 	Roster  Roster
-	Blocks  []string
-	Devices []Device
-	Groups  []ident.GroupID
+	Blocks  []string // ascending
+	Devices []Device // ascending by ID
+}
+
+// MailboxInfo is the part that the user's mailbox needs. It shares memory with the profile.
+func (p *Profile) MailboxInfo() *MailboxInfo {
+	m := &MailboxInfo{Exists: true, Disabled: p.Account.Disabled, Blocks: p.Blocks, Devices: p.Devices}
+	for i := range p.Roster.Items {
+		if item := &p.Roster.Items[i]; item.Visible() {
+			m.Contacts = append(m.Contacts, item.Contact)
+		}
+	}
+	return m
+}
+
+// Export is all that the directory holds about one user.
+type Export struct {
+	Profile
+	Groups []ident.GroupID
 }
 
 // Devices are the registered devices of users, a set keyed by (user, id).

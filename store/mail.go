@@ -19,7 +19,7 @@ type Mail interface {
 	// first write is durable too.
 	Commit(b *Batch) (Result, error)
 	// Load returns in one request what a mailbox must know when it starts. It sees every Commit that has returned. An unknown
-	// mailbox has no rows, and its user doesn't exist.
+	// mailbox has no rows, and its user, if that is said, doesn't exist.
 	Load(ctx context.Context, mailbox ident.UserID, page Page) (*Mailbox, error)
 	// Read returns the bodies of rows in the order of ids, nil for a row that is not there (any more).
 	Read(ctx context.Context, mailbox ident.UserID, ids []ident.MessageID) ([][]byte, error)
@@ -87,8 +87,9 @@ type Result struct {
 
 // Mailbox is what a mailbox must know when it starts.
 type Mailbox struct {
-	// User is what the directory says.
-	User MailboxInfo
+	// User is what the directory says; nil if that is in another database than the mailbox, which would take a second request: see
+	// Accounts.Account and Profile.MailboxInfo.
+	User *MailboxInfo
 	// Rows are all there are, without their bodies, sorted by (Ord, Sender, CSeq, ID).
 	Rows []Row
 	// Bodies are those of the first rows, as many as were asked for: Bodies[i] is that of Rows[i], or nil where it has to be

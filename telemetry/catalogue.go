@@ -102,6 +102,8 @@ func mailboxMetrics() []metric {
 			read: ofMailboxes(func(m *Mailboxes) int64 { return m.Missed })},
 		{name: "jackdaw_mailbox_expired_total", kind: counter, help: "Messages whose sender was told that they expired.",
 			read: ofMailboxes(func(m *Mailboxes) int64 { return m.Expired })},
+		{name: "jackdaw_mailbox_untold_total", kind: counter, help: "Mailboxes whose account didn't say in time who the user is, so that the directory was asked.",
+			read: ofMailboxes(func(m *Mailboxes) int64 { return m.Untold })},
 		{name: "jackdaw_mailbox_unreadable_total", kind: counter, help: "Stored messages that can't be decoded; they stay in the store. More than 0 needs somebody to look.",
 			read: ofMailboxes(func(m *Mailboxes) int64 { return m.Unreadable })},
 	}

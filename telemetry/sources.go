@@ -62,6 +62,7 @@ type Mailboxes struct {
 	Acked      int64 // rows that a session acknowledged
 	Missed     int64 // rows that one session acknowledged before another was given its copy
 	Expired    int64 // rows whose sender was told that they expired
+	Untold     int64 // accounts that didn't say who the user is
 	Unreadable int64 // rows whose body can't be decoded; they stay in the store
 }
 

@@ -49,7 +49,7 @@ func full() Sources {
 			return Sessions{Live: 21, Logins: 22, LoginsFailed: 23, LoginsSlowed: 31, PlainChecks: 32, Resumed: 24, MessagesIn: 25, MessagesOut: 26, Refused: 27, Dropped: 28, Unanswered: 29, StreamErrors: 30}
 		},
 		Mailboxes: func() Mailboxes {
-			return Mailboxes{Taken: 61, Duplicates: 62, Refused: 63, Dropped: 64, Later: 65, Gaps: 66, Pushed: 67, Acked: 68, Missed: 69, Expired: 70, Unreadable: 71}
+			return Mailboxes{Taken: 61, Duplicates: 62, Refused: 63, Dropped: 64, Later: 65, Gaps: 66, Pushed: 67, Acked: 68, Missed: 69, Expired: 70, Unreadable: 71, Untold: 72}
 		},
 		Actors: func() Actors {
 			top := make([]QueueTop, 12)
@@ -107,6 +107,7 @@ func TestEveryMetric(t *testing.T) {
 		`jackdaw_mailbox_missed_total`:                        "69",
 		`jackdaw_mailbox_expired_total`:                       "70",
 		`jackdaw_mailbox_unreadable_total`:                    "71",
+		`jackdaw_mailbox_untold_total`:                        "72",
 		`jackdaw_stream_errors_total`:                         "30",
 		`jackdaw_actors{kind="mailbox"}`:                      "41",
 		`jackdaw_actors{kind="session"}`:                      "42",

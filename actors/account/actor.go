@@ -67,7 +67,9 @@ func (a *actor) Handle(ctx *actors.Context, msg any) error {
 // HandleCall implements actors.CallHandler.
 func (a *actor) HandleCall(ctx *actors.Context, from actors.From, req any) (any, error) {
 	if refusal(req, nodepb.Code_OK) == nil {
-		if _, ok := req.(*nodepb.GetCredentials); !ok {
+		switch req.(type) {
+		case *nodepb.GetCredentials, *nodepb.GetMailboxInfo:
+		default:
 			return nil, fmt.Errorf("account: called with %T", req)
 		}
 	}

@@ -192,8 +192,8 @@ func TestRequestWaitsForInitialPresence(t *testing.T) {
 			r.want(j, "AVAILABLE from juliet/balcony", "SUBSCRIBE from paris")
 		}
 		c := store.RosterItem{}
-		if _, roster, err := r.engine.Directory().Accounts().Account(context.Background(), juliet); err == nil {
-			c = roster.Items[0]
+		if p, err := r.engine.Directory().Accounts().Account(context.Background(), juliet); err == nil {
+			c = p.Roster.Items[0]
 		}
 		if p := contactOf(c).request; p.GetId() != "s1" || string(p.GetPayload()) != "<status>hi</status>" || p.GetTo() != string(juliet) {
 			t.Fatalf("kept %v", p)
@@ -419,11 +419,11 @@ func TestOutcomesOfTheStore(t *testing.T) {
 
 func (r *rig) rev(user ident.UserID) uint64 {
 	r.t.Helper()
-	_, roster, err := r.engine.Directory().Accounts().Account(context.Background(), user)
+	p, err := r.engine.Directory().Accounts().Account(context.Background(), user)
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	return roster.Rev
+	return p.Roster.Rev
 }
 
 func TestStaleTwinDecidesAnew(t *testing.T) {

@@ -54,7 +54,7 @@ func (st *state) create(req *nodepb.CreateAccount, now time.Time) (*work, proto.
 	return &work{
 		write: func(e store.Engine) (any, error) {
 			accounts := e.Directory().Accounts()
-			_, _, err := accounts.Account(context.Background(), a.User)
+			_, err := accounts.Account(context.Background(), a.User)
 			if err == nil {
 				return nil, store.ErrExists
 			}
@@ -69,7 +69,7 @@ func (st *state) create(req *nodepb.CreateAccount, now time.Time) (*work, proto.
 		},
 		commit: func(fx *effects, v any) proto.Message {
 			if a.Rev = v.(uint64); !st.exists {
-				st.created(fx, &snapshot{account: &a})
+				st.created(fx, &snapshot{&store.Profile{Account: a}})
 			}
 			return changedTo(nodepb.Code_OK)
 		},

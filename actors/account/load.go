@@ -3,6 +3,7 @@ package account
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/jackdaw-im/jackdaw/ident"
@@ -10,22 +11,19 @@ import (
 	"github.com/jackdaw-im/jackdaw/store"
 )
 
-// snapshot is an account as the store has it; account is nil if there is none.
-type snapshot struct {
-	account *store.Account
-	roster  store.Roster
-}
+// snapshot is an account as the store has it; profile is nil if there is none.
+type snapshot struct{ profile *store.Profile }
 
 // load reads the account with its roster, at activation and whenever the store knows better. What comes meanwhile waits.
 func (st *state) load(fx *effects) {
 	st.loading, st.loadAt = true, time.Time{}
 	user := st.user
 	fx.store = func(e store.Engine) (any, error) {
-		a, r, err := e.Directory().Accounts().Account(context.Background(), user)
+		p, err := e.Directory().Accounts().Account(context.Background(), user)
 		if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrInvalid) {
 			return &snapshot{}, nil
 		}
-		return &snapshot{account: a, roster: r}, err
+		return &snapshot{p}, err
 	}
 }
 
@@ -36,9 +34,9 @@ func (st *state) loaded(fx *effects, s *snapshot, err error) {
 		return
 	}
 	switch {
-	case st.exists && s.account == nil:
+	case st.exists && s.profile == nil:
 		st.removed(fx)
-	case st.known && !st.exists && s.account != nil:
+	case st.known && !st.exists && s.profile != nil:
 		st.created(fx, s)
 	default:
 		st.adopt(s)
@@ -61,17 +59,35 @@ func (st *state) loaded(fx *effects, s *snapshot, err error) {
 
 // adopt makes the store's view the state's.
 func (st *state) adopt(s *snapshot) {
-	st.exists, st.account, st.rev, st.contacts, st.digest = s.account != nil, store.Account{}, 0, nil, emptyRoster
-	if s.account == nil {
+	p := s.profile
+	if st.exists = p != nil; p == nil {
+		p = &store.Profile{}
+	}
+	st.account, st.rev, st.contacts, st.blocks, st.devices, st.digest = p.Account, p.Roster.Rev, nil, p.Blocks, p.Devices, emptyRoster
+	if !st.exists {
 		return
 	}
-	st.account, st.rev = *s.account, s.roster.Rev
-	st.contacts = make(map[ident.UserID]*contact, len(s.roster.Items))
-	for _, item := range s.roster.Items {
+	st.contacts = make(map[ident.UserID]*contact, len(p.Roster.Items))
+	for _, item := range p.Roster.Items {
 		c := contactOf(item)
 		st.contacts[item.Contact] = c
 		st.digest ^= c.digest()
 	}
+}
+
+// mailboxInfo is what the user's mailbox must know. It is told of what changes later (MailboxChange).
+func (st *state) mailboxInfo() *nodepb.MailboxInfo {
+	m := &nodepb.MailboxInfo{Exists: st.exists, Blocks: st.blocks}
+	for jid, c := range st.contacts {
+		if c.visible() {
+			m.Contacts = append(m.Contacts, string(jid))
+		}
+	}
+	slices.Sort(m.Contacts)
+	for _, d := range st.devices {
+		m.Devices = append(m.Devices, &nodepb.MailboxInfo_Device{Id: string(d.ID), Since: d.Since})
+	}
+	return m
 }
 
 // resume goes on with a change after the account was read again: it is done if an earlier try has done it, else decided

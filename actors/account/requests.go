@@ -68,6 +68,8 @@ func (st *state) handle(fx *effects, m message) {
 		fx.answer(m, st.roster(actors.RefOf(req.GetSession())))
 	case *nodepb.FindStream:
 		fx.answer(m, st.find(req.GetId(), fx.now))
+	case *nodepb.GetMailboxInfo:
+		fx.answer(m, st.mailboxInfo())
 	default: // what changes the account, or may have to wait for what does
 		if len(st.backlog) >= maxWaiting {
 			st.refuse(fx, m, nodepb.Code_LATER)

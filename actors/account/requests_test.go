@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/jackdaw-im/jackdaw/actors"
 	"github.com/jackdaw-im/jackdaw/ident"
 	"github.com/jackdaw-im/jackdaw/proto/nodepb"
@@ -24,7 +26,7 @@ func newBench(t *testing.T) *bench {
 	b := &bench{t: t, st: newState(juliet), now: t0}
 	b.turn()
 	b.st.load(&b.fx)
-	b.answer(&snapshot{account: &store.Account{User: juliet}}, nil)
+	b.answer(&snapshot{&store.Profile{Account: store.Account{User: juliet}}}, nil)
 	b.turn()
 	return b
 }
@@ -122,7 +124,7 @@ func TestRetriesAndWhatFollows(t *testing.T) {
 	b.answer(nil, store.ErrRevision)
 	b.want(true) // read again
 	roster := store.Roster{Rev: 1, Items: []store.RosterItem{{Contact: "a@x", Listed: true}}}
-	b.answer(&snapshot{account: &store.Account{User: juliet}, roster: roster}, nil)
+	b.answer(&snapshot{&store.Profile{Account: store.Account{User: juliet}, Roster: roster}}, nil)
 	b.want(true, ok) // the first try did it; now the second change
 	b.answer(nil, store.ErrRevision)
 	b.answer(nil, errDisk)
@@ -130,7 +132,7 @@ func TestRetriesAndWhatFollows(t *testing.T) {
 	b.pass()
 	b.want(true)
 	roster.Rev = 7
-	b.answer(&snapshot{account: &store.Account{User: juliet}, roster: roster}, nil)
+	b.answer(&snapshot{&store.Profile{Account: store.Account{User: juliet}, Roster: roster}}, nil)
 	b.want(true)
 	b.answer(uint64(8), nil)
 	b.want(false, ok)
@@ -145,11 +147,11 @@ func TestSomebodyElseAlwaysComesFirst(t *testing.T) {
 	for range maxTries - 1 {
 		b.answer(nil, store.ErrRevision)
 		b.want(true)
-		b.answer(&snapshot{account: &store.Account{User: juliet}}, nil)
+		b.answer(&snapshot{&store.Profile{Account: store.Account{User: juliet}}}, nil)
 		b.want(true)
 	}
 	b.answer(nil, store.ErrRevision)
-	b.answer(&snapshot{account: &store.Account{User: juliet}}, nil)
+	b.answer(&snapshot{&store.Profile{Account: store.Account{User: juliet}}}, nil)
 	b.want(false, nodepb.Code_LATER)
 }
 
@@ -248,7 +250,7 @@ func TestTooManyWait(t *testing.T) {
 	if len(st.stash) != maxWaiting || len(fx.replies) != 1 {
 		t.Error("a cast too many was kept or answered")
 	}
-	st.stored(fx, &snapshot{account: &store.Account{User: juliet}}, nil)
+	st.stored(fx, &snapshot{&store.Profile{Account: store.Account{User: juliet}}}, nil)
 	if len(st.stash) != 0 || len(fx.replies) != 1+maxWaiting {
 		t.Fatalf("%d replies", len(fx.replies))
 	}
@@ -309,4 +311,34 @@ func TestRequestsOfStrangersAreBounded(t *testing.T) {
 	if code := ask("friend@x", 10); code != ok {
 		t.Fatalf("a contact's request: %v", code)
 	}
+}
+
+// TestMailboxInfo: the user's mailbox is told what it must know, as soon as that is known.
+func TestMailboxInfo(t *testing.T) {
+	b := &bench{t: t, st: newState(juliet), now: t0}
+	b.turn()
+	b.st.load(&b.fx)
+	b.ask(&nodepb.GetMailboxInfo{})
+	if len(b.fx.replies) > 0 {
+		t.Fatalf("answered %v before it was read", b.fx.replies)
+	}
+	info := func(want *nodepb.MailboxInfo) {
+		t.Helper()
+		if len(b.fx.replies) != 1 || !proto.Equal(b.fx.replies[0].msg, want) {
+			t.Errorf("answered %v, want %v", b.fx.replies, want)
+		}
+	}
+	b.answer(&snapshot{&store.Profile{Account: store.Account{User: juliet}, Blocks: []string{"spam.example"}, Devices: []store.Device{{ID: "phone", Since: 5}},
+		Roster: store.Roster{Rev: 3, Items: []store.RosterItem{{Contact: "nurse@x", Ask: true}, {Contact: "paris@x", PendingIn: true}, {Contact: "a@x", Listed: true}}}}}, nil)
+	info(&nodepb.MailboxInfo{Exists: true, Contacts: []string{"a@x", "nurse@x"}, Blocks: []string{"spam.example"},
+		Devices: []*nodepb.MailboxInfo_Device{{Id: "phone", Since: 5}}})
+	b.ask(setItem("b@x"))
+	b.ask(&nodepb.GetMailboxInfo{})
+	info(&nodepb.MailboxInfo{Exists: true, Contacts: []string{"a@x", "nurse@x"}, Blocks: []string{"spam.example"},
+		Devices: []*nodepb.MailboxInfo_Device{{Id: "phone", Since: 5}}}) // of b the mailbox is told once that is stored
+	b.ask(&nodepb.MailboxChange{What: nodepb.MailboxChange_CREATED})
+	b.answer(uint64(4), nil)
+	b.answer(&snapshot{}, nil)
+	b.ask(&nodepb.GetMailboxInfo{})
+	info(&nodepb.MailboxInfo{})
 }

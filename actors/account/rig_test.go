@@ -275,12 +275,15 @@ func (r *rig) friends(a, b ident.UserID) {
 // stored is one user's roster in the store, as "contact subscription" with ? for a request out and ! for one in.
 func (r *rig) stored(user ident.UserID) string {
 	r.t.Helper()
-	_, roster, err := r.engine.Directory().Accounts().Account(context.Background(), user)
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
+	p, err := r.engine.Directory().Accounts().Account(context.Background(), user)
+	if errors.Is(err, store.ErrNotFound) {
+		p, err = &store.Profile{}, nil
+	}
+	if err != nil {
 		r.t.Fatal(err)
 	}
 	var all []string
-	for _, i := range roster.Items {
+	for _, i := range p.Roster.Items {
 		line := i.Contact.Local() + " " + i.Subscription.String()
 		if i.Ask {
 			line += "?"

@@ -34,6 +34,8 @@ type state struct {
 	account  store.Account // as it was read or written last, while exists
 	rev      uint64        // the roster's revision
 	contacts map[ident.UserID]*contact
+	blocks   []string
+	devices  []store.Device
 	sessions []*session
 	throttle throttle
 

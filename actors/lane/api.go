@@ -68,7 +68,7 @@ type Counters struct {
 	Claimed     atomic.Int64 // partitions claimed
 	Loads       atomic.Int64 // mailboxes read for Load
 	Reads       atomic.Int64 // requests of Read
-	Requests    atomic.Int64 // requests of Directory
+	Requests    atomic.Int64 // requests of Directory, and of Load to the directory
 	Foreign     atomic.Int64 // notices that another node has appended to a mailbox
 }
 
@@ -160,14 +160,15 @@ func (l *Lanes) Acknowledge(ctx *actors.Context, mailbox ident.UserID, acks []st
 	return l.cast(ctx, mailbox, &acknowledge{acks})
 }
 
-// Load asks for all that a mailbox must know when it starts, and for a page of bodies. The answer is Loaded, to the asking actor.
-func (l *Lanes) Load(ctx *actors.Context, mailbox ident.UserID, tag uint64, page store.Page) error {
-	return l.cast(ctx, mailbox, &load{ctx.Self(), tag, mailbox, page, false})
+// Load asks for all that a mailbox must know when it starts, and for a page of bodies. The answer is Loaded, to the asking actor. Whose
+// mailbox it is may take a second request: that is made only if whole is set.
+func (l *Lanes) Load(ctx *actors.Context, mailbox ident.UserID, tag uint64, page store.Page, whole bool) error {
+	return l.cast(ctx, mailbox, &load{from: ctx.Self(), tag: tag, mailbox: mailbox, page: page, whole: whole})
 }
 
-// LoadAgain asks for the same while the mailbox runs: it is no new beginning, and what was Lost stays so. The answer is Loaded.
+// LoadAgain asks for the whole while the mailbox runs: it is no new beginning, and what was Lost stays so. The answer is Loaded.
 func (l *Lanes) LoadAgain(ctx *actors.Context, mailbox ident.UserID, tag uint64) error {
-	return l.cast(ctx, mailbox, &load{ctx.Self(), tag, mailbox, store.Page{}, true})
+	return l.cast(ctx, mailbox, &load{from: ctx.Self(), tag: tag, mailbox: mailbox, whole: true, again: true})
 }
 
 // Flush asks for word when everything that the mailbox has asked for before is in the store. The answer is Flushed, to the
@@ -229,8 +230,9 @@ type Lost struct{ Tag uint64 }
 
 // Loaded answers Load.
 type Loaded struct {
-	Tag  uint64
-	Info store.MailboxInfo
+	Tag uint64
+	// Info is nil if it would have taken a second request, and the whole was not asked for.
+	Info *store.MailboxInfo
 	// Rows are in the order of delivery. Bodies are those of the first, nil for one that has to be read.
 	Rows   []store.Row
 	Bodies [][]byte
@@ -276,6 +278,7 @@ type (
 		tag     uint64
 		mailbox ident.UserID
 		page    store.Page
+		whole   bool // the directory is asked, too, if it is elsewhere
 		again   bool // the mailbox runs
 	}
 	flush struct {

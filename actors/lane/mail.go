@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/jackdaw-im/jackdaw/actors"
+	"github.com/jackdaw-im/jackdaw/ident"
 	"github.com/jackdaw-im/jackdaw/store"
 	"github.com/jackdaw-im/jackdaw/telemetry"
 )
@@ -282,8 +283,12 @@ func (m *mailLane) answer(ctx *actors.Context, request any) {
 		a := &Loaded{Tag: r.tag, Claim: m.lanes.taken.claims.Load()} // before the store is asked
 		a.Err = guarded(func() error {
 			found, err := m.mail.Load(background, r.mailbox, r.page)
-			if err == nil {
-				a.Info, a.Rows, a.Bodies = found.User, found.Rows, found.Bodies
+			if err != nil {
+				return err
+			}
+			a.Info, a.Rows, a.Bodies = found.User, found.Rows, found.Bodies
+			if a.Info == nil && r.whole {
+				a.Info, err = m.user(background, r.mailbox)
 			}
 			return err
 		})
@@ -299,4 +304,17 @@ func (m *mailLane) answer(ctx *actors.Context, request any) {
 		})
 		answer(ctx, r.from, a)
 	}
+}
+
+// user asks the directory whose mailbox it is.
+func (m *mailLane) user(ctx context.Context, user ident.UserID) (*store.MailboxInfo, error) {
+	m.lanes.Counters.Requests.Add(1)
+	p, err := m.lanes.engine.Directory().Accounts().Account(ctx, user)
+	if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrInvalid) {
+		return &store.MailboxInfo{}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return p.MailboxInfo(), nil
 }

@@ -20,6 +20,7 @@ type actor struct {
 	st       *state
 	fx       *effects
 	monitors []watched
+	asked    actors.CallID // of the account
 	timer    actors.TimerRef
 	wakeAt   time.Time // when the timer fires; zero: there is none
 }
@@ -57,6 +58,10 @@ func (a *actor) Handle(ctx *actors.Context, msg any) error {
 		st.bodies(fx, m)
 	case *lane.Loaded:
 		st.loaded(fx, m)
+	case *actors.Reply:
+		if m.ID == a.asked {
+			st.asked(fx, m.Value, m.Err)
+		}
 	case *lane.Flushed:
 		st.flushedNow(m)
 	case *lane.Lost:
@@ -154,9 +159,14 @@ func (a *actor) run(ctx *actors.Context) {
 	fx, st := a.fx, a.st
 	if fx.load {
 		fx.load = false
-		if a.cfg.Lanes.Load(ctx, st.user, st.tag, st.page(a.cfg.Lanes.TakenOver(st.user, fx.now))) != nil {
+		page := st.page(a.cfg.Lanes.TakenOver(st.user, fx.now))
+		if a.cfg.Lanes.Load(ctx, st.user, st.tag, page, st.whole || a.cfg.Account == nil) != nil {
 			st.loadFailed(fx, laneRetry)
 		}
+	}
+	if fx.ask {
+		fx.ask = false
+		a.asked = ctx.Call(a.cfg.Account(st.user), &nodepb.GetMailboxInfo{}, askTime)
 	}
 	if fx.loadAgain {
 		fx.loadAgain = false

@@ -20,6 +20,8 @@ func Ref(user ident.UserID) actors.Ref { return actors.Ref{Kind: Kind, ID: strin
 type Config struct {
 	// Lanes are the way to the store.
 	Lanes *lane.Lanes
+	// Account names a user's account. A mailbox asks it who the user is where the store would have to be asked a second time. nil: the store is.
+	Account func(user ident.UserID) actors.Ref
 	// Limits are the quotas; what is 0 is the default.
 	Limits Limits
 	// Counters may be nil.
@@ -89,5 +91,6 @@ type Counters struct {
 	Missed     atomic.Int64 // rows that one session acknowledged before another, slower one was given its copy
 	Expired    atomic.Int64 // rows whose sender was told that they expired
 	Unreadable atomic.Int64 // rows whose body can't be decoded; they stay in the store
+	Untold     atomic.Int64 // accounts that didn't say who the user is, so that the store was asked
 	Held       atomic.Int64 // bytes that are held now: see Config
 }

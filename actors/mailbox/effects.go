@@ -19,6 +19,8 @@ type effects struct {
 	take *taking
 	// load asks the lane for the index; loadFailed follows if it has no room.
 	load bool
+	// ask asks the account who the user is; asked follows.
+	ask bool
 	// loadAgain does so while the mailbox runs; reloadFailed follows.
 	loadAgain bool
 	// flush asks the lane for word once it has nothing of the mailbox left; flushFailed follows.

@@ -210,7 +210,7 @@ func TestPartOfThePage(t *testing.T) {
 	r.st.release()
 	r.st = newState(r.st.cfg, Ref(romeo), "n@1", r.now)
 	r.attach("pc", 1, 0, plenty)
-	m := &lane.Loaded{Tag: r.st.tag, Info: store.MailboxInfo{Exists: true}}
+	m := &lane.Loaded{Tag: r.st.tag, Info: &store.MailboxInfo{Exists: true}}
 	for _, id := range r.order[len(r.order)-3:] {
 		m.Rows = append(m.Rows, r.rows[id].row)
 		m.Bodies = append(m.Bodies, r.rows[id].body)

@@ -91,7 +91,7 @@ func (st *state) reloaded(fx *effects, m *lane.Loaded) {
 		st.beginReload(fx)
 		return
 	}
-	st.know(&m.Info)
+	st.know(m.Info)
 	st.claim = m.Claim
 	stored := make(map[ident.MessageID]struct{}, len(m.Rows))
 	var fresh []*row
@@ -139,7 +139,7 @@ func (st *state) reloaded(fx *effects, m *lane.Loaded) {
 	st.dispatch(fx)
 }
 
-// know takes what a load says of the user.
+// know takes what a load, or the account, says of the user.
 func (st *state) know(info *store.MailboxInfo) {
 	st.exists, st.contacts, st.blocks = info.Exists, info.Contacts, info.Blocks
 	for _, d := range info.Devices {

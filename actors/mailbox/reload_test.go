@@ -42,7 +42,7 @@ func (r *rig) reload(tag uint64) {
 
 // read is what a load finds now.
 func (r *rig) read() *lane.Loaded {
-	m := &lane.Loaded{Tag: r.st.reload.tag, Info: store.MailboxInfo{Exists: true, Contacts: []ident.UserID{juliet}}}
+	m := &lane.Loaded{Tag: r.st.reload.tag, Info: &store.MailboxInfo{Exists: true, Contacts: []ident.UserID{juliet}}}
 	for _, s := range r.rows {
 		m.Rows = append(m.Rows, s.row)
 	}
@@ -244,7 +244,7 @@ func TestReloadAndTheAccount(t *testing.T) {
 		r.wantQueue("")
 		r.pass(time.Second)
 		for range 2 {
-			r.loaded(&lane.Loaded{Tag: r.st.reload.tag})
+			r.loaded(&lane.Loaded{Tag: r.st.reload.tag, Info: &store.MailboxInfo{}})
 			r.wantQueue("")
 		}
 		if r.st.exists || r.st.reload.busy() || len(r.rows) > 0 {

@@ -43,6 +43,7 @@ type rig struct {
 	loads   int
 	page    store.Page // of the last load
 	taken   bool       // the node has the partition since lately
+	asks    bool       // waits for the account
 	again   int        // loads of a mailbox that runs
 	flushes []uint64
 	purges  int
@@ -72,7 +73,10 @@ func (r *rig) begin(cfg *Config) {
 }
 
 // load answers the load.
-func (r *rig) load(info store.MailboxInfo) {
+func (r *rig) load(info store.MailboxInfo) { r.answerLoad(&info) }
+
+// answerLoad is load; nil: it doesn't say who the user is.
+func (r *rig) answerLoad(info *store.MailboxInfo) {
 	m := &lane.Loaded{Tag: r.st.tag, Info: info}
 	for _, s := range r.rows {
 		m.Rows = append(m.Rows, s.row)
@@ -127,6 +131,7 @@ func (r *rig) run() {
 			r.page = st.page(r.taken)
 		}
 	}
+	r.asks, fx.ask = r.asks || fx.ask, false
 	if fx.loadAgain {
 		fx.loadAgain = false
 		if r.noRoom {

@@ -41,6 +41,9 @@ type state struct {
 	loadAt time.Time // when a failed load is tried again; zero: it is under way, or done
 	tag    uint64    // of the newest request to the lane; one of an earlier life is never used again
 	claim  uint64    // the newest claim of this node before the last load
+	// rowsOnly is a load that doesn't say who the user is, while the account is asked; whole says that the account didn't tell.
+	rowsOnly *lane.Loaded
+	whole    bool
 	// numbers counts pushes, to whomever. Hardly any two mailboxes begin with the same: one that was sent on an Attach, as a mailbox moved, pushes in
 	// the epoch in which the one before has pushed, and the session must not take its second push for what follows that one's first.
 	numbers uint64
@@ -98,7 +101,7 @@ func (st *state) wait(fx *effects) { st.loadAt = fx.now.Add(laneRetry) }
 
 // start asks for the index.
 func (st *state) start(fx *effects) {
-	st.begun = true
+	st.begun, st.rowsOnly = true, nil
 	st.tag++
 	st.loadAt, fx.load = time.Time{}, true
 }
@@ -137,6 +140,10 @@ func (st *state) loaded(fx *effects, m *lane.Loaded) {
 		st.loadFailed(fx, loadRetry)
 		return
 	}
+	if m.Info == nil {
+		st.rowsOnly, fx.ask = m, true
+		return
+	}
 	var brought []*row
 	for i := range m.Rows {
 		r := &row{Row: m.Rows[i], delayed: true}
@@ -148,7 +155,7 @@ func (st *state) loaded(fx *effects, m *lane.Loaded) {
 			}
 		}
 	}
-	st.know(&m.Info)
+	st.know(m.Info)
 	st.ready, st.claim = true, m.Claim
 	for _, m := range st.stash { // what a client has is not to be given to it again
 		if a, ok := m.(*nodepb.Ack); ok {

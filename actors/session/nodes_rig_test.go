@@ -88,7 +88,7 @@ func (d countingDirectory) Accounts() store.Accounts {
 	return countingAccounts{d.Directory.Accounts(), d.e}
 }
 
-func (a countingAccounts) Account(ctx context.Context, user ident.UserID) (*store.Account, store.Roster, error) {
+func (a countingAccounts) Account(ctx context.Context, user ident.UserID) (*store.Profile, error) {
 	a.e.count("account " + string(user))
 	return a.Accounts.Account(ctx, user)
 }
@@ -106,7 +106,7 @@ func (c *cloud) takeReads() map[string]int {
 func onNodes(t *testing.T, test func(t *testing.T, c *cloud)) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &cloud{
-			t: t, engine: &countingEngine{Engine: memstore.New(memstore.Options{}), reads: map[string]int{}},
+			t: t, engine: &countingEngine{Engine: memstore.New(memstore.Options{Apart: true}), reads: map[string]int{}},
 			hosts: map[ident.NodeID]*host{}, places: map[actors.Ref]ident.NodeID{}, dead: map[ident.NodeID]bool{},
 			cut: map[ident.NodeID]bool{}, watches: map[*actors.Watch]func(){}, calls: map[*actors.Asked]ident.NodeID{},
 		}
@@ -144,7 +144,7 @@ func (c *cloud) start(id ident.NodeID) {
 		c.t.Fatal(err)
 	}
 	lanes := lane.New(c.engine, lane.Options{})
-	mailboxes := mailbox.Supervisor(h.sys, mailbox.Config{Lanes: lanes})
+	mailboxes := mailbox.Supervisor(h.sys, mailbox.Config{Lanes: lanes, Account: account.Ref})
 	accounts := account.Supervisor(h.sys, account.Config{Lanes: lanes})
 	h.sessions = Supervisor(h.sys, Config{Domain: "example.org", Secret: []byte("secret"), Counters: &h.counters, Location: string(id.Name()) + ".example.org", Moving: func() bool { return true }})
 	keepers := Keepers(h.sys)

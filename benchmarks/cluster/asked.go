@@ -36,9 +36,9 @@ func (r *round) requests(ctx context.Context, but *testcluster.Node) (sum reques
 // are sent together with another are one request with that.
 type asked map[string]int
 
-// alongside are the beginnings of statements that a mailbox's load sends along with the one for its rows: who the user is, who has
-// acknowledged what, and the first bodies. The first goes along because directory and mail are in one database here.
-var alongside = []string{"SELECT 0::smallint", "SELECT msgid, device FROM mail_ack", "SELECT msgid, body FROM ("}
+// alongside are the beginnings of statements that a mailbox's load sends along with the one for its rows: who has acknowledged what, and the
+// first bodies. Accounts have a database of their own here.
+var alongside = []string{"SELECT msgid, device FROM mail_ack", "SELECT msgid, body FROM ("}
 
 // statement notes one.
 func (a asked) statement(sql string, parameters []string) {

@@ -13,7 +13,6 @@ func TestAsked(t *testing.T) {
 		parameters []string
 	}{
 		{"SELECT user_id, rev, disabled", []string{user("u1@localhost")}},
-		{"SELECT 0::smallint, ''::bytea", []string{user("u1@localhost")}},
 		{"SELECT msgid, ord, exp", []string{"12", user("u1@localhost")}},
 		{"SELECT msgid, device FROM mail_ack WHERE", []string{"12", user("u1@localhost")}},
 		{"SELECT msgid, body FROM (", []string{"12", user("u1@localhost"), "64", "1000"}},

@@ -12,7 +12,6 @@ import (
 type fault struct {
 	name, what      string
 	nodes, standbys int
-	whole           bool // messages and accounts are in one database
 	packed          bool // all users are on one node until it strikes
 	cuts            bool // it needs a network that can be cut
 	once            bool // it takes long: one round has to do, and the tests leave it out
@@ -41,7 +40,7 @@ func faults() []fault {
 		{name: "rolling", what: "each node is stopped and started, one after the other", nodes: 3, do: rolling},
 		{name: "primary", what: "the database's primary is lost, a lagging standby promoted, then the other; the old primary returns", nodes: 3, standbys: 2, do: primary},
 		{name: "standbys", what: "all standbys of the database are lost, and come back", nodes: 3, standbys: 2, do: standbys},
-		{name: "sessions", what: "kill -9 of the node on which very many sessions are", nodes: 3, whole: true, packed: true, do: sessions, settings: func(s *settings) {
+		{name: "sessions", what: "kill -9 of the node on which very many sessions are", nodes: 3, packed: true, do: sessions, settings: func(s *settings) {
 			// As many messages as otherwise, from as many more users.
 			s.interval = s.interval * time.Duration(max(s.sessions/s.users, 1))
 			s.users, s.patience, s.crowd = s.sessions, time.Minute, true

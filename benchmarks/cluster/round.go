@@ -49,9 +49,6 @@ func show(ctx context.Context, cfg settings, f fault, seed uint64) (result, erro
 	}
 	defer func() { _ = os.RemoveAll(data) }() // temporary
 	setup := testcluster.Config{Nodes: f.nodes, Databases: databases, Standbys: f.standbys, Data: data, Binary: cfg.binary, Env: f.env}
-	if f.whole {
-		setup.Databases = 1
-	}
 	if !cfg.short { // as one in use does
 		setup.Fsync, setup.Standbys = true, max(f.standbys, 1)
 	}

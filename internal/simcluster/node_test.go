@@ -99,7 +99,7 @@ func (w *world) start(name string) *node {
 	if err := n.sys.Start(); err != nil {
 		w.Fatal(err)
 	}
-	boxes := mailbox.Supervisor(n.sys, mailbox.Config{Lanes: n.lanes, Counters: &n.boxes, Moving: n.moving,
+	boxes := mailbox.Supervisor(n.sys, mailbox.Config{Lanes: n.lanes, Counters: &n.boxes, Moving: n.moving, Account: account.Ref,
 		Limits: mailbox.Limits{Messages: 100_000, Stranger: 100_000, SharePercent: 100, TTL: w.opts.ttl}})
 	accounts, keepers := account.Supervisor(n.sys, account.Config{Lanes: n.lanes, Moving: n.moving}), session.Keepers(n.sys)
 	n.sessions = session.Supervisor(n.sys, session.Config{Domain: domain, Secret: []byte("secret"), Counters: &n.clients, Location: name, Moving: n.moving})

@@ -25,7 +25,7 @@ func (w *world) introduce() {
 	}
 	dir := w.mem.Directory()
 	for _, u := range w.users {
-		a, roster, err := dir.Accounts().Account(w.Context(), u)
+		p, err := dir.Accounts().Account(w.Context(), u)
 		if err != nil {
 			w.Fatal(err)
 		}
@@ -37,13 +37,13 @@ func (w *world) introduce() {
 				GetStoredKey() []byte
 				GetServerKey() []byte
 			}
-		}{{&a.SHA1, sha1}, {&a.SHA256, sha256}} {
+		}{{&p.Account.SHA1, sha1}, {&p.Account.SHA256, sha256}} {
 			*c.to = store.Scram{Salt: c.kept.GetSalt(), Iterations: int(c.kept.GetIterations()), StoredKey: c.kept.GetStoredKey(), ServerKey: c.kept.GetServerKey()}
 		}
-		if _, err := dir.Accounts().Update(a); err != nil {
+		if _, err := dir.Accounts().Update(&p.Account); err != nil {
 			w.Fatal(err)
 		}
-		rev := roster.Rev
+		rev := p.Roster.Rev
 		for _, other := range w.users {
 			if other == u {
 				continue

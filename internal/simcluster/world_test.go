@@ -68,7 +68,7 @@ type world struct {
 func run(t *testing.T, seed uint64, opts options, test func(w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{T: t, opts: opts, net: simnet.New(seed, t), mem: memstore.New(memstore.Options{Shared: true}), book: newBook(),
+		w := &world{T: t, opts: opts, net: simnet.New(seed, t), mem: memstore.New(memstore.Options{Shared: true, Apart: seed%2 == 0}), book: newBook(),
 			nodes: map[string]*node{}, remembered: map[string][]member.Past{}, seats: map[ident.UserID]*seat{}}
 		w.rng = rand.New(rand.NewPCG(seed, 1))
 		w.log = w.logger()

@@ -891,6 +891,114 @@ func (x *MailboxChange) GetContactsRemoved() []string {
 	return nil
 }
 
+// GetMailboxInfo (a call) asks an account, for its user's mailbox, who the user is. Answered with MailboxInfo.
+type GetMailboxInfo struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetMailboxInfo) Reset() {
+	*x = GetMailboxInfo{}
+	mi := &file_nodepb_mailbox_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetMailboxInfo) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetMailboxInfo) ProtoMessage() {}
+
+func (x *GetMailboxInfo) ProtoReflect() protoreflect.Message {
+	mi := &file_nodepb_mailbox_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetMailboxInfo.ProtoReflect.Descriptor instead.
+func (*GetMailboxInfo) Descriptor() ([]byte, []int) {
+	return file_nodepb_mailbox_proto_rawDescGZIP(), []int{11}
+}
+
+// MailboxInfo is what a mailbox must know of its user. If the user doesn't exist, it is empty.
+type MailboxInfo struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Exists bool                   `protobuf:"varint,1,opt,name=exists,proto3" json:"exists,omitempty"`
+	// contacts are those that clients see, ascending.
+	Contacts []string `protobuf:"bytes,2,rep,name=contacts,proto3" json:"contacts,omitempty"`
+	// blocks are the blocked addresses, ascending.
+	Blocks        []string              `protobuf:"bytes,3,rep,name=blocks,proto3" json:"blocks,omitempty"`
+	Devices       []*MailboxInfo_Device `protobuf:"bytes,4,rep,name=devices,proto3" json:"devices,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MailboxInfo) Reset() {
+	*x = MailboxInfo{}
+	mi := &file_nodepb_mailbox_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MailboxInfo) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MailboxInfo) ProtoMessage() {}
+
+func (x *MailboxInfo) ProtoReflect() protoreflect.Message {
+	mi := &file_nodepb_mailbox_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MailboxInfo.ProtoReflect.Descriptor instead.
+func (*MailboxInfo) Descriptor() ([]byte, []int) {
+	return file_nodepb_mailbox_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *MailboxInfo) GetExists() bool {
+	if x != nil {
+		return x.Exists
+	}
+	return false
+}
+
+func (x *MailboxInfo) GetContacts() []string {
+	if x != nil {
+		return x.Contacts
+	}
+	return nil
+}
+
+func (x *MailboxInfo) GetBlocks() []string {
+	if x != nil {
+		return x.Blocks
+	}
+	return nil
+}
+
+func (x *MailboxInfo) GetDevices() []*MailboxInfo_Device {
+	if x != nil {
+		return x.Devices
+	}
+	return nil
+}
+
 // Expired tells a mailbox that some of its rows are past their expiry. It is told again on the next walk if they are still there.
 type Expired struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -901,7 +1009,7 @@ type Expired struct {
 
 func (x *Expired) Reset() {
 	*x = Expired{}
-	mi := &file_nodepb_mailbox_proto_msgTypes[11]
+	mi := &file_nodepb_mailbox_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -913,7 +1021,7 @@ func (x *Expired) String() string {
 func (*Expired) ProtoMessage() {}
 
 func (x *Expired) ProtoReflect() protoreflect.Message {
-	mi := &file_nodepb_mailbox_proto_msgTypes[11]
+	mi := &file_nodepb_mailbox_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -926,7 +1034,7 @@ func (x *Expired) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Expired.ProtoReflect.Descriptor instead.
 func (*Expired) Descriptor() ([]byte, []int) {
-	return file_nodepb_mailbox_proto_rawDescGZIP(), []int{11}
+	return file_nodepb_mailbox_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Expired) GetIds() [][]byte {
@@ -934,6 +1042,59 @@ func (x *Expired) GetIds() [][]byte {
 		return x.Ids
 	}
 	return nil
+}
+
+type MailboxInfo_Device struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Id    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// since is the mailbox's clock, in microseconds, when the device was registered.
+	Since         int64 `protobuf:"varint,2,opt,name=since,proto3" json:"since,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MailboxInfo_Device) Reset() {
+	*x = MailboxInfo_Device{}
+	mi := &file_nodepb_mailbox_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MailboxInfo_Device) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MailboxInfo_Device) ProtoMessage() {}
+
+func (x *MailboxInfo_Device) ProtoReflect() protoreflect.Message {
+	mi := &file_nodepb_mailbox_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MailboxInfo_Device.ProtoReflect.Descriptor instead.
+func (*MailboxInfo_Device) Descriptor() ([]byte, []int) {
+	return file_nodepb_mailbox_proto_rawDescGZIP(), []int{12, 0}
+}
+
+func (x *MailboxInfo_Device) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *MailboxInfo_Device) GetSince() int64 {
+	if x != nil {
+		return x.Since
+	}
+	return 0
 }
 
 var File_nodepb_mailbox_proto protoreflect.FileDescriptor
@@ -1007,7 +1168,16 @@ const file_nodepb_mailbox_proto_rawDesc = "" +
 	"\x04What\x12\r\n" +
 	"\tUNCHANGED\x10\x00\x12\v\n" +
 	"\aCREATED\x10\x01\x12\v\n" +
-	"\aREMOVED\x10\x02\"\x1b\n" +
+	"\aREMOVED\x10\x02\"\x10\n" +
+	"\x0eGetMailboxInfo\"\xc8\x01\n" +
+	"\vMailboxInfo\x12\x16\n" +
+	"\x06exists\x18\x01 \x01(\bR\x06exists\x12\x1a\n" +
+	"\bcontacts\x18\x02 \x03(\tR\bcontacts\x12\x16\n" +
+	"\x06blocks\x18\x03 \x03(\tR\x06blocks\x12=\n" +
+	"\adevices\x18\x04 \x03(\v2#.jackdaw.node.v1.MailboxInfo.DeviceR\adevices\x1a.\n" +
+	"\x06Device\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
+	"\x05since\x18\x02 \x01(\x03R\x05since\"\x1b\n" +
 	"\aExpired\x12\x10\n" +
 	"\x03ids\x18\x01 \x03(\fR\x03idsB,Z*github.com/jackdaw-im/jackdaw/proto/nodepbb\x06proto3"
 
@@ -1024,46 +1194,50 @@ func file_nodepb_mailbox_proto_rawDescGZIP() []byte {
 }
 
 var file_nodepb_mailbox_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_nodepb_mailbox_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_nodepb_mailbox_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_nodepb_mailbox_proto_goTypes = []any{
-	(MailboxChange_What)(0), // 0: jackdaw.node.v1.MailboxChange.What
-	(*Deliver)(nil),         // 1: jackdaw.node.v1.Deliver
-	(*Outcome)(nil),         // 2: jackdaw.node.v1.Outcome
-	(*Relay)(nil),           // 3: jackdaw.node.v1.Relay
-	(*RelayFailed)(nil),     // 4: jackdaw.node.v1.RelayFailed
-	(*Attach)(nil),          // 5: jackdaw.node.v1.Attach
-	(*Attached)(nil),        // 6: jackdaw.node.v1.Attached
-	(*Detach)(nil),          // 7: jackdaw.node.v1.Detach
-	(*Push)(nil),            // 8: jackdaw.node.v1.Push
-	(*PushedRow)(nil),       // 9: jackdaw.node.v1.PushedRow
-	(*Ack)(nil),             // 10: jackdaw.node.v1.Ack
-	(*MailboxChange)(nil),   // 11: jackdaw.node.v1.MailboxChange
-	(*Expired)(nil),         // 12: jackdaw.node.v1.Expired
-	(*Ref)(nil),             // 13: jackdaw.node.v1.Ref
-	(*chatpb.Message)(nil),  // 14: jackdaw.chat.v1.Message
-	(Code)(0),               // 15: jackdaw.node.v1.Code
+	(MailboxChange_What)(0),    // 0: jackdaw.node.v1.MailboxChange.What
+	(*Deliver)(nil),            // 1: jackdaw.node.v1.Deliver
+	(*Outcome)(nil),            // 2: jackdaw.node.v1.Outcome
+	(*Relay)(nil),              // 3: jackdaw.node.v1.Relay
+	(*RelayFailed)(nil),        // 4: jackdaw.node.v1.RelayFailed
+	(*Attach)(nil),             // 5: jackdaw.node.v1.Attach
+	(*Attached)(nil),           // 6: jackdaw.node.v1.Attached
+	(*Detach)(nil),             // 7: jackdaw.node.v1.Detach
+	(*Push)(nil),               // 8: jackdaw.node.v1.Push
+	(*PushedRow)(nil),          // 9: jackdaw.node.v1.PushedRow
+	(*Ack)(nil),                // 10: jackdaw.node.v1.Ack
+	(*MailboxChange)(nil),      // 11: jackdaw.node.v1.MailboxChange
+	(*GetMailboxInfo)(nil),     // 12: jackdaw.node.v1.GetMailboxInfo
+	(*MailboxInfo)(nil),        // 13: jackdaw.node.v1.MailboxInfo
+	(*Expired)(nil),            // 14: jackdaw.node.v1.Expired
+	(*MailboxInfo_Device)(nil), // 15: jackdaw.node.v1.MailboxInfo.Device
+	(*Ref)(nil),                // 16: jackdaw.node.v1.Ref
+	(*chatpb.Message)(nil),     // 17: jackdaw.chat.v1.Message
+	(Code)(0),                  // 18: jackdaw.node.v1.Code
 }
 var file_nodepb_mailbox_proto_depIdxs = []int32{
-	13, // 0: jackdaw.node.v1.Deliver.sender_ref:type_name -> jackdaw.node.v1.Ref
-	14, // 1: jackdaw.node.v1.Deliver.message:type_name -> jackdaw.chat.v1.Message
-	13, // 2: jackdaw.node.v1.Outcome.from:type_name -> jackdaw.node.v1.Ref
-	15, // 3: jackdaw.node.v1.Outcome.code:type_name -> jackdaw.node.v1.Code
-	13, // 4: jackdaw.node.v1.Relay.sender_ref:type_name -> jackdaw.node.v1.Ref
-	13, // 5: jackdaw.node.v1.Relay.asker:type_name -> jackdaw.node.v1.Ref
-	15, // 6: jackdaw.node.v1.RelayFailed.code:type_name -> jackdaw.node.v1.Code
-	13, // 7: jackdaw.node.v1.Attach.session:type_name -> jackdaw.node.v1.Ref
-	13, // 8: jackdaw.node.v1.Attach.replaces:type_name -> jackdaw.node.v1.Ref
-	13, // 9: jackdaw.node.v1.Detach.session:type_name -> jackdaw.node.v1.Ref
-	13, // 10: jackdaw.node.v1.Push.mailbox:type_name -> jackdaw.node.v1.Ref
+	16, // 0: jackdaw.node.v1.Deliver.sender_ref:type_name -> jackdaw.node.v1.Ref
+	17, // 1: jackdaw.node.v1.Deliver.message:type_name -> jackdaw.chat.v1.Message
+	16, // 2: jackdaw.node.v1.Outcome.from:type_name -> jackdaw.node.v1.Ref
+	18, // 3: jackdaw.node.v1.Outcome.code:type_name -> jackdaw.node.v1.Code
+	16, // 4: jackdaw.node.v1.Relay.sender_ref:type_name -> jackdaw.node.v1.Ref
+	16, // 5: jackdaw.node.v1.Relay.asker:type_name -> jackdaw.node.v1.Ref
+	18, // 6: jackdaw.node.v1.RelayFailed.code:type_name -> jackdaw.node.v1.Code
+	16, // 7: jackdaw.node.v1.Attach.session:type_name -> jackdaw.node.v1.Ref
+	16, // 8: jackdaw.node.v1.Attach.replaces:type_name -> jackdaw.node.v1.Ref
+	16, // 9: jackdaw.node.v1.Detach.session:type_name -> jackdaw.node.v1.Ref
+	16, // 10: jackdaw.node.v1.Push.mailbox:type_name -> jackdaw.node.v1.Ref
 	9,  // 11: jackdaw.node.v1.Push.rows:type_name -> jackdaw.node.v1.PushedRow
-	14, // 12: jackdaw.node.v1.PushedRow.message:type_name -> jackdaw.chat.v1.Message
-	13, // 13: jackdaw.node.v1.Ack.session:type_name -> jackdaw.node.v1.Ref
+	17, // 12: jackdaw.node.v1.PushedRow.message:type_name -> jackdaw.chat.v1.Message
+	16, // 13: jackdaw.node.v1.Ack.session:type_name -> jackdaw.node.v1.Ref
 	0,  // 14: jackdaw.node.v1.MailboxChange.what:type_name -> jackdaw.node.v1.MailboxChange.What
-	15, // [15:15] is the sub-list for method output_type
-	15, // [15:15] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	15, // 15: jackdaw.node.v1.MailboxInfo.devices:type_name -> jackdaw.node.v1.MailboxInfo.Device
+	16, // [16:16] is the sub-list for method output_type
+	16, // [16:16] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_nodepb_mailbox_proto_init() }
@@ -1078,7 +1252,7 @@ func file_nodepb_mailbox_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_nodepb_mailbox_proto_rawDesc), len(file_nodepb_mailbox_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   12,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

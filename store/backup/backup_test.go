@@ -281,7 +281,7 @@ func TestInterruptedRestoration(t *testing.T) {
 		}
 		e, err := pebblestore.Open("pebble:"+filepath.Join(again, "store"), pebblestore.Options{Ballast: -1})
 		if err == nil {
-			_, _, err := e.Directory().Accounts().Account(bg, "a@x")
+			_, err := e.Directory().Accounts().Account(bg, "a@x")
 			must(t, e.Close())
 			if err != nil {
 				t.Fatalf("after %d of %d files a server would start without its users: %v", after, len(m.Files), err)

@@ -120,17 +120,21 @@ func (s accounts) Update(a *store.Account) (uint64, error) {
 }
 
 // Account implements store.Accounts.
-func (s accounts) Account(_ context.Context, id ident.UserID) (*store.Account, store.Roster, error) {
+func (s accounts) Account(_ context.Context, id ident.UserID) (*store.Profile, error) {
 	if err := s.enter(false); err != nil {
-		return nil, store.Roster{}, err
+		return nil, err
 	}
 	defer s.mu.Unlock()
 	u := s.mu.users[id]
 	if u == nil {
-		return nil, store.Roster{}, store.ErrNotFound
+		return nil, store.ErrNotFound
 	}
-	a := cloneAccount(u.account)
-	return &a, u.sortedRoster(), nil
+	return u.profile(), nil
+}
+
+// profile is a copy of what there is about a user.
+func (u *user) profile() *store.Profile {
+	return &store.Profile{Account: cloneAccount(u.account), Roster: u.sortedRoster(), Blocks: sortedBlocks(u), Devices: u.sortedDevices()}
 }
 
 // List implements store.Accounts.
@@ -178,13 +182,7 @@ func (s accounts) Export(_ context.Context, id ident.UserID) (*store.Export, err
 	if u == nil {
 		return nil, store.ErrNotFound
 	}
-	return &store.Export{
-		Account: cloneAccount(u.account),
-		Roster:  u.sortedRoster(),
-		Blocks:  sortedBlocks(u),
-		Devices: u.sortedDevices(),
-		Groups:  s.groupsOf(id),
-	}, nil
+	return &store.Export{Profile: *u.profile(), Groups: s.groupsOf(id)}, nil
 }
 
 type devices struct{ *Engine }

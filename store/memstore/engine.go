@@ -18,12 +18,15 @@ type Options struct {
 	Now func() time.Time // the store's clock; nil = time.Now
 	// Shared says that the store is one that several nodes use at once: each of them has its own view of it, made by Node.
 	Shared bool
+	// Apart says that the directory is to look like one in another store than the mail: a load of a mailbox doesn't say who its user is.
+	Apart bool
 }
 
 // Engine is a store in memory. Its methods may be called by any number of goroutines.
 type Engine struct {
 	now    func() time.Time
 	shared bool
+	apart  bool
 	mu     struct {
 		sync.Mutex
 		closed  bool
@@ -50,7 +53,7 @@ func Open(url string, o Options) (*Engine, error) {
 
 // New makes an empty store.
 func New(o Options) *Engine {
-	e := &Engine{now: o.Now, shared: o.Shared}
+	e := &Engine{now: o.Now, shared: o.Shared, apart: o.Apart}
 	if e.now == nil {
 		e.now = time.Now
 	}

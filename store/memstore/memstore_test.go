@@ -20,6 +20,17 @@ func TestConformance(t *testing.T) {
 	})
 }
 
+// TestApart: what is in another store takes a request of its own.
+func TestApart(t *testing.T) {
+	e := memstore.New(memstore.Options{Apart: true})
+	if err := e.Directory().Accounts().Create(&store.Account{User: "a@x"}); err != nil {
+		t.Fatal(err)
+	}
+	if m, err := e.Mail().Load(t.Context(), "a@x", store.Page{}); err != nil || m.User != nil {
+		t.Errorf("loaded %+v, %v", m, err)
+	}
+}
+
 func TestOpenTakesItsOwnURLOnly(t *testing.T) {
 	if _, err := memstore.Open("mem:", memstore.Options{}); err != nil {
 		t.Error(err)

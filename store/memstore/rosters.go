@@ -108,18 +108,15 @@ func (s rosters) Blocks(_ context.Context, id ident.UserID) ([]string, error) {
 }
 
 // mailbox is what a mailbox needs to know of its user. The caller holds the lock.
-func (e *Engine) mailbox(id ident.UserID) store.MailboxInfo {
-	u := e.mu.users[id]
-	if u == nil {
-		return store.MailboxInfo{}
+func (e *Engine) mailbox(id ident.UserID) *store.MailboxInfo {
+	switch u := e.mu.users[id]; {
+	case e.apart:
+		return nil
+	case u == nil:
+		return &store.MailboxInfo{}
+	default:
+		return u.profile().MailboxInfo()
 	}
-	info := store.MailboxInfo{Exists: true, Disabled: u.account.Disabled, Blocks: sortedBlocks(u), Devices: u.sortedDevices()}
-	for _, i := range u.sortedRoster().Items {
-		if i.Visible() {
-			info.Contacts = append(info.Contacts, i.Contact)
-		}
-	}
-	return info
 }
 
 type groups struct{ *Engine }

@@ -108,28 +108,38 @@ func (s accounts) Update(a *store.Account) (rev uint64, err error) {
 }
 
 // Account implements store.Accounts.
-func (s accounts) Account(_ context.Context, user ident.UserID) (*store.Account, store.Roster, error) {
+func (s accounts) Account(_ context.Context, user ident.UserID) (*store.Profile, error) {
 	if err := s.enter(none); err != nil {
-		return nil, store.Roster{}, err
+		return nil, err
 	}
 	defer s.leave()
-	a, r, err := s.accountAndRoster(user)
+	p, err := s.profile(user)
 	if err != nil {
-		return nil, store.Roster{}, s.wrap(err)
+		return nil, s.wrap(err)
 	}
-	return a, r, nil
+	return p, nil
 }
 
-func (e *Engine) accountAndRoster(user ident.UserID) (*store.Account, store.Roster, error) {
+// profile reads a user, or returns store.ErrNotFound.
+func (e *Engine) profile(user ident.UserID) (*store.Profile, error) {
 	a, there, err := e.account(user)
-	if err == nil && !there {
-		err = store.ErrNotFound
+	switch {
+	case err != nil:
+		return nil, err
+	case !there:
+		return nil, store.ErrNotFound
 	}
-	if err != nil {
-		return nil, store.Roster{}, err
+	p := &store.Profile{Account: a}
+	if p.Roster, err = e.roster(user); err != nil {
+		return nil, err
 	}
-	r, err := e.roster(user)
-	return &a, r, err
+	if p.Blocks, err = e.blocks(user); err != nil {
+		return nil, err
+	}
+	if p.Devices, err = e.devices(user); err != nil {
+		return nil, err
+	}
+	return p, nil
 }
 
 // List implements store.Accounts.
@@ -245,17 +255,11 @@ func (s accounts) Export(_ context.Context, user ident.UserID) (*store.Export, e
 		return nil, err
 	}
 	defer s.leave()
-	a, r, err := s.accountAndRoster(user)
+	p, err := s.profile(user)
 	if err != nil {
 		return nil, s.wrap(err)
 	}
-	x := &store.Export{Account: *a, Roster: r}
-	if x.Blocks, err = s.blocks(user); err != nil {
-		return nil, s.wrap(err)
-	}
-	if x.Devices, err = s.devices(user); err != nil {
-		return nil, s.wrap(err)
-	}
+	x := &store.Export{Profile: *p}
 	joined := pair(tagJoined, string(user), "")
 	err = s.prefix(joined, func(k, _ []byte) (bool, error) {
 		x.Groups = append(x.Groups, ident.GroupID(k[len(joined):]))

@@ -270,7 +270,7 @@ func TestDamagedValuesAreNamed(t *testing.T) {
 	r.open(t)
 	d := r.Directory()
 	for name, read := range map[string]func() error{
-		"account":    func() error { _, _, err := d.Accounts().Account(t.Context(), "a@x"); return err },
+		"account":    func() error { _, err := d.Accounts().Account(t.Context(), "a@x"); return err },
 		"list":       func() error { _, err := d.Accounts().List(t.Context(), "", 5); return err },
 		"export":     func() error { _, err := d.Accounts().Export(t.Context(), "a@x"); return err },
 		"mailbox":    func() error { _, err := storetest.Rows(t.Context(), r, "a@x"); return err },

@@ -2,6 +2,7 @@ package pebblestore
 
 import (
 	"context"
+	"errors"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -135,24 +136,13 @@ func (s rosters) Blocks(_ context.Context, user ident.UserID) ([]string, error) 
 }
 
 // mailbox reads what a mailbox needs to know of its user.
-func (e *Engine) mailbox(user ident.UserID) (info store.MailboxInfo, err error) {
-	a, there, err := e.account(user)
-	if err != nil || !there {
-		return info, err
+func (e *Engine) mailbox(user ident.UserID) (*store.MailboxInfo, error) {
+	p, err := e.profile(user)
+	if errors.Is(err, store.ErrNotFound) {
+		return &store.MailboxInfo{}, nil
 	}
-	info.Exists, info.Disabled = true, a.Disabled
-	r, err := e.roster(user)
 	if err != nil {
-		return info, err
+		return nil, err
 	}
-	for i := range r.Items {
-		if r.Items[i].Visible() {
-			info.Contacts = append(info.Contacts, r.Items[i].Contact)
-		}
-	}
-	if info.Blocks, err = e.blocks(user); err != nil {
-		return info, err
-	}
-	info.Devices, err = e.devices(user)
-	return info, err
+	return p.MailboxInfo(), nil
 }

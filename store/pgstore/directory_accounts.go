@@ -127,49 +127,15 @@ func missed(row pgx.Row, rev uint64) error {
 }
 
 // Account implements store.Accounts.
-func (s accounts) Account(ctx context.Context, user ident.UserID) (a *store.Account, r store.Roster, err error) {
+func (s accounts) Account(ctx context.Context, user ident.UserID) (p *store.Profile, err error) {
 	err = s.read(ctx, func(q querier) error {
-		a, r, err = readAccount(ctx, q, user)
+		p, err = readProfile(ctx, q, user)
 		return err
 	})
 	if err != nil {
-		return nil, store.Roster{}, err
+		return nil, err
 	}
-	return a, r, nil
-}
-
-// accountSQL is one statement, so that it costs one way to the database and is of one moment: every activation of an account asks it.
-// Contacts come as an array of each column, their groups one after the other.
-const accountSQL = `SELECT ` + accountColumns + `, roster_rev,
-	ARRAY(SELECT g FROM roster AS r, unnest(r.groups) WITH ORDINALITY AS u (g, n) WHERE r.user_id = a.user_id ORDER BY r.contact, u.n), c.*
-	FROM account AS a, LATERAL (SELECT array_agg(contact), array_agg(name), array_agg(cardinality(groups)), array_agg(listed), array_agg(subscription),
-		array_agg(ask), array_agg(pending_in), array_agg(request), array_agg(rev)
-		FROM (SELECT ` + contactColumns + ` FROM roster AS r WHERE r.user_id = a.user_id ORDER BY contact) AS i) AS c
-	WHERE a.user_id = $1`
-
-// readAccount reads an account with its roster.
-func readAccount(ctx context.Context, q querier, user ident.UserID) (*store.Account, store.Roster, error) {
-	a, r := &store.Account{}, store.Roster{}
-	var groups, contacts, names, requests [][]byte
-	var counts []int32
-	var listed, ask, pendingIn []bool
-	var subscriptions []int16
-	var revs []int64
-	row := extraRow{Row: q.QueryRow(ctx, accountSQL, raw(user)),
-		last: []any{&r.Rev, &groups, &contacts, &names, &counts, &listed, &subscriptions, &ask, &pendingIn, &requests, &revs}}
-	if err := the(scanAccount(row, a)); err != nil {
-		return nil, r, err
-	}
-	for i := range contacts {
-		n := counts[i]
-		r.Items = append(r.Items, store.RosterItem{
-			Contact: ident.UserID(contacts[i]), Name: string(names[i]), Groups: texts[string](groups[:n]), Listed: listed[i],
-			Subscription: store.Subscription(subscriptions[i]) & store.SubscriptionBoth, Ask: ask[i], PendingIn: pendingIn[i],
-			Request: orNil(requests[i]), Rev: uint64(revs[i]),
-		})
-		groups = groups[n:]
-	}
-	return a, r, nil
+	return p, nil
 }
 
 // List implements store.Accounts.
@@ -243,19 +209,12 @@ func removeEntries(ctx context.Context, tx pgx.Tx, user ident.UserID) (int, erro
 // Export implements store.Accounts. All of it is of one moment.
 func (s accounts) Export(ctx context.Context, user ident.UserID) (*store.Export, error) {
 	x := &store.Export{}
-	err := s.readAtOnce(ctx, func(tx pgx.Tx) (err error) {
-		*x = store.Export{}
-		a, r, err := readAccount(ctx, tx, user)
+	err := s.readAtOnce(ctx, func(tx pgx.Tx) error {
+		p, err := readProfile(ctx, tx, user)
 		if err != nil {
 			return err
 		}
-		x.Account, x.Roster = *a, r
-		if x.Blocks, err = readBlocks(ctx, tx, user); err != nil {
-			return err
-		}
-		if x.Devices, err = readDevices(ctx, tx, user); err != nil {
-			return err
-		}
+		x.Profile = *p
 		rows, err := tx.Query(ctx, `SELECT gid FROM member WHERE user_id = $1 ORDER BY gid`, raw(user))
 		x.Groups, err = collect(rows, err, id[ident.GroupID])
 		return err

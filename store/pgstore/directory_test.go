@@ -78,7 +78,15 @@ func TestAnyBytes(t *testing.T) {
 		}
 		m, err := e.Mail().Load(bg, a.User, store.Page{})
 		must(t, err)
-		info := m.User
+		if m.User != nil {
+			t.Errorf("%q: a load has asked two databases: %+v", a.User, m.User)
+		}
+		p, err := d.Accounts().Account(bg, a.User)
+		must(t, err)
+		if !reflect.DeepEqual(p, &x.Profile) {
+			t.Errorf("%q: %+v\nexported %+v", a.User, p, x.Profile)
+		}
+		info := p.MailboxInfo()
 		if !reflect.DeepEqual(info.Contacts, []ident.UserID{users[1]}) || info.Devices[0].ID != ident.DeviceID(users[2]) || len(info.Blocks) != 2 {
 			t.Errorf("%q: %+v", a.User, info)
 		}
@@ -116,8 +124,8 @@ func TestLongNames(t *testing.T) {
 	if !errors.Is(err, store.ErrInvalid) {
 		t.Errorf("an entry that no index can hold: %v", err)
 	}
-	if _, r, err := d.Accounts().Account(bg, user); err != nil || r.Rev != 1 || len(r.Items) != 1 {
-		t.Errorf("a refused change has left something: %+v, %v", r, err)
+	if p, err := d.Accounts().Account(bg, user); err != nil || p.Roster.Rev != 1 || len(p.Roster.Items) != 1 {
+		t.Errorf("a refused change has left something: %+v, %v", p, err)
 	}
 }
 
@@ -152,7 +160,7 @@ func TestRemoveIsCompleted(t *testing.T) {
 		if err := accounts.Remove(u); err == nil || errors.Is(err, store.ErrNotFound) {
 			t.Errorf("%s: %v", name, err)
 		}
-		if _, _, err := accounts.Account(bg, u); err != nil {
+		if _, err := accounts.Account(bg, u); err != nil {
 			t.Errorf("%s: the account isn't found again: %v", name, err)
 		}
 		sql(t, c.url, `DROP FUNCTION refuse CASCADE`)

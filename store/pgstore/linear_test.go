@@ -214,8 +214,11 @@ func (c *client) look(user ident.UserID) (*store.Account, error) {
 		}
 		return &x.Account, nil
 	}
-	a, _, err := c.accounts.Account(ctx, user)
-	return a, err
+	p, err := c.accounts.Account(ctx, user)
+	if err != nil {
+		return nil, err
+	}
+	return &p.Account, nil
 }
 
 // check looks for an order of all operations. A failure leaves the history among the test's artifacts (go test -artifacts).

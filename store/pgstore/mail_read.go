@@ -31,32 +31,17 @@ func (s *shard) query(ctx context.Context, build func(p *pipe)) error {
 	return nil
 }
 
-// Load implements store.Mail. All statements go to the server together; only a directory in another database is asked apart. They are
+// Load implements store.Mail. All statements go to the server together, one to the directory only if that is there as well. They are
 // run one after the other: what was acknowledged between is taken as well, and what came or went is put right by ids.
 func (m mail) Load(ctx context.Context, mailbox ident.UserID, page store.Page) (*store.Mailbox, error) {
-	info, there, out, err := m.load(ctx, mailbox, page)
-	if err != nil {
-		return nil, wrapSQL(err)
-	}
-	if !there {
-		if info, err = m.dirDB.mailbox(ctx, mailbox); err != nil {
-			return nil, err
-		}
-	}
-	out.User = info.info()
-	return out, nil
-}
-
-// load asks the shard; there says that it has the directory as well.
-func (m mail) load(ctx context.Context, mailbox ident.UserID, page store.Page) (info infoReader, there bool, _ *store.Mailbox, _ error) {
 	if err := m.enter(); err != nil {
-		return info, false, nil, err
+		return nil, err
 	}
 	defer m.leave()
 	part := store.MailPartition(mailbox)
 	s := m.shards[m.byPart[part]]
 	key := [][]byte{int16Param(part), []byte(mailbox)}
-	r, bodies := rowReader{}, map[ident.MessageID][]byte{}
+	r, info, there, bodies := rowReader{}, infoReader{}, false, map[ident.MessageID][]byte{}
 	err := s.query(ctx, func(p *pipe) {
 		if there = s.together() && p.has(stMailbox); there {
 			p.send(stMailbox, info.row, []byte(mailbox))
@@ -75,17 +60,20 @@ func (m mail) load(ctx context.Context, mailbox ident.UserID, page store.Page) (
 		}
 	})
 	if err != nil {
-		return info, false, nil, err
+		return nil, wrapSQL(err)
 	}
 	slices.SortFunc(r.rows, store.CompareRows)
 	out := &store.Mailbox{Rows: r.rows}
+	if there {
+		out.User = info.info()
+	}
 	if len(bodies) > 0 {
 		out.Bodies = make([][]byte, page.Of(out.Rows))
 		for i := range out.Bodies {
 			out.Bodies[i] = bodies[out.Rows[i].ID]
 		}
 	}
-	return info, there, out, nil
+	return out, nil
 }
 
 // rowReader makes rows of a mailbox, which come in the order of their ids, as their acknowledgements do.

@@ -1,7 +1,6 @@
 package pgstore
 
 import (
-	"context"
 	"encoding/binary"
 	"slices"
 	"strings"
@@ -21,11 +20,8 @@ type infoReader struct{ found store.MailboxInfo }
 
 // row takes a row in the binary format.
 func (r *infoReader) row(v [][]byte) error {
-	return r.add(int16(binary.BigEndian.Uint16(v[0])), v[1], v[2], getInt64(v[3]), getInt64(v[4]), getInt64(v[5]))
-}
-
-func (r *infoReader) add(kind int16, key, name []byte, a, b, c int64) error {
-	switch kind {
+	key, name, a, b, c := v[1], v[2], getInt64(v[3]), getInt64(v[4]), getInt64(v[5])
+	switch kind := binary.BigEndian.Uint16(v[0]); kind {
 	case 0:
 		r.found.Exists, r.found.Disabled = true, a != 0
 	case 1:
@@ -41,39 +37,14 @@ func (r *infoReader) add(kind int16, key, name []byte, a, b, c int64) error {
 }
 
 // info returns what was read, in order.
-func (r *infoReader) info() store.MailboxInfo {
+func (r *infoReader) info() *store.MailboxInfo {
 	if !r.found.Exists {
-		return store.MailboxInfo{}
+		return &store.MailboxInfo{}
 	}
 	slices.Sort(r.found.Contacts)
 	slices.Sort(r.found.Blocks)
 	slices.SortFunc(r.found.Devices, func(a, b store.Device) int { return strings.Compare(string(a.ID), string(b.ID)) })
-	return r.found
-}
-
-// mailbox asks the directory alone.
-func (d *dirDB) mailbox(ctx context.Context, user ident.UserID) (r infoReader, err error) {
-	err = d.read(ctx, func(q querier) error {
-		r = infoReader{}
-		rows, err := q.Query(ctx, mailboxSQL, raw(user))
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
-			var kind int16
-			var key, name []byte
-			var a, b, c int64
-			if err := rows.Scan(&kind, &key, &name, &a, &b, &c); err != nil {
-				return err
-			}
-			if err := r.add(kind, key, name, a, b, c); err != nil {
-				return err
-			}
-		}
-		return rows.Err()
-	})
-	return r, err
+	return &r.found
 }
 
 // together reports whether the shard's database is the directory's too.

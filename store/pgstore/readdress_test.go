@@ -74,7 +74,7 @@ func TestReaddress(t *testing.T) {
 	}
 	commit(51) // a pool whose last connection was replaced has one again when it is asked for one
 	eventually(t, "connections to all", func() bool {
-		if _, _, err := r.Directory().Accounts().Account(t.Context(), "nobody@test.example"); !errors.Is(err, store.ErrNotFound) {
+		if _, err := r.Directory().Accounts().Account(t.Context(), "nobody@test.example"); !errors.Is(err, store.ErrNotFound) {
 			t.Fatal(err)
 		}
 		for _, d := range r.Databases() {

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -13,18 +14,18 @@ import (
 
 func testAccounts(t *testing.T, f *Fixture) {
 	as, u := f.Engine.Directory().Accounts(), user(1)
-	_, _, err := as.Account(bg, u)
+	_, err := as.Account(bg, u)
 	want(t, err, store.ErrNotFound)
 	a := account(u)
 	_, err = as.Update(&a)
 	want(t, err, store.ErrNotFound)
 	must(t, as.Create(&a))
 	want(t, as.Create(&a), store.ErrExists)
-	got, r, err := as.Account(bg, u)
+	got, err := as.Account(bg, u)
 	must(t, err)
 	a.Rev = 1
-	if !reflect.DeepEqual(*got, a) || !reflect.DeepEqual(r, store.Roster{}) {
-		t.Fatalf("account %+v, want %+v; roster %+v", got, a, r)
+	if wanted := (&store.Profile{Account: a}); !reflect.DeepEqual(got, wanted) {
+		t.Fatalf("account %+v, want %+v", got, wanted)
 	}
 	a.Disabled, a.SHA1 = true, store.Scram{}
 	rev, err := as.Update(&a)
@@ -34,16 +35,16 @@ func testAccounts(t *testing.T, f *Fixture) {
 	}
 	_, err = as.Update(&a)
 	want(t, err, store.ErrRevision)
-	got, _, err = as.Account(bg, u)
+	got, err = as.Account(bg, u)
 	must(t, err)
 	a.Rev = 2
-	if !reflect.DeepEqual(*got, a) {
+	if !reflect.DeepEqual(got.Account, a) {
 		t.Fatalf("account %+v, want %+v", got, a)
 	}
-	got.SHA256.Salt[0] = '!'
-	again, _, err := as.Account(bg, u)
+	got.Account.SHA256.Salt[0] = '!'
+	again, err := as.Account(bg, u)
 	must(t, err)
-	if again.SHA256.Salt[0] == '!' {
+	if again.Account.SHA256.Salt[0] == '!' {
 		t.Fatal("what a caller is handed is still the store's")
 	}
 }
@@ -60,16 +61,16 @@ func testImport(t *testing.T, f *Fixture) {
 	if n != 2 {
 		t.Fatalf("%d are new, want 2", n)
 	}
-	got, r, err := as.Account(bg, user(1))
+	got, err := as.Account(bg, user(1))
 	must(t, err)
-	if string(got.SHA1.Salt) != "imported" || got.Rev != 2 {
+	if string(got.Account.SHA1.Salt) != "imported" || got.Account.Rev != 2 {
 		t.Fatalf("account %+v", got)
 	}
-	if got, _, err = as.Account(bg, user(3)); err != nil || got.Rev != 2 {
+	if got, err = as.Account(bg, user(3)); err != nil || got.Account.Rev != 2 {
 		t.Fatalf("account %+v, %v", got, err)
 	}
-	if len(r.Items) != 1 {
-		t.Fatal("an import has lost a roster")
+	if got, err = as.Account(bg, user(1)); err != nil || len(got.Roster.Items) != 1 {
+		t.Fatal("an import has lost a roster", err)
 	}
 }
 
@@ -123,7 +124,7 @@ func testRemove(t *testing.T, f *Fixture) {
 	furnish(t, f, other)
 	must(t, d.Groups().Create(&store.Group{ID: "g@x"}, []store.Member{{User: u}, {User: other}}))
 	must(t, d.Accounts().Remove(u))
-	_, _, err := d.Accounts().Account(bg, u)
+	_, err := d.Accounts().Account(bg, u)
 	want(t, err, store.ErrNotFound)
 	want(t, d.Accounts().Remove(u), store.ErrNotFound)
 	create(t, f.Engine, u) // who comes next under this name inherits nothing
@@ -202,13 +203,13 @@ func testRosters(t *testing.T, f *Fixture) {
 	friend.Rev, asking.Rev = 1, 2
 	check := func(rev uint64, items ...store.RosterItem) {
 		t.Helper()
-		a, r, err := f.Engine.Directory().Accounts().Account(bg, u)
+		p, err := f.Engine.Directory().Accounts().Account(bg, u)
 		must(t, err)
-		if a.User != u || a.Rev != 1 {
-			t.Fatalf("account %+v", a)
+		if p.Account.User != u || p.Account.Rev != 1 {
+			t.Fatalf("account %+v", p)
 		}
-		if wanted := (store.Roster{Rev: rev, Items: items}); !reflect.DeepEqual(r, wanted) {
-			t.Fatalf("roster %+v\nwant %+v", r, wanted)
+		if wanted := (store.Roster{Rev: rev, Items: items}); !reflect.DeepEqual(p.Roster, wanted) {
+			t.Fatalf("roster %+v\nwant %+v", p.Roster, wanted)
 		}
 	}
 	check(2, asking, friend)
@@ -247,9 +248,9 @@ func testMailboxInfo(t *testing.T, f *Fixture) {
 	rs, u := f.Engine.Directory().Rosters(), user(1)
 	load := func() store.MailboxInfo {
 		t.Helper()
-		m, err := f.Engine.Mail().Load(bg, u, store.Page{})
+		m, err := loadWhole(f.Engine, u, store.Page{})
 		must(t, err)
-		return m.User
+		return *m.User
 	}
 	if info := load(); !reflect.DeepEqual(info, store.MailboxInfo{}) {
 		t.Fatalf("nobody exists, but has %+v", info)
@@ -269,14 +270,35 @@ func testMailboxInfo(t *testing.T, f *Fixture) {
 	if !reflect.DeepEqual(info, wanted) {
 		t.Fatalf("mailbox %+v\nwant %+v", info, wanted)
 	}
-	a, _, err := f.Engine.Directory().Accounts().Account(bg, u)
+	p, err := f.Engine.Directory().Accounts().Account(bg, u)
 	must(t, err)
-	a.Disabled = true
-	_, err = f.Engine.Directory().Accounts().Update(a)
+	if !reflect.DeepEqual(*p.MailboxInfo(), wanted) {
+		t.Fatalf("account %+v\nwant %+v", p.MailboxInfo(), wanted)
+	}
+	p.Account.Disabled = true
+	_, err = f.Engine.Directory().Accounts().Update(&p.Account)
 	must(t, err)
 	if info = load(); !info.Exists || !info.Disabled {
 		t.Fatalf("mailbox %+v", info)
 	}
+}
+
+// loadWhole loads a mailbox, and who its user is from where that is.
+func loadWhole(e store.Engine, u ident.UserID, page store.Page) (*store.Mailbox, error) {
+	m, err := e.Mail().Load(bg, u, page)
+	if err != nil || m.User != nil {
+		return m, err
+	}
+	p, err := e.Directory().Accounts().Account(bg, u)
+	if errors.Is(err, store.ErrNotFound) {
+		m.User = &store.MailboxInfo{}
+		return m, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	m.User = p.MailboxInfo()
+	return m, nil
 }
 
 func testExport(t *testing.T, f *Fixture) {
@@ -290,8 +312,10 @@ func testExport(t *testing.T, f *Fixture) {
 	must(t, err)
 	a := account(u)
 	a.Rev = 1
-	wanted := &store.Export{Account: a, Roster: store.Roster{Rev: 1, Items: []store.RosterItem{{Contact: "friend@x", Listed: true, Rev: 1}}},
-		Blocks: []string{"spam.example"}, Devices: []store.Device{{ID: "phone", Since: 5, Logins: 1}}, Groups: []ident.GroupID{"g1@x", "g2@x"}}
+	wanted := &store.Export{Profile: store.Profile{
+		Account: a, Roster: store.Roster{Rev: 1, Items: []store.RosterItem{{Contact: "friend@x", Listed: true, Rev: 1}}},
+		Blocks: []string{"spam.example"}, Devices: []store.Device{{ID: "phone", Since: 5, Logins: 1}},
+	}, Groups: []ident.GroupID{"g1@x", "g2@x"}}
 	if !reflect.DeepEqual(x, wanted) {
 		t.Fatalf("export %+v\nwant %+v", x, wanted)
 	}

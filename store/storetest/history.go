@@ -183,11 +183,8 @@ func (h *history) check(t *rapid.T) {
 	for _, name := range []string{"a@x", "b@x", "a@x.y"} {
 		u := ident.UserID(h.prefix + name)
 		page := store.Page{Rows: rapid.IntRange(0, 5).Draw(t, "bodies"), Bytes: rapid.IntRange(0, 100).Draw(t, "bytes")}
-		h.both(t, func(e store.Engine) (any, error) { return e.Mail().Load(bg, u, page) })
-		h.both(t, func(e store.Engine) (any, error) {
-			a, r, err := e.Directory().Accounts().Account(bg, u)
-			return []any{a, r}, err
-		})
+		h.both(t, func(e store.Engine) (any, error) { return loadWhole(e, u, page) })
+		h.both(t, func(e store.Engine) (any, error) { return e.Directory().Accounts().Account(bg, u) })
 		h.both(t, func(e store.Engine) (any, error) { return e.Directory().Accounts().Export(bg, u) })
 		h.both(t, func(e store.Engine) (any, error) { return e.Directory().Groups().GroupsOf(bg, u, "", 10) })
 		for _, few := range []int{4, 13} {

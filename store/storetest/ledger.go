@@ -150,11 +150,11 @@ func prepareCrash(e store.Engine) error {
 // write is one writer, from the given message number on, until stop says so or the store fails.
 func write(e store.Engine, w, from int, add func(kind byte, ns ...int), stop func() bool) error {
 	rng := rand.New(rand.NewPCG(uint64(w), uint64(from)))
-	_, r, err := e.Directory().Accounts().Account(bg, crashRoster(w))
+	profile, err := e.Directory().Accounts().Account(bg, crashRoster(w))
 	if err != nil {
 		return err
 	}
-	rev := r.Rev
+	rev := profile.Roster.Rev
 	var live []int
 	for next := from; !stop(); {
 		var b store.Batch
@@ -220,9 +220,11 @@ func (p promise) check(t testing.TB, e store.Engine, when string) {
 		for _, n := range unfinished(t, e, crashGroup(w)) {
 			logged[int(n)] = true
 		}
-		_, r, err := e.Directory().Accounts().Account(bg, crashRoster(w))
+		var r store.Roster
+		profile, err := e.Directory().Accounts().Account(bg, crashRoster(w))
 		if !errors.Is(err, store.ErrNotFound) || p.roster[w] > 0 {
 			must(t, err)
+			r = profile.Roster
 		}
 		if wanted := p.roster[w]; r.Rev < wanted || r.Rev > 0 && len(r.Items) != min(int(r.Rev), 50) {
 			t.Fatalf("%s: roster at revision %d with %d items, acknowledged was %d", when, r.Rev, len(r.Items), wanted)

@@ -78,11 +78,11 @@ func testConcurrentChanges(t *testing.T, f *Fixture) {
 			for n := range each {
 				who := user(w*each + n)
 				try(func() error {
-					_, r, err := d.Accounts().Account(bg, u)
+					p, err := d.Accounts().Account(bg, u)
 					if err != nil {
 						return err
 					}
-					_, err = d.Rosters().SetItem(u, r.Rev, store.RosterItem{Contact: who, Listed: true})
+					_, err = d.Rosters().SetItem(u, p.Roster.Rev, store.RosterItem{Contact: who, Listed: true})
 					return err
 				})
 				try(func() error {
@@ -94,24 +94,24 @@ func testConcurrentChanges(t *testing.T, f *Fixture) {
 					return err
 				})
 				try(func() error {
-					a, _, err := d.Accounts().Account(bg, u)
+					p, err := d.Accounts().Account(bg, u)
 					if err != nil {
 						return err
 					}
-					_, err = d.Accounts().Update(a)
+					_, err = d.Accounts().Update(&p.Account)
 					return err
 				})
 			}
 		})
 	}
 	wg.Wait()
-	a, r, err := d.Accounts().Account(bg, u)
+	p, err := d.Accounts().Account(bg, u)
 	must(t, err)
 	g, err := d.Groups().Group(bg, "g@x")
 	must(t, err)
 	const all = writers * each
-	if len(r.Items) != all || r.Rev != all || g.Members != all || g.Rev != all+1 || a.Rev != all+1 {
-		t.Fatalf("%d items at %d, %d members at %d, account at %d: a change was lost", len(r.Items), r.Rev, g.Members, g.Rev, a.Rev)
+	if r := &p.Roster; len(r.Items) != all || r.Rev != all || g.Members != all || g.Rev != all+1 || p.Account.Rev != all+1 {
+		t.Fatalf("%d items at %d, %d members at %d, account at %d: a change was lost", len(r.Items), r.Rev, g.Members, g.Rev, p.Account.Rev)
 	}
 }
 

@@ -142,7 +142,7 @@ func (c *checker) needUser(ctx context.Context, user, what, format string, args 
 	if _, ok := c.users[hash(user)]; ok {
 		return nil
 	}
-	_, _, err := c.engine.Directory().Accounts().Account(ctx, ident.UserID(user))
+	_, err := c.engine.Directory().Accounts().Account(ctx, ident.UserID(user))
 	switch {
 	case err == nil:
 		c.users[hash(user)] = struct{}{}

@@ -77,7 +77,7 @@ func (r *reconciler) exists(ctx context.Context, user ident.UserID) (bool, error
 	if _, ok := r.users[hash(string(user))]; ok {
 		return true, nil
 	}
-	_, _, err := r.engine.Directory().Accounts().Account(ctx, user)
+	_, err := r.engine.Directory().Accounts().Account(ctx, user)
 	if errors.Is(err, store.ErrNotFound) {
 		return false, nil
 	}
