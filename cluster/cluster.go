@@ -300,14 +300,14 @@ func (c *Cluster) begin(fx effects) (back []held) {
 func (c *Cluster) run(fx effects) {
 	for _, id := range slices.SortedFunc(maps.Keys(fx.up), func(a, b ident.NodeID) int { return cmp.Compare(a.Incarnation(), b.Incarnation()) }) {
 		addr := fx.up[id]
+		if c.missing.back(id) { // which is known before anything comes from it
+			c.reunited()
+		}
 		c.barriers.met(id)
 		if c.links != nil {
 			c.links.PeerUp(link.Peer{ID: id, Addr: addr})
 		}
 		c.groups.peer(id, true)
-		if c.missing.back(id) {
-			c.reunited()
-		}
 	}
 	for _, id := range fx.down {
 		c.missing.lost(id)
@@ -349,6 +349,7 @@ func (c *Cluster) lost(id ident.NodeID) {
 // Anew takes that another node has given this one up, and has come back: the monitors and calls between the two are no more.
 func (c *Cluster) Anew(from ident.NodeID) {
 	c.log.Info("another node has given this one up and is back", zap.String(telemetry.KeyPeer, string(from)))
+	c.reunited() // before anything comes of after that
 	c.withdraw(from)
 	c.lost(from)
 	c.post(func() {
@@ -359,7 +360,6 @@ func (c *Cluster) Anew(from ident.NodeID) {
 			c.groups.peer(from, true)
 		}
 		c.change(func(st *state) effects { return st.returned(time.Now(), from) })
-		c.reunited()
 	})
 }
 

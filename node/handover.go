@@ -77,8 +77,11 @@ func (n *Node) moving() bool {
 	return n.peers != nil && time.Since(time.Unix(0, n.peers.viewed.Load())) < movingTime
 }
 
-// reunited has the sessions told that the cluster is one again. A keeper that isn't there yet has no sessions to tell.
-func (n *Node) reunited() { _ = n.sys.Cast(session.KeeperRef(n.sys.Node()), session.Reunion{}) }
+// reunited has accounts and sessions know that the cluster is one again. A keeper that isn't there yet has no sessions to tell.
+func (n *Node) reunited() {
+	n.reunions.Add(1)
+	_ = n.sys.Cast(session.KeeperRef(n.sys.Node()), session.Reunion{})
+}
 
 // elsewhere is where the next client should go.
 func (n *Node) elsewhere() string {

@@ -62,6 +62,7 @@ type Node struct {
 	accounts    account.Counters
 	seconds     *telemetry.Histogram
 	items       *telemetry.Histogram
+	reunions    atomic.Uint64 // with nodes that were lost
 	busy        busy
 
 	// Set by the tree's services as they start.

@@ -23,7 +23,7 @@ const (
 // something stands below it.
 func (n *Node) plan(secret []byte) supervision.SupervisorSpec {
 	mailboxes := mailbox.Supervisor(n.sys, n.mailboxConfig())
-	accounts := account.Supervisor(n.sys, account.Config{Lanes: n.lanes, Moving: n.moving, Counters: &n.accounts})
+	accounts := account.Supervisor(n.sys, account.Config{Lanes: n.lanes, Moving: n.moving, Reunions: n.reunions.Load, Counters: &n.accounts})
 	sessions := session.Supervisor(n.sys, n.sessionConfig(secret))
 	keepers := session.Keepers(n.sys)
 	n.streams = sessions

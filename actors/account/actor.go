@@ -123,7 +123,7 @@ func (a *actor) Terminate(ctx *actors.Context, reason actors.Reason) {
 }
 
 func (a *actor) begin(ctx *actors.Context) *effects {
-	a.fx = effects{now: ctx.Now(), fresh: fresh}
+	a.fx = effects{now: ctx.Now(), fresh: fresh, reunions: a.cfg.Reunions()}
 	return &a.fx
 }
 

@@ -437,7 +437,7 @@ func TestStaleTwinDecidesAnew(t *testing.T) {
 		if done.GetCode() != nodepb.Code_OK || r.stored(juliet) != "nurse none, paris none!" {
 			t.Fatalf("%v, stored %q", done, r.stored(juliet))
 		}
-		r.want(j, "push nurse none ask=false")
+		r.want(j, "SUBSCRIBE from paris", "push nurse none ask=false") // what the other twin was asked, too
 		if err := r.engine.Directory().Accounts().Remove(juliet); err != nil {
 			t.Fatal(err)
 		}

@@ -27,7 +27,9 @@
 // answer, or its caller hears that it isn't there and asks again. A session that can't be reached keeps its place and its presence for
 // half a minute and is asked to bind again. Of two sessions that claim one resource, after a partition say, the later has it. The
 // roster has a digest, by which a session that binds again finds out that it missed a change. Presence and what follows from a
-// change that another node has not taken is told again, as it is by then; what gets lost for good is counted.
+// change that another node has not taken is told again, as it is by then; what gets lost for good is counted. While the cluster is parted there
+// may be two accounts of one user. Once it is one again, each is read again before it does anything, and tells what it finds; until its node has
+// noticed, it may do something on what it knew.
 //
 // What it guarantees: subscription changes are durable before they are answered, and idempotent, so that the asking
 // session may repeat them. Presence is best effort, as in RFC 6121, but ordered per session. Two accounts that disagree about

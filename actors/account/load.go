@@ -17,6 +17,7 @@ type snapshot struct{ profile *store.Profile }
 // load reads the account with its roster, at activation and whenever the store knows better. What comes meanwhile waits.
 func (st *state) load(fx *effects) {
 	st.loading, st.loadAt = true, time.Time{}
+	st.asOf(fx)
 	user := st.user
 	fx.store = func(e store.Engine) (any, error) {
 		p, err := e.Directory().Accounts().Account(context.Background(), user)
@@ -38,8 +39,10 @@ func (st *state) loaded(fx *effects, s *snapshot, err error) {
 		st.removed(fx)
 	case st.known && !st.exists && s.profile != nil:
 		st.created(fx, s)
+	case st.another(s):
+		st.succeeded(fx, s)
 	default:
-		st.adopt(s)
+		st.learn(fx, s)
 	}
 	st.loading, st.known = false, true
 	if w := st.work; w != nil {

@@ -37,6 +37,9 @@ type work struct {
 
 // receive takes one message. Until the account is read, messages wait in order.
 func (st *state) receive(fx *effects, m message) {
+	if !st.loading && st.outdated(fx) {
+		st.load(fx)
+	}
 	if !st.loading {
 		st.handle(fx, m)
 		return
@@ -174,7 +177,7 @@ func (st *state) decide(m message, now time.Time) (*work, proto.Message) {
 // try has the change written.
 func (st *state) try(fx *effects) {
 	st.work.tries++
-	st.work.retryAt = time.Time{}
+	st.work.retryAt, st.wroteAt = time.Time{}, fx.now
 	fx.store = st.work.write
 }
 
@@ -290,7 +293,11 @@ func (st *state) retire(fx *effects) bool {
 		fx.cast(cast{Ref(st.user), st.probeOf(prober)})
 	}
 	st.asking = nil
-	return !st.loading && st.work == nil && len(st.backlog) == 0 && len(st.stash) == 0
+	if st.loading || st.work != nil || len(st.backlog)+len(st.stash) > 0 {
+		return false
+	}
+	st.bequeath(fx)
+	return true
 }
 
 // abandon answers everybody who waits, because the actor ends.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -43,6 +44,7 @@ type rig struct {
 	heard map[actors.Ref][]string
 
 	counters Counters
+	reunions atomic.Uint64
 }
 
 // faulty is lanes that fail on request: fault, if set, wraps what is asked for.
@@ -135,7 +137,7 @@ func (r *rig) start() {
 		Child: actors.Spec{Kind: mailbox.Kind, New: newEar}})
 	r.sessions = supervision.NewDynamic(r.sys, supervision.DynamicSpec{ID: "sessions", Partitions: 1,
 		Child: actors.Spec{Kind: "session", New: newEar, QueueLen: sessionQueue}, Restart: supervision.Temporary})
-	r.accounts = Supervisor(r.sys, Config{Lanes: r.lanes, Counters: &r.counters})
+	r.accounts = Supervisor(r.sys, Config{Lanes: r.lanes, Counters: &r.counters, Reunions: r.reunions.Load})
 	r.kit.Start(append(r.lanes.Children(), mailboxes.Child(), r.accounts.Child(), r.sessions.Child())...)
 }
 

@@ -178,10 +178,12 @@ func (st *state) requests() int {
 	return n
 }
 
-// apply makes a committed change visible: in the state, to the user's sessions, to the contact's account and to the
-// user's own mailbox, which gives contacts another quota than strangers.
+// apply makes a committed change visible: in the state, and to those who are to know.
 func (st *state) apply(ch *change) []cast {
 	jid := ch.jid()
+	if st.contacts[jid] != ch.before { // the account was read again since, and those who are to know were told by that
+		return st.deliver(ch.told())
+	}
 	st.digest ^= ch.before.digest() ^ ch.after.digest()
 	if ch.after == nil {
 		delete(st.contacts, jid)
@@ -191,6 +193,13 @@ func (st *state) apply(ch *change) []cast {
 		}
 		st.contacts[jid] = ch.after
 	}
+	return st.tell(ch)
+}
+
+// tell makes a change visible to the user's sessions, to the contact's account and to the user's own mailbox, which gives contacts
+// another quota than strangers.
+func (st *state) tell(ch *change) []cast {
+	jid := ch.jid()
 	casts := st.deliver(ch.deliver)
 	if item := ch.item(); item != nil {
 		for _, s := range st.sessions {
@@ -250,4 +259,12 @@ func (ch *change) jid() ident.UserID {
 		return ch.after.jid
 	}
 	return ch.before.jid
+}
+
+// told is the stanza of the change, unless it is a request: of those that wait clients hear whenever they are found.
+func (ch *change) told() *nodepb.Presence {
+	if ch.deliver.GetType() == nodepb.PresenceType_SUBSCRIBE {
+		return nil
+	}
+	return ch.deliver
 }

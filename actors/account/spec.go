@@ -30,6 +30,9 @@ type Config struct {
 	// Moving reports whether accounts may have moved between nodes in the last seconds: then one that begins may not know all its sessions
 	// yet. It is called from any goroutine and must be quick; nil: they never do.
 	Moving func() bool
+	// Reunions counts how often nodes of the cluster have found each other again: an account that was read before the last time is read
+	// again when it is used. It is called from any goroutine and must be quick; nil: they never do.
+	Reunions func() uint64
 	// Counters may be nil.
 	Counters *Counters
 }
@@ -42,6 +45,9 @@ func Supervisor(sys *actors.System, cfg Config) *supervision.Dynamic {
 	}
 	if cfg.Moving == nil {
 		cfg.Moving = func() bool { return false }
+	}
+	if cfg.Reunions == nil {
+		cfg.Reunions = func() uint64 { return 0 }
 	}
 	return supervision.NewDynamic(sys, supervision.DynamicSpec{
 		ID: "accounts",

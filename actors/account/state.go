@@ -48,6 +48,10 @@ type state struct {
 	work    *work     // the change under way
 	backlog []message // changes that wait for it
 
+	readAt   time.Time // when it was read last
+	reunions uint64    // as many as there were then
+	wroteAt  time.Time // when it was written last
+
 	digest uint64                    // of the roster as clients see it
 	missed map[string]struct{}       // resources whose lost sessions others were told to be unavailable
 	absent absent                    // what came for sessions that may have to bind again
@@ -93,6 +97,8 @@ type reply struct {
 type effects struct {
 	now   time.Time
 	fresh func() string // makes a resource
+	// reunions counts those of the cluster, until now.
+	reunions uint64
 
 	casts   []cast
 	again   []owed // what is cast once more

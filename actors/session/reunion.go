@@ -48,10 +48,11 @@ func (k *keeper) reunite(ctx *actors.Context) {
 	})
 }
 
-// reunited has the client's presence told again and that of its contacts asked for, after a while. A session on its way from one to the next
+// reunited has the client's presence told again and that of its contacts asked for, after a while; by that the account, too, sees what has become of
+// it in the other part. A session on its way from one to the next
 // isn't left out: this one does it once it has the state of the other, or the other hands it on.
 func (st *state) reunited(fx *effects, m reunited) {
-	if st.resuming || st.presence != nil && (st.phase == bound || st.phase == detached || st.phase == handing) {
+	if st.resuming || st.phase == bound || st.phase == detached || st.phase == handing {
 		if st.refreshAt.IsZero() || st.refreshAt.Before(fx.now.Add(reunionPause)) { // else that comes late enough
 			st.refreshAt = fx.now.Add(reunionPause + st.jitter(max(m.over, reunionSpread)))
 		}
@@ -64,9 +65,11 @@ func (st *state) refresh(fx *effects) {
 	switch {
 	case st.resuming || st.phase == handing:
 		st.refreshAt = fx.now.Add(retryTime)
-	case st.phase != bound && st.phase != detached || st.presence == nil:
+	case st.phase != bound && st.phase != detached:
 	case st.lostAccount.due || st.untold != nil: // which come first
 		st.refreshAt = fx.now.Add(retryTime)
+	case st.presence == nil: // it binds again, by which it finds out that its user's roster, or account, is another
+		st.missing(fx, &st.lostAccount, fx.now)
 	default:
 		p := proto.CloneOf(st.presence)
 		p.Quiet, p.Refresh = false, true

@@ -20,6 +20,13 @@ func TestReunion(t *testing.T) {
 	if got := r.took(); got != "" {
 		t.Fatalf("a client that sees nobody: %s", got)
 	}
+	if len(r.calls) != 1 {
+		t.Fatalf("it calls %v", r.calls)
+	}
+	if b, _ := r.calls[0].req.(*nodepb.Bind); !b.GetResumed() || b.GetResource() != "phone" {
+		t.Fatalf("it doesn't bind again, to see whether it is known: %v", r.calls)
+	}
+	r.answer(&nodepb.Bound{Code: nodepb.Code_OK, Resource: "phone"}, nil)
 	r.give("<presence><show>away</show></presence>")
 	r.casts = nil
 	reunite(r)

@@ -70,6 +70,7 @@ type device struct {
 	status int                  // of its presence
 	asks   map[string]answer    // requests: whether they are open
 	sees   map[string]sight     // by full JID
+	roster map[string]struct{}  // contacts, as it was told
 
 	bound, resumed, refused int // streams
 }
@@ -218,6 +219,7 @@ func (d *device) stanza(e *xmpp.Element) {
 // request answers one of another client, or takes the answer to one of its own.
 func (d *device) request(e *xmpp.Element) {
 	id := e.Attr("id")
+	d.contacts(e)
 	if t := e.Attr("type"); t == "get" || t == "set" {
 		d.send(sent{text: fmt.Sprintf("<iq type='result' id='%s' to='%s'/>", id, e.Attr("from"))})
 		return

@@ -68,7 +68,7 @@ func (d *device) login(e *xmpp.Element) {
 	switch d.phase {
 	case greeting:
 		d.phase = loggingIn
-		first := base64.StdEncoding.EncodeToString([]byte("\x00" + d.user.Local() + "\x00" + password))
+		first := base64.StdEncoding.EncodeToString([]byte("\x00" + d.user.Local() + "\x00" + d.w.passwordOf(d.user)))
 		d.sock.stanza("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>" + first + "</auth>")
 	case loggingIn:
 		if e.Name != "success" {

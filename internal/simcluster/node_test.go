@@ -40,6 +40,7 @@ type node struct {
 	sessions *supervision.Dynamic
 	clients  session.Counters
 	viewed   atomic.Int64
+	reunions atomic.Uint64
 	c        *cluster.Cluster
 	links    *link.Links
 	carrier  *simnet.Carrier[link.Peer]
@@ -90,7 +91,10 @@ func (w *world) start(name string) *node {
 		}
 	}
 	if n.c, err = cluster.New(cluster.Options{System: n.sys, Placed: []string{mailbox.Kind, account.Kind}, Claim: n.claim, Owners: n.store.Owners,
-		Reunited: func() { _ = n.sys.Cast(session.KeeperRef(id), session.Reunion{}) }}); err != nil {
+		Reunited: func() {
+			n.reunions.Add(1)
+			_ = n.sys.Cast(session.KeeperRef(id), session.Reunion{})
+		}}); err != nil {
 		w.Fatal(err)
 	}
 	n.sys.SetRouter(n.c)
@@ -101,7 +105,7 @@ func (w *world) start(name string) *node {
 	}
 	boxes := mailbox.Supervisor(n.sys, mailbox.Config{Lanes: n.lanes, Counters: &n.boxes, Moving: n.moving, Account: account.Ref,
 		Limits: mailbox.Limits{Messages: 100_000, Stranger: 100_000, SharePercent: 100, TTL: w.opts.ttl}})
-	accounts, keepers := account.Supervisor(n.sys, account.Config{Lanes: n.lanes, Moving: n.moving}), session.Keepers(n.sys)
+	accounts, keepers := account.Supervisor(n.sys, account.Config{Lanes: n.lanes, Moving: n.moving, Reunions: n.reunions.Load}), session.Keepers(n.sys)
 	n.sessions = session.Supervisor(n.sys, session.Config{Domain: domain, Secret: []byte("secret"), Counters: &n.clients, Location: name, Moving: n.moving})
 	children := append(n.lanes.Children(), boxes.Child(), accounts.Child(), n.sessions.Child(), keepers.Child())
 	if n.root, err = supervision.StartRoot(n.sys, supervision.SupervisorSpec{ID: "root", Children: children}); err != nil {

@@ -57,6 +57,7 @@ type world struct {
 	nodes      map[string]*node // the present process of each name
 	remembered map[string][]member.Past
 	seats      map[ident.UserID]*seat
+	passwords  map[ident.UserID]string // those that have changed
 	devices    []*device
 	pins       placement.Pins
 	vault      *vault         // nil: nobody has keys
@@ -69,7 +70,7 @@ func run(t *testing.T, seed uint64, opts options, test func(w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{T: t, opts: opts, net: simnet.New(seed, t), mem: memstore.New(memstore.Options{Shared: true, Apart: seed%2 == 0}), book: newBook(),
-			nodes: map[string]*node{}, remembered: map[string][]member.Past{}, seats: map[ident.UserID]*seat{}}
+			nodes: map[string]*node{}, remembered: map[string][]member.Past{}, seats: map[ident.UserID]*seat{}, passwords: map[ident.UserID]string{}}
 		w.rng = rand.New(rand.NewPCG(seed, 1))
 		w.log = w.logger()
 		if opts.trust {

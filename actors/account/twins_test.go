@@ -1,0 +1,234 @@
+package account
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/jackdaw-im/jackdaw/actors/mailbox"
+	"github.com/jackdaw-im/jackdaw/ident"
+	"github.com/jackdaw-im/jackdaw/proto/nodepb"
+	"github.com/jackdaw-im/jackdaw/store"
+)
+
+// reunite has the cluster be one again, some time after the account was read.
+func (r *rig) reunite() {
+	time.Sleep(readPause)
+	synctest.Wait()
+	r.reunions.Add(1)
+}
+
+// reads counts what the store is asked for by f.
+func (r *rig) reads(f func()) int {
+	r.lanes.mu.Lock()
+	before := r.lanes.asked
+	r.lanes.mu.Unlock()
+	f()
+	r.lanes.mu.Lock()
+	defer r.lanes.mu.Unlock()
+	return r.lanes.asked - before
+}
+
+// elsewhere writes items to a roster as another part of the cluster does.
+func (r *rig) elsewhere(user ident.UserID, items ...store.RosterItem) {
+	r.t.Helper()
+	rev := r.rev(user)
+	for _, item := range items {
+		var err error
+		if rev, err = r.engine.Directory().Rosters().SetItem(user, rev, item); err != nil {
+			r.t.Fatal(err)
+		}
+	}
+}
+
+// TestReadAgain: whatever an account is used for first after a reunion, it does it on what the store has. It is read once, and not before.
+func TestReadAgain(t *testing.T) {
+	password := keys("another")
+	session := (&nodepb.Ref{Kind: "session", Id: "x"})
+	for name, use := range map[string]func(r *rig) bool{
+		"a login": func(r *rig) bool { return proto.Equal(r.credentials(juliet).GetSha256(), password) },
+		"a roster": func(r *rig) bool {
+			return len(r.call(juliet, &nodepb.GetRoster{Session: session}).(*nodepb.Roster).GetItems()) == 1
+		},
+		"a bind": func(r *rig) bool {
+			return r.call(juliet, &nodepb.Bind{Session: session, Resource: "x"}).(*nodepb.Bound).GetDigest() != emptyRoster
+		},
+		"a probe": func(r *rig) bool { // which an account that doesn't know the contact refuses for good
+			r.cast(Ref(juliet), &nodepb.Presence{Type: nodepb.PresenceType_PROBE, From: string(paris), To: string(juliet)})
+			return r.stored(paris) == "juliet to"
+		},
+		"a change": func(r *rig) bool {
+			return r.code(juliet, &nodepb.SetRoster{Item: &nodepb.RosterItem{Jid: string(paris), Subscription: "remove"}}) == nodepb.Code_OK
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			run(t, func(r *rig) {
+				r.create(juliet, paris)
+				r.elsewhere(paris, store.RosterItem{Contact: juliet, Listed: true, Subscription: store.SubscriptionTo})
+				r.cast(Ref(paris), &nodepb.MailboxChange{})
+				p, err := r.engine.Directory().Accounts().Account(t.Context(), juliet)
+				if err != nil {
+					t.Fatal(err)
+				}
+				p.Account.SHA256 = scramIn(password)
+				if _, err := r.engine.Directory().Accounts().Update(&p.Account); err != nil {
+					t.Fatal(err)
+				}
+				r.elsewhere(juliet, store.RosterItem{Contact: paris, Listed: true, Subscription: store.SubscriptionFrom})
+				r.reunite()
+				if n := r.reads(func() { time.Sleep(IdleTime / 2) }); n != 0 {
+					t.Errorf("read %d times, and not used", n)
+				}
+				if !use(r) {
+					t.Error("it has an old view")
+				}
+				if n := r.reads(func() { r.credentials(juliet); r.credentials(juliet) }); n != 0 {
+					t.Errorf("read another %d times", n)
+				}
+			})
+		})
+	}
+}
+
+// TestReunionsTogether: while nodes come back one after the other, an account is read once a second.
+func TestReunionsTogether(t *testing.T) {
+	run(t, func(r *rig) {
+		r.create(juliet)
+		r.reunite()
+		n := r.reads(func() {
+			for range 20 {
+				r.reunions.Add(1)
+				r.credentials(juliet)
+				time.Sleep(readPause / 10)
+			}
+			r.credentials(juliet)
+		})
+		if n != 3 {
+			t.Errorf("read %d times in two seconds", n)
+		}
+	})
+}
+
+// TestLearn: who knows what an account knew before it was read again hears what is different.
+func TestLearn(t *testing.T) {
+	run(t, func(r *rig) {
+		const nurse, tybalt = "nurse@montague.example", "tybalt@montague.example"
+		r.create(juliet, paris)
+		r.friends(juliet, paris)
+		j, p := r.online(juliet, "balcony"), r.online(paris, "hall")
+		r.want(j, "AVAILABLE from paris/hall")
+		r.elsewhere(juliet,
+			store.RosterItem{Contact: nurse, Listed: true},
+			store.RosterItem{Contact: paris, Listed: true, Subscription: store.SubscriptionTo},
+			store.RosterItem{Contact: tybalt, PendingIn: true})
+		r.reunite()
+		r.credentials(juliet)
+		r.want(j, "push nurse none ask=false", "push paris to ask=false", "SUBSCRIBE from tybalt")
+		r.want(p, "UNAVAILABLE from juliet/balcony")
+		r.want(mailbox.Ref(juliet), "+[nurse] -[]")
+
+		digest := func() uint64 {
+			return r.call(juliet, &nodepb.GetRoster{Session: j.Proto()}).(*nodepb.Roster).GetDigest()
+		}
+		told := digest()
+		for _, gone := range []ident.UserID{nurse, paris} {
+			if _, err := r.engine.Directory().Rosters().RemoveItem(juliet, r.rev(juliet), gone); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r.reunite()
+		r.credentials(juliet)
+		r.want(j, "push nurse remove ask=false", "push paris remove ask=false")
+		if told == digest() || digest() != emptyRoster {
+			t.Errorf("the digest was %d and is %d", told, digest())
+		}
+	})
+}
+
+// TestDigestOfAChangeThatWasDone: a change of unknown outcome that was done after all counts once.
+func TestDigestOfAChangeThatWasDone(t *testing.T) {
+	run(t, func(r *rig) {
+		r.create(juliet)
+		j := r.online(juliet, "balcony")
+		r.lanes.failing(1, errDisk, true)
+		if code := r.code(juliet, setItem(string(paris))); code != ok {
+			t.Fatal(code)
+		}
+		r.want(j, "push paris none ask=false")
+		if got := r.call(juliet, &nodepb.GetRoster{Session: j.Proto()}).(*nodepb.Roster).GetDigest(); got != emptyRoster^(&contact{jid: paris, listed: true}).digest() {
+			t.Errorf("the digest is %d", got)
+		}
+	})
+}
+
+// TestRemovedElsewhere: the sessions of an account that was removed in another part end, whether somebody has taken the name since or not; who
+// has gets no part of what was there, and keeps his mail.
+func TestRemovedElsewhere(t *testing.T) {
+	for _, again := range []bool{false, true} {
+		run(t, func(r *rig) {
+			r.create(juliet, paris)
+			r.friends(juliet, paris)
+			j := r.online(juliet, "balcony")
+			dir := r.engine.Directory()
+			if err := dir.Accounts().Remove(juliet); err != nil {
+				t.Fatal(err)
+			}
+			if again {
+				time.Sleep(time.Millisecond)
+				if err := dir.Accounts().Create(&store.Account{User: juliet, SHA256: scramIn(keys("the next")), Created: time.Now()}); err != nil {
+					t.Fatal(err)
+				}
+				r.elsewhere(juliet, store.RosterItem{Contact: "nurse@montague.example", Listed: true})
+			}
+			r.reunite()
+			if c := r.credentials(juliet); c.GetKnown() != again || again && !proto.Equal(c.GetSha256(), keys("the next")) {
+				t.Errorf("got %v", c)
+			}
+			r.want(j, "end not-authorized")
+			if again {
+				r.want(mailbox.Ref(juliet), "CREATED")
+			} else {
+				r.want(mailbox.Ref(juliet), "REMOVED")
+			}
+			if code := r.code(juliet, &nodepb.GetRoster{Session: j.Proto()}); again != (code == ok) {
+				t.Errorf("roster: %v", code)
+			}
+		})
+	}
+}
+
+// TestBequeath: an account that leaves its node has the next one read what it wrote of late, once.
+func TestBequeath(t *testing.T) {
+	for _, test := range []struct {
+		writes bool
+		later  time.Duration
+		told   int
+	}{{false, 0, 0}, {true, wroteTime - 1, 1}, {true, wroteTime, 0}} {
+		b := newBench(t)
+		if test.writes {
+			b.ask(setItem("a@x"))
+			if b.turn(); b.st.retire(&b.fx) || len(b.fx.casts) > 0 {
+				t.Fatal("it may not have written yet")
+			}
+			b.answer(uint64(1), nil)
+		}
+		b.now = b.now.Add(test.later)
+		told := 0
+		for range 2 {
+			b.turn()
+			if !b.st.retire(&b.fx) {
+				t.Fatal("it has nothing to do")
+			}
+			for _, c := range b.fx.casts {
+				if _, ok := c.msg.(*nodepb.MailboxChange); ok && c.to == Ref(juliet) {
+					told++
+				}
+			}
+		}
+		if told != test.told {
+			t.Errorf("%+v: told %d times", test, told)
+		}
+	}
+}
