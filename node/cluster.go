@@ -265,13 +265,8 @@ func (p *peers) Start() (err error) {
 		ServerTLS: func() *tls.Config { return p.live.ServerTLS("h2") },
 		ClientTLS: func(node string) *tls.Config { return p.live.ClientTLS(node, "h2") },
 		NodeOf:    func(c *x509.Certificate) (string, error) { name, _, err := trust.NameOf(c); return name, err },
-		Admit: func(node string, _ *x509.Certificate) error {
-			if p.live.Bundle().IsRevoked(node) {
-				return trust.ErrRevoked
-			}
-			return nil
-		},
-		Receive: func(f *nodepb.Frame) { p.links.Receive(f) },
+		Admit:     p.live.Admit,
+		Receive:   func(f *nodepb.Frame) { p.links.Receive(f) },
 	})
 	if err != nil {
 		return err

@@ -62,7 +62,8 @@ func (s *security) ClientHandshake(ctx context.Context, authority string, raw ne
 		_ = tlsConn.Close()
 		return nil, nil, err
 	}
-	return s.c.conns.add(tlsConn, id.node, cert), id, nil
+	conn, err := s.keep(tlsConn, id, cert)
+	return conn, id, err
 }
 
 // ServerHandshake lets in whom TLS and Admit let in.
@@ -92,7 +93,27 @@ func (s *security) welcome(raw net.Conn) (net.Conn, credentials.AuthInfo, error)
 	if err != nil {
 		return nil, nil, err
 	}
-	return s.c.conns.add(tlsConn, id.node, cert), id, nil
+	conn, err := s.keep(tlsConn, id, cert)
+	return conn, id, err
+}
+
+// keep adds a connection. Admit is asked once more: Recheck may have looked after it was asked and before the connection was there.
+func (s *security) keep(raw net.Conn, id identity, cert *x509.Certificate) (net.Conn, error) {
+	conn := s.c.conns.add(raw, id.node, cert)
+	if err := s.admit(id.node, cert); err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	return conn, nil
+}
+
+func (s *security) admit(node string, cert *x509.Certificate) error {
+	if admit := s.c.opts.Admit; admit != nil {
+		if err := admit(node, cert); err != nil {
+			return fmt.Errorf("carrier: %q is not admitted: %w", node, err)
+		}
+	}
+	return nil
 }
 
 // begin notes a handshake.
@@ -129,13 +150,7 @@ func (s *security) identify(info credentials.AuthInfo) (identity, *x509.Certific
 	if err != nil {
 		return identity{}, nil, err
 	}
-	id := identity{t, node}
-	if admit := s.c.opts.Admit; admit != nil {
-		if err := admit(node, cert); err != nil {
-			return identity{}, nil, fmt.Errorf("carrier: %q is not admitted: %w", node, err)
-		}
-	}
-	return id, cert, nil
+	return identity{t, node}, cert, s.admit(node, cert)
 }
 
 // Info describes the protocol to gRPC.

@@ -14,8 +14,8 @@
 //
 // Guarantees: no secret is printed or logged: all types that hold one print a mask, also inside other values, in JSON and in logs.
 // Nothing that comes from the network makes this package panic, wait for ever or hold more than a bounded amount of memory. A
-// revoked name is refused in every handshake from the moment a node has the bundle that revokes it, and its connections that were
-// given to [Live.Guard] are closed then.
+// revoked name is refused in every handshake from the moment a node has the bundle that revokes it; what [Live.Admit] says then, and of authorities
+// that were dropped, whoever holds connections asks.
 //
 // Every node has all keys, so revoking one that was taken over by an enemy is a race: until the last member has the new keys the
 // enemy could make itself a certificate of another name. Therefore bundles are given only to certificates of an authority that the
@@ -36,7 +36,7 @@
 //	hand.go      and as they are made
 //	live.go      the current bundle
 //	tls.go       TLS between nodes
-//	guard.go     connections that end with a revocation
+//	admit.go     who may stay connected
 //	wire.go      messages of joining and of fetching
 //	server.go    their server
 //	limit.go     how often one address may try

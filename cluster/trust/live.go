@@ -37,15 +37,15 @@ type Options struct {
 // Live is a node's current bundle, with the certificates made from it. Open and Create make one, Close ends it. Safe for concurrent
 // use; reading takes no lock.
 type Live struct {
-	o      Options
-	log    *zap.Logger
-	state  atomic.Pointer[state]
-	guards guards
-	wg     sync.WaitGroup // of those who close connections
+	o       Options
+	log     *zap.Logger
+	state   atomic.Pointer[state]
+	dropped atomic.Pointer[[]string] // the list of mu.dropped
 
 	mu struct {
 		sync.Mutex
 		listeners []*listener
+		dropped   dropped
 		unsaved   bool
 		closed    bool
 	}
@@ -118,7 +118,6 @@ func open(o Options, b *Bundle) (*Live, error) {
 		return nil, err
 	}
 	l := &Live{o: o, log: o.Logger}
-	l.guards.of = map[*guarded]struct{}{}
 	if b.IsRevoked(o.Name) {
 		return nil, fmt.Errorf("%w: %s is revoked in its own bundle", ErrRevoked, o.Name)
 	}
@@ -244,7 +243,7 @@ func (l *Live) NewToken(life time.Duration) (Token, error) {
 }
 
 // OnChange makes f hear of each change, one at a time and in order, from the goroutine that makes it: f must not block for long, and must
-// not change the bundle itself. It does not hear of the bundle that is there. cancel ends it; f may still be running then.
+// not change the bundle itself. Both are the same if only files made by hand have. It does not hear of the bundle that is there. cancel ends it; f may still be running then.
 func (l *Live) OnChange(f func(from, to *Bundle)) (cancel func()) {
 	entry := &listener{f}
 	l.mu.Lock()
@@ -332,7 +331,7 @@ func (l *Live) use(s *state, message string) {
 	old := l.state.Swap(s)
 	l.log.Info(message, zap.Stringer(telemetry.KeyVersion, s.stamp), zap.String(telemetry.KeyOperator, s.bundle.Last.By),
 		zap.String(telemetry.KeyReason, s.bundle.Last.What))
-	l.sweep(old, s)
+	l.compare(old, s)
 	for _, f := range l.mu.listeners {
 		f.f(old.bundle, s.bundle)
 	}
@@ -367,16 +366,18 @@ func (l *Live) renew() error {
 	}
 	s.since, s.made = old.since, old.made
 	l.state.Store(s)
+	if l.compare(old, s) {
+		l.log.Info("the authorities that are trusted have changed")
+		for _, f := range l.mu.listeners {
+			f.f(old.bundle, s.bundle)
+		}
+	}
 	return nil
 }
 
-// Close ends what was begun here; the bundle can still be read. It waits for connections of revoked nodes that are being closed.
+// Close ends all changes; the bundle can still be read.
 func (l *Live) Close() {
 	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.mu.closed = true
-	l.mu.Unlock()
-	l.guards.Lock()
-	l.guards.closed = true
-	l.guards.Unlock()
-	l.wg.Wait()
 }

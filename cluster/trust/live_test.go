@@ -1,7 +1,9 @@
 package trust
 
 import (
+	"bytes"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -303,37 +305,28 @@ func TestHandshakesThroughARotation(t *testing.T) {
 	}
 }
 
-func TestGuard(t *testing.T) {
+// TestAdmit: who is revoked is admitted no more, nor is anybody by an authority whose key it has. A usual rotation changes nothing.
+func TestAdmit(t *testing.T) {
 	now := epoch
-	b := newBundle(t, epoch)
-	l := nodeOf(t, "a", b, &now)
-	authority := string(l.state.Load().valid[0].cert.SubjectKeyId)
-	guard := func(name string) (outside net.Conn) {
-		inside, outside := net.Pipe()
-		t.Cleanup(func() { _ = outside.Close() })
-		_ = l.Guard(inside, Peer{Name: name, Authority: authority})
-		return outside
+	l := nodeOf(t, "a", newBundle(t, epoch), &now)
+	certificate := func() *x509.Certificate { return l.state.Load().certs[0].Leaf }
+	cert := certificate()
+	admits := func(name string, cert *x509.Certificate, want error) {
+		t.Helper()
+		if err := l.Admit(name, cert); !errors.Is(err, want) {
+			t.Errorf("%s: %v, want %v", name, err, want)
+		}
 	}
-	eve, bob := guard("eve"), guard("bob")
-	one, other := net.Pipe()
-	defer func() { _ = other.Close() }()
-	if err := l.Guard(one, Peer{Name: "eve", Authority: authority}).Close(); err != nil || l.guarded() != 2 {
-		t.Errorf("%d are held after a close, %v", l.guarded(), err)
-	}
+	admits("eve", cert, nil)
 	must(t)(l.Change(func(b *Bundle) (*Bundle, error) { return b.Revoke("eve", "ada", now) }))
-	closed(t, eve)
-	closed(t, guard("eve")) // at once
-	if l.guarded() != 1 {
-		t.Errorf("%d are held", l.guarded())
-	}
+	admits("eve", cert, ErrRevoked)
+	admits("bob", cert, nil)
 	must(t)(l.Change(func(b *Bundle) (*Bundle, error) { return b.Advance(now) }))
-	if l.guarded() != 1 {
-		t.Error("bob's connection was closed before the old authority was dropped")
-	}
+	admits("bob", cert, nil) // until the old authority is dropped
 	must(t)(l.Change(func(b *Bundle) (*Bundle, error) { return b.Advance(now) }))
-	closed(t, bob) // eve may have made herself bob's certificate
-	authority = string(l.state.Load().valid[0].cert.SubjectKeyId)
-	bob = guard("bob")
+	admits("bob", cert, ErrDropped) // eve may have made herself bob's certificate
+	cert = certificate()
+	admits("bob", cert, nil)
 	for range 3 {
 		step := func(b *Bundle) (*Bundle, error) { return b.Advance(now) }
 		if !l.Bundle().Rotating() {
@@ -341,26 +334,88 @@ func TestGuard(t *testing.T) {
 		}
 		must(t)(l.Change(step))
 	}
-	if l.guarded() != 1 {
-		t.Error("a usual rotation closed a connection")
+	if bytes.Equal(certificate().AuthorityKeyId, cert.AuthorityKeyId) {
+		t.Error("the authority wasn't rotated")
 	}
-	_ = bob
+	admits("bob", cert, nil)
+
+	// Another node was away for all steps of the next revocation.
+	away, cert := nodeOf(t, "b", l.Bundle(), &now), certificate()
+	for _, step := range []func(b *Bundle) (*Bundle, error){
+		func(b *Bundle) (*Bundle, error) { return b.Revoke("mallory", "ada", now) },
+		func(b *Bundle) (*Bundle, error) { return b.Advance(now) },
+		func(b *Bundle) (*Bundle, error) { return b.Advance(now) },
+	} {
+		must(t)(l.Change(step))
+	}
+	if _, err := away.Merge(l.Bundle()); err != nil {
+		t.Fatal(err)
+	}
+	if err := away.Admit("bob", cert); !errors.Is(err, ErrDropped) {
+		t.Errorf("who was away admits by the old authority: %v", err)
+	}
 }
 
-func closed(t *testing.T, c net.Conn) {
-	t.Helper()
-	if err := c.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
-		return // of a pipe that is closed
+// TestAuthorityTakenOut: an authority that is missing from the files is dropped if it stays missing, and whoever holds connections hears of it.
+func TestAuthorityTakenOut(t *testing.T) {
+	now := time.Now()
+	first, err := NewAuthority("", 1, now)
+	if err != nil {
+		t.Fatal(err)
 	}
-	_, err := c.Read(make([]byte, 1))
-	if err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Errorf("the connection is open: %v", err)
+	second, err := NewAuthority("", 2, now)
+	if err != nil {
+		t.Fatal(err)
 	}
-}
-
-// guarded returns how many connections are held.
-func (l *Live) guarded() int {
-	l.guards.Lock()
-	defer l.guards.Unlock()
-	return len(l.guards.of)
+	folder := t.TempDir()
+	byHand(t, folder, first, "b", now)
+	old, err := tls.LoadX509KeyPair(filepath.Join(folder, "b.pem"), filepath.Join(folder, "b.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	trusted := func(list ...Authority) {
+		t.Helper()
+		var text []byte
+		for _, a := range list {
+			text = append(text, EncodeCertificates(a.Certificate)...)
+		}
+		if err := os.WriteFile(filepath.Join(folder, "ca.pem"), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f := byHand(t, folder, second, "a", now)
+	trusted(second, first)
+	l, err := Create(Options{File: filepath.Join(t.TempDir(), "trust"), Name: "a", Files: f, Now: func() time.Time { return now }}, newBundle(t, now))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	told := 0
+	defer l.OnChange(func(from, to *Bundle) {
+		if from == to {
+			told++
+		}
+	})()
+	look := func(after time.Duration, want error, times int) {
+		t.Helper()
+		now = now.Add(after)
+		if err := l.Tick(); err != nil {
+			t.Fatal(err)
+		}
+		if err := l.Admit("b", old.Leaf); !errors.Is(err, want) || told != times {
+			t.Errorf("%v, want %v; told %d times, want %d", err, want, told, times)
+		}
+	}
+	look(0, nil, 0)
+	trusted(second) // half of it was written
+	look(time.Second, nil, 0)
+	trusted(second, first)
+	look(goneTime, nil, 0)
+	trusted(second)
+	look(time.Second, nil, 0)
+	look(goneTime-time.Second, nil, 0)
+	look(time.Second, ErrDropped, 1)
+	look(time.Second, ErrDropped, 1)
+	trusted(second, first) // it wasn't meant
+	look(time.Second, nil, 2)
 }

@@ -525,3 +525,14 @@ func TestRefusalsKeepTheirErrors(t *testing.T) {
 		}
 	}
 }
+
+func closed(t *testing.T, c net.Conn) {
+	t.Helper()
+	if err := c.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		return // of a pipe that is closed
+	}
+	_, err := c.Read(make([]byte, 1))
+	if err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("the connection is open: %v", err)
+	}
+}

@@ -187,13 +187,3 @@ func (s *state) isLeaving(p Peer) bool {
 	}
 	return false
 }
-
-// knows reports whether a peer's authority is still valid.
-func (s *state) knows(p Peer) bool {
-	for _, v := range s.valid {
-		if string(v.cert.SubjectKeyId) == p.Authority {
-			return true
-		}
-	}
-	return false
-}

@@ -7,6 +7,8 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -70,8 +72,17 @@ func TestByHand(t *testing.T) {
 		t.Errorf("a certificate of the old authority, which isn't dropped yet: %v", err)
 	}
 
+	ended := make([]func() error, len(h.c.Nodes))
+	for i, n := range h.c.Nodes {
+		ended[i] = h.link(thief, n)
+	}
 	h.jackdaw("Step 3 of 3: the old authority is dropped", "rotate", h.authority)
 	h.step(crowd, func(n *testcluster.Node) { h.give(n, trust.AuthorityFile) })
+	for i, n := range h.c.Nodes {
+		if err := ended[i](); err != nil {
+			t.Errorf("%s keeps the connection of who has a certificate of the old authority: %v", n.Name, err)
+		}
+	}
 
 	for _, n := range h.c.Nodes {
 		if err := h.fetch(thief, n); !errors.Is(err, trust.ErrRefused) {
@@ -239,6 +250,34 @@ func (h *byHand) fetch(v *visitor, n *testcluster.Node) error {
 	}
 	_, err := v.live.Fetch(h.within(), trust.Member{Name: n.Name, Addr: n.Cluster()})
 	return err
+}
+
+// link connects a visitor to a node as another node does; ended waits until the node has closed that.
+func (h *byHand) link(v *visitor, n *testcluster.Node) (ended func() error) {
+	h.Helper()
+	at, err := netip.ParseAddrPort(n.Cluster())
+	if err != nil {
+		h.Fatal(err)
+	}
+	at = netip.AddrPortFrom(at.Addr(), at.Port()+1) // where links are
+	conn, err := (&tls.Dialer{Config: v.live.ClientTLS(n.Name, "h2")}).DialContext(h.within(), "tcp", at.String())
+	if err != nil {
+		h.Fatal(err)
+	}
+	h.Cleanup(func() { _ = conn.Close() })
+	first := make([]byte, 9) // it is let in: the server's settings come
+	if _, err := io.ReadFull(conn, first); err != nil {
+		h.Fatal(err)
+	}
+	return func() error {
+		if err := conn.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+			return err
+		}
+		if _, err := io.Copy(io.Discard, conn); errors.Is(err, os.ErrDeadlineExceeded) {
+			return err
+		}
+		return nil
+	}
 }
 
 // node is one that isn't started yet, with a certificate of the authority of now.
