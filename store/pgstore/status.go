@@ -108,10 +108,14 @@ func (s status) missing() string {
 func (d *database) saw(s status) {
 	d.state.down.note("")
 	d.state.waiting.Store(int64(s.waiting))
-	missing := s.missing()
 	if s.readOnly {
 		d.state.down.note("it is read-only")
 	}
+	d.lacks(s.missing())
+}
+
+// lacks notes why what the database acknowledges isn't on a second machine; "" if it is.
+func (d *database) lacks(missing string) {
 	if !d.state.naked.note(missing) {
 		return
 	}
@@ -147,7 +151,7 @@ func (d *database) vouch(l *link, names string) error {
 		return fmt.Errorf("pgstore: %s: %w: %v", d.name, errWarned, *w)
 	}
 	if names == "" && !d.o.AllowUnreplicated {
-		d.state.naked.note("synchronous_standby_names is empty")
+		d.lacks("synchronous_standby_names is empty")
 		return fmt.Errorf("pgstore: %s: %w: synchronous_standby_names is empty; the outcome is unknown", d.name, ErrUnreplicated)
 	}
 	return nil
