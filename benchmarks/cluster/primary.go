@@ -69,8 +69,8 @@ func (r *round) promoteLaggard(ctx context.Context, laggard *testpg.Server) erro
 	}
 	for _, n := range r.c.Nodes {
 		// That it has no standbys is another reason to refuse it, which doesn't count here.
-		if err := n.Ready(ctx); err == nil || !strings.Contains(err.Error(), "lacks messages that were acknowledged") {
-			r.result.broken("%s doesn't say that the standby lacks messages, but: %v", n.Name, err)
+		if err := n.Ready(ctx); err == nil || !strings.Contains(err.Error(), "lacks writes that were acknowledged") {
+			r.result.broken("%s doesn't say that the standby lacks writes, but: %v", n.Name, err)
 		}
 	}
 	laggard.Kill()

@@ -18,10 +18,18 @@
 //
 // After a failure another server answers at the same address. Each new connection is asked for its system identifier and timeline; a
 // connection to an older timeline than the newest seen is closed, so an old primary that returns is not used. A promoted standby must
-// have the node's marks: each batch with appends writes (node, slot, number) into the shard, the node remembers the numbers that were
-// acknowledged, and refuses a server that has lower ones (ErrLagging), because it lacks messages that were acknowledged. This finds
-// any loss of what *this* node was promised in its life and, with Options.Memory, before. Not found is a loss of what only nodes
-// were promised that are gone with their memory, and a loss of what was written without appends or changes of the directory.
+// have the node's marks: each batch with appends and each change of the directory writes (node, slot, number) into its database, the node
+// remembers the numbers that were acknowledged, and refuses a server that has lower ones (ErrLagging), because it lacks what was acknowledged.
+//
+// The log of a database is one stream: a server that has a mark has all that anybody was promised before. So a node also leaves a mark
+// in each database as it opens the store, and again whenever it has written nothing there for Options.Idle. Such a mark is a write like any
+// other: none is left while the database takes no appends, and it counts only once it is acknowledged, for what can be seen in a database,
+// after a crash for instance, may be on no standby. With Options.AllowUnreplicated it is, as all else, acknowledged without one.
+//
+// So a node finds any loss of what *it* was promised in its life and, with Options.Memory, before; and any loss of what *others* were
+// promised up to its last mark, which, while it runs and the database is there and replicated, began Options.Idle and the time of a commit
+// ago. Not found, except by the nodes to whom it was promised, is a loss of only what is younger: these refuse the server, and the others
+// use it. A server that is refused may lack no more than marks.
 //
 // # What the directory promises
 //
@@ -52,6 +60,8 @@
 //
 //	what           | started by | stopped by | does
 //	watch          | Open       | Close      | per database: asks it who and how it is, follows the claims; the directory's also writes the memory file
+//	marks          | Open       | Close      | per database: leaves a mark if the node writes nothing. It may wait for a standby, the watch never does.
+//	               |            |            | Close ends that by closing the connection, from one more goroutine
 //	sweep          | Open       | Close      | forgets done entries of groups' logs, once a minute
 //	a shard's part | Commit     | itself     | one per shard, of a batch that is for several
 //	pgxpool's own  | Open       | Close      | opens and closes connections

@@ -15,9 +15,9 @@ import (
 
 // The reasons why a server isn't used. They are wrapped with its name.
 var (
-	// ErrLagging says that a server lacks what was acknowledged: a standby was promoted that was behind. What it lacks may be on
-	// another standby: promote that one.
-	ErrLagging = errors.New("it lacks messages that were acknowledged, so it is not used: promote the standby that is furthest instead")
+	// ErrLagging says that a server lacks what was acknowledged, if only a mark: a standby was promoted that was behind. What it
+	// lacks may be on another standby: promote that one.
+	ErrLagging = errors.New("it lacks writes that were acknowledged, so it is not used: promote the standby that is furthest instead")
 	// ErrOutdated says that a server is on an older timeline than one that was seen: an old primary that has returned.
 	ErrOutdated = errors.New("another server was promoted in its place, so it is not used: make it a standby of that one")
 	// ErrForeign says that a server isn't a copy of the one that was there before.

@@ -179,7 +179,7 @@ func (from *ready) rig(t testing.TB, change func(*pgstore.Options)) *rig {
 	t.Helper()
 	u := from.borrow(t)
 	r := &rig{list: u[0] + "," + u[1], urls: u[:2]}
-	r.o = pgstore.Options{Directory: u[2], Node: "one@1", AllowUnreplicated: true, Check: 50 * time.Millisecond, Conns: 8,
+	r.o = pgstore.Options{Directory: u[2], Node: "one@1", AllowUnreplicated: true, Check: 50 * time.Millisecond, Idle: time.Hour, Conns: 8,
 		Shift: func() time.Duration { return time.Duration(r.shift.Load() + r.apart.Load()) },
 		Clock: func() time.Time { return time.Now().Add(time.Duration(r.shift.Load())) }}
 	if change != nil {

@@ -45,6 +45,7 @@ func OpenWithin(ctx context.Context, list string, o Options) (*Engine, error) {
 	if err := e.open(ctx); err != nil {
 		return nil, errors.Join(err, e.shut())
 	}
+	e.markAll(ctx)
 	e.launch()
 	return e, nil
 }
@@ -146,6 +147,11 @@ func (e *Engine) launch() {
 		e.watching.Go(func() { e.watch(ctx, s.database, s) })
 	}
 	e.watching.Go(func() { e.watch(ctx, e.dir, nil) })
+	if e.o.marks() {
+		for _, d := range e.databases() {
+			e.watching.Go(func() { d.keepMarked(ctx) })
+		}
+	}
 	if !e.o.Tool {
 		e.watching.Go(func() { e.sweep(ctx) })
 	}

@@ -32,6 +32,8 @@ type database struct {
 	state dbState
 	conns conns
 
+	marker marker
+
 	launched atomic.Bool // the store is open
 }
 
@@ -232,12 +234,17 @@ func (d *database) limit(l *link) (end func()) {
 
 // transact runs use in one READ COMMITTED transaction and commits it. An error is one of use, or of the database; it is an error too
 // if the commit may not have reached a standby. Its outcome is unknown then. Nothing cancels it.
-func (d *database) transact(use func(ctx context.Context, tx pgx.Tx) error) (err error) {
+func (d *database) transact(use func(ctx context.Context, tx pgx.Tx) error) error {
 	c, err := d.acquire(context.Background())
 	if err != nil {
 		return err
 	}
 	defer c.Release()
+	return d.transactOn(c, use)
+}
+
+// transactOn is transact on a connection.
+func (d *database) transactOn(c *pgxpool.Conn, use func(ctx context.Context, tx pgx.Tx) error) (err error) {
 	l, m := linkOf(c.Conn().PgConn()), d.slots.take()
 	defer func() { d.slots.give(m, err == nil, c.Conn().IsClosed()) }()
 	defer d.limit(l)()

@@ -18,11 +18,15 @@ import (
 
 const waiters = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
 
-// openOn opens the store in the one database of some servers.
+// openOn opens the store in the one database of some servers. Unless a test is about them, there are no marks but the first, so that what a
+// test counts is its own.
 func openOn(t testing.TB, o pgstore.Options, servers ...*testpg.Server) *pgstore.Engine {
 	t.Helper()
 	if o.Check == 0 {
 		o.Check = 50 * time.Millisecond
+	}
+	if o.Idle == 0 {
+		o.Idle = time.Hour
 	}
 	e, err := pgstore.Open(testpg.URL("postgres", servers...), o)
 	must(t, err)
@@ -197,14 +201,21 @@ func TestTraps(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
+
+	t.Run("marks", func(t *testing.T) { stuckMarks(t, s) })
 }
 
-// TestPromotions: a standby that lags is promoted, then the right one, and then the old primary returns.
+// TestPromotions: a standby that lags is promoted, then the right one, and then the old primary returns. The nodes that refuse the former are
+// one that has written what it lacks, one that writes nothing, and one that has only been opened since.
 func TestPromotions(t *testing.T) {
 	p := testpg.Run(t, testpg.Options{Standbys: 2})
 	good, lagging := p.Standbys[0], p.Standbys[1]
-	o := pgstore.Options{Memory: filepath.Join(t.TempDir(), "memory")}
+	folder := t.TempDir()
+	o := pgstore.Options{Node: "writer@1", Memory: filepath.Join(folder, "writer")}
+	idle := pgstore.Options{Node: "idle@1", Memory: filepath.Join(folder, "idle"), Idle: 50 * time.Millisecond}
+	fresh := pgstore.Options{Node: "fresh@1", Memory: filepath.Join(folder, "fresh")}
 	e := openOn(t, o, p, lagging, good)
+	nodes := map[*pgstore.Engine]pgstore.Options{e: o, openOn(t, idle, p, lagging, good): idle}
 	_, err := e.Mail().Commit(batchOf(1, 2, 3))
 	must(t, err)
 	must(t, p.WaitReplayed(t.Context(), lagging))
@@ -212,23 +223,31 @@ func TestPromotions(t *testing.T) {
 	_, err = e.Mail().Commit(batchOf(4, 5))
 	must(t, err)
 	must(t, e.Directory().Accounts().Create(&store.Account{User: "a@x"}))
+	nodes[openOn(t, fresh, p, lagging, good)] = fresh
+	moreMarks(t, p, "idle")
 	p.Kill()
 	must(t, lagging.Start(t.Context()))
 	must(t, lagging.Promote(t.Context()))
 
-	eventually(t, "held for the laggard", func() bool {
-		h := e.Health()
-		return h.State == store.Held && strings.Contains(h.Reason, pgstore.ErrLagging.Error())
-	})
-	if _, err := e.Mail().Commit(batchOf(4, 5)); err == nil {
-		t.Fatal("the lagging server took an append")
-	}
-	if rows, err := storetest.Rows(t.Context(), e, message(4).Mailbox); err == nil {
-		t.Fatalf("the lagging server is read: %v", rows)
-	}
-	must(t, e.Close())
-	if _, err := pgstore.Open(testpg.URL("postgres", lagging), o); !errors.Is(err, pgstore.ErrLagging) {
-		t.Fatalf("after a restart: %v", err)
+	for e, o := range nodes {
+		for _, d := range []string{"shard 0", "directory"} {
+			eventually(t, d+" is held for the laggard by "+string(o.Node), func() bool {
+				h := e.Health()
+				_, reason, _ := strings.Cut(h.Reason, d+" can't be reached")
+				reason, _, _ = strings.Cut(reason, "can't be reached")
+				return h.State == store.Held && strings.Contains(reason, pgstore.ErrLagging.Error())
+			})
+		}
+		if _, err := e.Mail().Commit(batchOf(4, 5)); err == nil {
+			t.Fatalf("%s: the lagging server took an append", o.Node)
+		}
+		if rows, err := storetest.Rows(t.Context(), e, message(4).Mailbox); err == nil {
+			t.Fatalf("%s: the lagging server is read: %v", o.Node, rows)
+		}
+		must(t, e.Close())
+		if _, err := pgstore.Open(testpg.URL("postgres", lagging), o); !errors.Is(err, pgstore.ErrLagging) {
+			t.Fatalf("%s after a restart: %v", o.Node, err)
+		}
 	}
 
 	lagging.Kill()
@@ -236,6 +255,8 @@ func TestPromotions(t *testing.T) {
 	_, err = good.AddStandby(t.Context())
 	must(t, err)
 	must(t, good.Synchronous(t.Context(), good.Standbys...))
+	openOn(t, idle, p, lagging, good)
+	openOn(t, fresh, p, lagging, good)
 	e = openOn(t, o, p, lagging, good)
 	if got := numbers(t, e); !slices.Equal(got, []int{1, 2, 3, 4, 5}) {
 		t.Fatalf("messages %v", got)

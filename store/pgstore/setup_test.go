@@ -170,6 +170,9 @@ func TestUnreplicatedFromTheStart(t *testing.T) {
 	if _, err := e.Mail().Commit(batchOf(1)); !errors.Is(err, pgstore.ErrUnreplicated) {
 		t.Errorf("an append: %v", err)
 	}
+	if n := count(t, u[0], `SELECT count(*) FROM mark`); n != 0 {
+		t.Errorf("%d marks", n)
+	}
 	if !e.Info().Replicated {
 		t.Error("what this engine acknowledges is replicated")
 	}

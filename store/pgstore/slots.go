@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 )
 
 // Marks are how a node finds out that a server has lost what it had acknowledged: see the package's comment. Each write that runs has
@@ -11,8 +12,9 @@ import (
 
 // mark is the number that one write leaves in one slot.
 type mark struct {
-	slot int
-	seq  int64
+	slot  int
+	seq   int64
+	began time.Time // the write
 }
 
 // slots are the marks of one node in one database.
@@ -23,6 +25,7 @@ type slots struct {
 		next  int           // the first that was never used in this life
 		seq   map[int]int64 // last given, by slot
 		acked map[int]int64 // highest acknowledged, by slot
+		last  time.Time     // when the latest write that was acknowledged in this life began
 	}
 }
 
@@ -41,7 +44,7 @@ func (s *slots) take() mark {
 		s.mu.seq = map[int]int64{}
 	}
 	s.mu.seq[slot]++
-	return mark{slot, s.mu.seq[slot]}
+	return mark{slot, s.mu.seq[slot], time.Now()}
 }
 
 // give ends the use of a mark. Whether the write was acknowledged decides whether the mark will be looked for. A slot whose write was
@@ -54,10 +57,23 @@ func (s *slots) give(m mark, acked, abandoned bool) {
 			s.mu.acked = map[int]int64{}
 		}
 		s.mu.acked[m.slot] = max(s.mu.acked[m.slot], m.seq)
+		if m.began.After(s.mu.last) {
+			s.mu.last = m.began
+		}
 	}
 	if !abandoned {
 		s.mu.free = append(s.mu.free, m.slot)
 	}
+}
+
+// rest returns how much of a time is left since the latest acknowledged write began; nothing if there was none in this life.
+func (s *slots) rest(of time.Duration) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.mu.last.IsZero() {
+		return 0
+	}
+	return of - time.Since(s.mu.last)
 }
 
 // promised returns what was acknowledged so far.

@@ -1,6 +1,7 @@
 package pgstore
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"maps"
@@ -8,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgtype"
 
@@ -22,7 +25,7 @@ func TestSlots(t *testing.T) {
 		t.Fatalf("marks %v and %v", a, b)
 	}
 	s.give(a, true, false)
-	if c := s.take(); c != (mark{a.slot, 2}) {
+	if c := s.take(); c.slot != a.slot || c.seq != 2 {
 		t.Fatalf("the next mark of a slot is %v", c)
 	} else {
 		s.give(c, false, true) // abandoned: never used again
@@ -38,8 +41,57 @@ func TestSlots(t *testing.T) {
 	if got := s.promised(); !maps.Equal(got, map[int]int64{a.slot: 7, b.slot: 1, 9: 3}) {
 		t.Fatalf("promised %v", got)
 	}
-	if c := s.take(); c != (mark{b.slot, 6}) {
+	if c := s.take(); c.slot != b.slot || c.seq != 6 {
 		t.Fatalf("mark %v, not behind what the server has", c)
+	}
+}
+
+// TestRest: what counts is when a write began that was acknowledged. What another was promised in between may be behind it in the log.
+func TestRest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s slots
+		rest := func(want time.Duration, when string) {
+			t.Helper()
+			if got := s.rest(3 * time.Second); got != want {
+				t.Errorf("%s: a mark is due in %v, want %v", when, got, want)
+			}
+		}
+		rest(0, "in the beginning")
+		s.remember(map[int]int64{0: 7}, map[int]int64{0: 9})
+		rest(0, "with promises of an earlier life")
+		slow := s.take()
+		time.Sleep(2 * time.Second)
+		fast, failed, lost := s.take(), s.take(), s.take()
+		s.give(failed, false, false)
+		s.give(lost, false, true)
+		rest(0, "after writes of unknown outcome")
+		s.give(fast, true, false)
+		rest(3*time.Second, "after one that was acknowledged at once")
+		s.give(slow, true, false)
+		rest(3*time.Second, "after one that was acknowledged late")
+		time.Sleep(5 * time.Second)
+		rest(-2*time.Second, "after a while")
+	})
+}
+
+// TestNoMarksInVain: a database that takes no appends isn't even connected to, for hours: it has no pool here.
+func TestNoMarksInVain(t *testing.T) {
+	for what, is := range map[string]func(*dbState){
+		"unreplicated": func(s *dbState) { s.naked.note("no standby") },
+		"gone":         func(s *dbState) { s.down.note("connection refused") },
+	} {
+		t.Run(what, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := &database{name: "shard 0", o: Options{}.withDefaults()}
+				is(&d.state)
+				ctx, cancel := context.WithTimeout(t.Context(), 3*time.Hour)
+				defer cancel()
+				d.keepMarked(ctx)
+				if got := d.slots.promised(); len(got) > 0 {
+					t.Errorf("promised %v", got)
+				}
+			})
+		})
 	}
 }
 
