@@ -120,6 +120,12 @@ func (a *actor) Terminate(ctx *actors.Context, reason actors.Reason) {
 	for _, r := range a.fx.replies {
 		ctx.Reply(r.to, nil, r.err)
 	}
+	if a.st.leaving && reason.IsNormal() { // what it had not finished in time may be written
+		a.st.bequeath(&a.fx)
+		for _, c := range a.fx.casts {
+			_ = ctx.Answer(c.to, c.msg)
+		}
+	}
 }
 
 func (a *actor) begin(ctx *actors.Context) *effects {

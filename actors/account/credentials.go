@@ -80,7 +80,7 @@ func (st *state) create(req *nodepb.CreateAccount, now time.Time) (*work, proto.
 // created makes a new account visible, to its mailbox too.
 func (st *state) created(fx *effects, s *snapshot) {
 	st.adopt(s)
-	fx.cast(cast{mailbox.Ref(st.user), &nodepb.MailboxChange{What: nodepb.MailboxChange_CREATED}})
+	fx.cast(cast{mailbox.Ref(st.user), &nodepb.MailboxChange{What: nodepb.MailboxChange_CREATED, ContactsAdded: st.visible()}})
 }
 
 // setPassword replaces what checks the password.
@@ -134,7 +134,8 @@ func (st *state) removal() *work {
 // removed tells everybody that the account is no more: its sessions, its mailbox, and the contacts that had to do with it,
 // in the words of one who has removed them from the roster (RFC 6121 section 2.5.2).
 func (st *state) removed(fx *effects) {
-	fx.cast(st.endAll("not-authorized", "the account was removed", fx.now)...)
+	st.part()
+	fx.cast(st.endAll("not-authorized", removedText, fx.now)...)
 	fx.cast(cast{mailbox.Ref(st.user), &nodepb.MailboxChange{What: nodepb.MailboxChange_REMOVED}})
 	for jid, c := range st.contacts {
 		if st.isLocal(jid) {

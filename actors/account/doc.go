@@ -28,7 +28,7 @@
 // half a minute and is asked to bind again. Of two sessions that claim one resource, after a partition say, the later has it. The
 // roster has a digest, by which a session that binds again finds out that it missed a change. Presence and what follows from a
 // change that another node has not taken is told again, as it is by then; what gets lost for good is counted. While the cluster is parted there
-// may be two accounts of one user. Once it is one again, each is read again before it does anything, and tells what it finds; until its node has
+// may be two accounts of one user. Once it is one again, each is read again before it takes the next message, if it can be, and tells what it finds; until its node has
 // noticed, it may do something on what it knew.
 //
 // What it guarantees: subscription changes are durable before they are answered, and idempotent, so that the asking

@@ -16,7 +16,7 @@ type snapshot struct{ profile *store.Profile }
 
 // load reads the account with its roster, at activation and whenever the store knows better. What comes meanwhile waits.
 func (st *state) load(fx *effects) {
-	st.loading, st.loadAt = true, time.Time{}
+	st.loading, st.again, st.loadAt = true, false, time.Time{}
 	st.asOf(fx)
 	user := st.user
 	fx.store = func(e store.Engine) (any, error) {
@@ -30,11 +30,12 @@ func (st *state) load(fx *effects) {
 
 // loaded takes what was read, and goes on with the change under way and with what came meanwhile.
 func (st *state) loaded(fx *effects, s *snapshot, err error) {
-	if err != nil || s == nil {
+	switch failed := err != nil || s == nil; {
+	case failed && st.again:
+		st.unread(fx)
+	case failed:
 		st.loadAt = fx.now.Add(retryTime)
 		return
-	}
-	switch {
 	case st.exists && s.profile == nil:
 		st.removed(fx)
 	case st.known && !st.exists && s.profile != nil:
@@ -44,7 +45,7 @@ func (st *state) loaded(fx *effects, s *snapshot, err error) {
 	default:
 		st.learn(fx, s)
 	}
-	st.loading, st.known = false, true
+	st.loading, st.again, st.known = false, false, true
 	if w := st.work; w != nil {
 		st.work = nil
 		st.resume(fx, w)
@@ -78,15 +79,20 @@ func (st *state) adopt(s *snapshot) {
 	}
 }
 
-// mailboxInfo is what the user's mailbox must know. It is told of what changes later (MailboxChange).
-func (st *state) mailboxInfo() *nodepb.MailboxInfo {
-	m := &nodepb.MailboxInfo{Exists: st.exists, Blocks: st.blocks}
+// visible are the contacts that clients see, in order.
+func (st *state) visible() (list []string) {
 	for jid, c := range st.contacts {
 		if c.visible() {
-			m.Contacts = append(m.Contacts, string(jid))
+			list = append(list, string(jid))
 		}
 	}
-	slices.Sort(m.Contacts)
+	slices.Sort(list)
+	return list
+}
+
+// mailboxInfo is what the user's mailbox must know. It is told of what changes later (MailboxChange).
+func (st *state) mailboxInfo() *nodepb.MailboxInfo {
+	m := &nodepb.MailboxInfo{Exists: st.exists, Contacts: st.visible(), Blocks: st.blocks}
 	for _, d := range st.devices {
 		m.Devices = append(m.Devices, &nodepb.MailboxInfo_Device{Id: string(d.ID), Since: d.Since})
 	}

@@ -39,6 +39,7 @@ type work struct {
 func (st *state) receive(fx *effects, m message) {
 	if !st.loading && st.outdated(fx) {
 		st.load(fx)
+		st.again = true
 	}
 	if !st.loading {
 		st.handle(fx, m)
@@ -53,6 +54,14 @@ func (st *state) receive(fx *effects, m message) {
 
 // handle takes one message of a known account.
 func (st *state) handle(fx *effects, m message) {
+	switch former := st.formers(m.msg); {
+	case former:
+		st.refuseFormer(fx, m)
+		return
+	case st.stale(fx) && isLogin(m.msg): // by a password that may be another by now
+		st.refuse(fx, m, nodepb.Code_LATER)
+		return
+	}
 	switch req := m.msg.(type) {
 	case *nodepb.GetCredentials:
 		fx.answer(m, st.credentials(fx.now))
@@ -87,8 +96,12 @@ func (st *state) handleBind(fx *effects, m message, req *nodepb.Bind) {
 	ref := actors.RefOf(req.GetSession())
 	b, casts := st.bind(req, fx.fresh(), fx.now)
 	fx.cast(casts...)
+	s := st.byRef(ref)
+	if s != nil && req.GetResumed() && req.GetReplaces() == nil && fx.now.Before(s.learntAt.Add(learnPause)) {
+		b = &nodepb.Bound{Code: nodepb.Code_LATER} // so that the digest doesn't come before what it is of
+	}
 	fx.answer(m, b)
-	if s := st.byRef(ref); s != nil && s.unwatched {
+	if s != nil && s.unwatched {
 		s.unwatched = false
 		fx.watch = append(fx.watch, ref)
 	}
@@ -136,8 +149,13 @@ func (st *state) next(fx *effects) {
 
 // begin decides one change and has it written, or answers at once.
 func (st *state) begin(fx *effects, m message) {
+	if st.formers(m.msg) { // it has waited since before
+		st.refuseFormer(fx, m)
+		return
+	}
 	if _, ok := m.msg.(*nodepb.MailboxChange); ok {
 		st.load(fx)
+		st.again = true
 		return
 	}
 	w, answer := st.decide(m, fx.now)
@@ -285,6 +303,7 @@ func (st *state) mayRest() bool {
 // retire makes an end because the account moves to another node, and reports whether nobody waits for an answer any more. What
 // other nodes have not taken is sent once more, whichever way leads there now.
 func (st *state) retire(fx *effects) bool {
+	st.leaving = true
 	for i := range st.owed {
 		st.owed[i].due = fx.now
 	}

@@ -20,6 +20,7 @@ type session struct {
 	lost      bool      // it is its node that is lost
 	asked     bool      // it was asked to bind again
 	unwatched bool      // no monitor stands
+	learntAt  time.Time // when it was told last of what was read again
 }
 
 func (s *session) available() bool { return s.presence != nil }
@@ -95,7 +96,9 @@ func (st *state) bind(req *nodepb.Bind, fresh string, now time.Time) (*nodepb.Bo
 
 // bound takes what a Bind says of the session that has the resource now.
 func (s *session) bound(ref actors.Ref, req *nodepb.Bind) {
-	s.unwatched = s.unwatched || s.ref != ref
+	if s.ref != ref {
+		s.unwatched, s.learntAt = true, time.Time{}
+	}
 	s.ref, s.since, s.stream = ref, req.GetSince(), req.GetStream()
 	s.leavesAt, s.lost, s.asked = time.Time{}, false, false
 	s.interested = s.interested || req.GetInterested()

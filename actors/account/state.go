@@ -48,6 +48,10 @@ type state struct {
 	work    *work     // the change under way
 	backlog []message // changes that wait for it
 
+	again   bool         // it is being read because it may be outdated: what is known counts if it can't be
+	leaving bool         // it moves to another node
+	former  []actors.Ref // sessions of the account that had the name before
+
 	readAt   time.Time // when it was read last
 	reunions uint64    // as many as there were then
 	wroteAt  time.Time // when it was written last

@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/jackdaw-im/jackdaw/actors"
 	"github.com/jackdaw-im/jackdaw/actors/mailbox"
 	"github.com/jackdaw-im/jackdaw/ident"
 	"github.com/jackdaw-im/jackdaw/proto/nodepb"
@@ -19,6 +20,11 @@ import (
 const (
 	// readPause is how long an account is good that was read: several nodes that come back are several reunions.
 	readPause = time.Second
+	// learnPause is how long a session that was told has no answer when it binds again: that might overtake what it was told, and it would take
+	// its roster for another than the account's.
+	learnPause = time.Second
+	// rereadPause is until what could not be read is tried again.
+	rereadPause = 10 * time.Second
 	// wroteTime is how long before it leaves an account may have written something that the next one doesn't know.
 	wroteTime = time.Minute
 )
@@ -47,11 +53,16 @@ func (st *state) learn(fx *effects, s *snapshot) {
 		}
 		st.digest ^= ch.before.digest() ^ ch.after.digest()
 		for _, c := range st.tell(ch) {
-			if m, ok := c.msg.(*nodepb.MailboxChange); ok { // it hears of all of them at once
+			switch m := c.msg.(type) {
+			case *nodepb.MailboxChange: // it hears of all of them at once
 				proto.Merge(box, m)
-			} else {
-				fx.cast(c)
+				continue
+			case *nodepb.RosterPush:
+				if s := st.byRef(c.to); s != nil {
+					s.learntAt = fx.now
+				}
 			}
+			fx.cast(c)
 		}
 	}
 	if len(box.ContactsAdded)+len(box.ContactsRemoved) > 0 {
@@ -96,21 +107,62 @@ func (st *state) another(s *snapshot) bool {
 // succeeded takes that the account is another one: the former one's sessions have no part in it. Its contacts, and the mailbox, heard of
 // the removal from whoever did it; a mailbox that was told of it only now would remove what has come for the next holder.
 func (st *state) succeeded(fx *effects, s *snapshot) {
-	fx.cast(st.endAll("not-authorized", "the account was removed", fx.now)...)
-	former := &nodepb.MailboxChange{What: nodepb.MailboxChange_CREATED}
-	for jid, c := range st.contacts {
-		if c.visible() {
-			former.ContactsRemoved = append(former.ContactsRemoved, string(jid))
-		}
-	}
+	st.part()
+	fx.cast(st.endAll("not-authorized", removedText, fx.now)...)
+	former := &nodepb.MailboxChange{What: nodepb.MailboxChange_CREATED, ContactsRemoved: st.visible()}
 	st.adopt(s)
-	for jid, c := range st.contacts {
-		if c.visible() {
-			former.ContactsAdded = append(former.ContactsAdded, string(jid))
-		}
-	}
+	former.ContactsAdded = st.visible()
 	former.ContactsRemoved = slices.DeleteFunc(former.ContactsRemoved, func(jid string) bool { return st.contacts[ident.UserID(jid)].visible() })
 	fx.cast(cast{mailbox.Ref(st.user), former})
+}
+
+// maxFormer is how many sessions of former holders are remembered, the last.
+const maxFormer = 2 * maxSessions
+
+// part remembers the sessions of an account that is no more: what is on its way from them is for none that comes after it.
+func (st *state) part() {
+	for _, s := range st.sessions {
+		st.former = append(st.former, s.ref)
+	}
+	st.former = st.former[max(len(st.former)-maxFormer, 0):]
+}
+
+// formers reports whether a request is of such a session, or of one that takes its place. Subscriptions don't say from which they are.
+func (st *state) formers(req any) bool {
+	if len(st.former) == 0 {
+		return false
+	}
+	m, ok := req.(interface{ GetSession() *nodepb.Ref })
+	b, _ := req.(*nodepb.Bind)
+	return ok && (slices.Contains(st.former, actors.RefOf(m.GetSession())) || slices.Contains(st.former, actors.RefOf(b.GetReplaces())))
+}
+
+// refuseFormer answers such a request; who doesn't wait for an answer is told once more that it has ended.
+func (st *state) refuseFormer(fx *effects, m message) {
+	if _, bye := m.msg.(*nodepb.Unbind); !bye && m.from == nil {
+		of := m.msg.(interface{ GetSession() *nodepb.Ref })
+		fx.cast(cast{actors.RefOf(of.GetSession()), &nodepb.EndSession{Condition: "not-authorized", Text: removedText}})
+	}
+	st.refuse(fx, m, nodepb.Code_NO_SUCH_USER)
+}
+
+// removedText is what sessions of an account that is no more are told.
+const removedText = "the account was removed"
+
+// stale reports whether the account should have been read again, and could not be.
+func (st *state) stale(fx *effects) bool {
+	return st.reunions != fx.reunions && fx.now.Before(st.readAt)
+}
+
+func isLogin(req any) bool {
+	_, ok := req.(*nodepb.GetCredentials)
+	return ok
+}
+
+// unread goes on with what is known of an account that should have been read again, and can't be now; but nobody logs in by it. It is tried again
+// after a while.
+func (st *state) unread(fx *effects) {
+	st.reunions, st.readAt = fx.reunions-1, fx.now.Add(rereadPause-readPause)
 }
 
 // bequeath has the next account read again what this one, which leaves, has written of late.

@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/jackdaw-im/jackdaw/actors"
 	"github.com/jackdaw-im/jackdaw/actors/mailbox"
 	"github.com/jackdaw-im/jackdaw/ident"
 	"github.com/jackdaw-im/jackdaw/proto/nodepb"
@@ -192,8 +193,11 @@ func TestRemovedElsewhere(t *testing.T) {
 			} else {
 				r.want(mailbox.Ref(juliet), "REMOVED")
 			}
-			if code := r.code(juliet, &nodepb.GetRoster{Session: j.Proto()}); again != (code == ok) {
-				t.Errorf("roster: %v", code)
+			for what, req := range map[string]any{"roster": &nodepb.GetRoster{Session: j.Proto()}, "change": &nodepb.SetRoster{Session: j.Proto(),
+				Item: &nodepb.RosterItem{Jid: "paris@montague.example"}}, "bind": &nodepb.Bind{Session: j.Proto(), Resource: "balcony", Resumed: true}} {
+				if code := r.code(juliet, req); code == ok {
+					t.Errorf("%s: %v", what, code)
+				}
 			}
 		})
 	}
@@ -231,4 +235,66 @@ func TestBequeath(t *testing.T) {
 			t.Errorf("%+v: told %d times", test, told)
 		}
 	}
+}
+
+// TestUnreadable: an account that can't be read again goes on with what it knows, and tries again later.
+func TestUnreadable(t *testing.T) {
+	b := newBench(t)
+	ask := func(reunions uint64) {
+		b.turn()
+		b.fx.reunions = reunions
+		b.st.receive(&b.fx, message{&actors.From{}, &nodepb.GetRoster{}})
+	}
+	b.now = b.now.Add(readPause)
+	ask(1)
+	b.want(true)
+	b.answer(nil, store.ErrClosed)
+	b.want(false, ok)
+	b.turn()
+	b.fx.reunions = 1
+	b.st.receive(&b.fx, message{&actors.From{}, &nodepb.GetCredentials{}})
+	if len(b.fx.replies) != 1 || b.fx.replies[0].err == nil {
+		t.Errorf("a login by what may be an old password: %+v", b.fx.replies)
+	}
+	b.now = b.now.Add(rereadPause - 1)
+	ask(1)
+	b.want(false, ok)
+	b.now = b.now.Add(1)
+	ask(1)
+	b.want(true)
+	b.answer(&snapshot{&store.Profile{Account: store.Account{User: juliet}}}, nil)
+	b.want(false, ok)
+	b.now = b.now.Add(time.Hour)
+	ask(1)
+	b.want(false, ok)
+}
+
+// TestBindBehindPushes: a session that is told what was read again isn't told the roster's digest before it can have that.
+func TestBindBehindPushes(t *testing.T) {
+	run(t, func(r *rig) {
+		r.create(juliet)
+		j, other := r.online(juliet, "balcony"), r.online(juliet, "garden")
+		r.elsewhere(juliet, store.RosterItem{Contact: "nurse@montague.example", Listed: true})
+		r.reunite()
+		bind := func(ref actors.Ref, resource string) nodepb.Code {
+			return r.code(juliet, &nodepb.Bind{Session: ref.Proto(), Resource: resource, Resumed: true, Interested: true})
+		}
+		if code := bind(j, "balcony"); code != nodepb.Code_LATER {
+			t.Errorf("bound: %v", code)
+		}
+		r.want(j, "AVAILABLE from juliet/garden", "push nurse none ask=false")
+		heir := &nodepb.Bind{Session: j.Proto(), Resource: "balcony", Resumed: true, Interested: true, Replaces: other.Proto()}
+		if code := r.code(juliet, heir); code != ok { // it compares nothing
+			t.Errorf("a stream that is resumed: %v", code)
+		}
+		if code := bind(actors.Ref{Kind: "session", ID: "new"}, "new"); code != ok { // it sees that it doesn't know the roster
+			t.Errorf("a session that wasn't told: %v", code)
+		}
+		time.Sleep(learnPause)
+		for ref, resource := range map[actors.Ref]string{j: "balcony", other: "garden"} {
+			if code := bind(ref, resource); code != ok {
+				t.Errorf("later on: %v", code)
+			}
+		}
+	})
 }

@@ -60,7 +60,7 @@ func TestAbandonWithoutRoom(t *testing.T) {
 		synctest.Wait()
 		r.want("answers", r.results(), "1=0 ")
 		r.do(func(ctx *actors.Context) {
-			must(r, r.lanes.Load(ctx, romeo, 9, store.Page{}, false))
+			must(r, r.lanes.Load(ctx, romeo, 9, store.Page{}))
 			must(r, r.lanes.Append(ctx, r.message(4)))
 		})
 		r.want("answers", r.results(), "4=0 ")

@@ -1,6 +1,7 @@
 package lane
 
 import (
+	"context"
 	"errors"
 	"sync/atomic"
 	"time"
@@ -68,7 +69,7 @@ type Counters struct {
 	Claimed     atomic.Int64 // partitions claimed
 	Loads       atomic.Int64 // mailboxes read for Load
 	Reads       atomic.Int64 // requests of Read
-	Requests    atomic.Int64 // requests of Directory, and of Load to the directory
+	Requests    atomic.Int64 // requests of Directory, and of LoadAgain to the directory
 	Foreign     atomic.Int64 // notices that another node has appended to a mailbox
 }
 
@@ -161,14 +162,31 @@ func (l *Lanes) Acknowledge(ctx *actors.Context, mailbox ident.UserID, acks []st
 }
 
 // Load asks for all that a mailbox must know when it starts, and for a page of bodies. The answer is Loaded, to the asking actor. Whose
-// mailbox it is may take a second request: that is made only if whole is set.
-func (l *Lanes) Load(ctx *actors.Context, mailbox ident.UserID, tag uint64, page store.Page, whole bool) error {
-	return l.cast(ctx, mailbox, &load{from: ctx.Self(), tag: tag, mailbox: mailbox, page: page, whole: whole})
+// mailbox it is isn't in it if that takes a request of its own: see User.
+func (l *Lanes) Load(ctx *actors.Context, mailbox ident.UserID, tag uint64, page store.Page) error {
+	return l.cast(ctx, mailbox, &load{from: ctx.Self(), tag: tag, mailbox: mailbox, page: page})
 }
 
-// LoadAgain asks for the whole while the mailbox runs: it is no new beginning, and what was Lost stays so. The answer is Loaded.
+// LoadAgain asks for the same while the mailbox runs, and for its user in any case: it is no new beginning, and what was Lost stays so.
+// The answer is Loaded.
 func (l *Lanes) LoadAgain(ctx *actors.Context, mailbox ident.UserID, tag uint64) error {
-	return l.cast(ctx, mailbox, &load{from: ctx.Self(), tag: tag, mailbox: mailbox, whole: true, again: true})
+	return l.cast(ctx, mailbox, &load{from: ctx.Self(), tag: tag, mailbox: mailbox, again: true})
+}
+
+// User asks the directory whose mailbox one is, as Directory does. The Reply is a *store.MailboxInfo.
+func (l *Lanes) User(ctx *actors.Context, mailbox ident.UserID, timeout time.Duration) actors.CallID {
+	return l.Directory(ctx, mailbox, timeout, func(e store.Engine) (any, error) { return userOf(e, mailbox) })
+}
+
+func userOf(e store.Engine, user ident.UserID) (*store.MailboxInfo, error) {
+	p, err := e.Directory().Accounts().Account(context.Background(), user)
+	if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrInvalid) {
+		return &store.MailboxInfo{}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return p.MailboxInfo(), nil
 }
 
 // Flush asks for word when everything that the mailbox has asked for before is in the store. The answer is Flushed, to the
@@ -231,7 +249,7 @@ type Lost struct{ Tag uint64 }
 // Loaded answers Load.
 type Loaded struct {
 	Tag uint64
-	// Info is nil if it would have taken a second request, and the whole was not asked for.
+	// Info is nil if it would have taken a second request.
 	Info *store.MailboxInfo
 	// Rows are in the order of delivery. Bodies are those of the first, nil for one that has to be read.
 	Rows   []store.Row
@@ -278,7 +296,6 @@ type (
 		tag     uint64
 		mailbox ident.UserID
 		page    store.Page
-		whole   bool // the directory is asked, too, if it is elsewhere
 		again   bool // the mailbox runs
 	}
 	flush struct {

@@ -41,7 +41,7 @@ func TestCrashLosesNoOrder(t *testing.T) {
 		r.do(func(ctx *actors.Context) { must(r, r.lanes.Append(ctx, r.message(5))) })
 		r.want("before the mailbox has loaded", r.results(), "5=lost ")
 		r.do(func(ctx *actors.Context) {
-			must(r, r.lanes.Load(ctx, romeo, 6, store.Page{}, false))
+			must(r, r.lanes.Load(ctx, romeo, 6, store.Page{}))
 			must(r, r.lanes.Append(ctx, r.message(2)))
 			must(r, r.lanes.Append(ctx, r.message(3)))
 		})
@@ -75,7 +75,7 @@ func TestReadsThatPanic(t *testing.T) {
 	run(t, lane.Options{Mail: 1}, func(r *rig) {
 		r.e.rotten = true
 		r.do(func(ctx *actors.Context) {
-			must(r, r.lanes.Load(ctx, romeo, 1, store.Page{}, false))
+			must(r, r.lanes.Load(ctx, romeo, 1, store.Page{}))
 			must(r, r.lanes.Purge(ctx, romeo))
 			must(r, r.lanes.Read(ctx, romeo, 2, []ident.MessageID{id(1)}))
 		})

@@ -33,7 +33,7 @@ func TestAcksWait(t *testing.T) {
 		synctest.Wait()
 		r.want("nothing is left", r.commits(), "[]")
 		acknowledge(4)
-		r.do(func(ctx *actors.Context) { must(r, r.lanes.Load(ctx, romeo, 9, store.Page{}, false)) })
+		r.do(func(ctx *actors.Context) { must(r, r.lanes.Load(ctx, romeo, 9, store.Page{})) })
 		r.want("before a read", r.commits(), "[0+1]")
 		r.want("store", r.stored(), "5 ")
 	})
@@ -105,7 +105,7 @@ func TestLinger(t *testing.T) {
 		r.want("again", r.commits(), "[1+0]")
 		r.do(func(ctx *actors.Context) {
 			must(r, r.lanes.Append(ctx, r.message(4)))
-			must(r, r.lanes.Load(ctx, romeo, 1, store.Page{}, false))
+			must(r, r.lanes.Load(ctx, romeo, 1, store.Page{}))
 		})
 		r.want("a reader doesn't wait", r.commits(), "[1+0]")
 		appendOne(5)

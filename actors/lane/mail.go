@@ -9,7 +9,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/jackdaw-im/jackdaw/actors"
-	"github.com/jackdaw-im/jackdaw/ident"
 	"github.com/jackdaw-im/jackdaw/store"
 	"github.com/jackdaw-im/jackdaw/telemetry"
 )
@@ -287,8 +286,9 @@ func (m *mailLane) answer(ctx *actors.Context, request any) {
 				return err
 			}
 			a.Info, a.Rows, a.Bodies = found.User, found.Rows, found.Bodies
-			if a.Info == nil && r.whole {
-				a.Info, err = m.user(background, r.mailbox)
+			if a.Info == nil && r.again {
+				m.lanes.Counters.Requests.Add(1)
+				a.Info, err = userOf(m.lanes.engine, r.mailbox)
 			}
 			return err
 		})
@@ -304,17 +304,4 @@ func (m *mailLane) answer(ctx *actors.Context, request any) {
 		})
 		answer(ctx, r.from, a)
 	}
-}
-
-// user asks the directory whose mailbox it is.
-func (m *mailLane) user(ctx context.Context, user ident.UserID) (*store.MailboxInfo, error) {
-	m.lanes.Counters.Requests.Add(1)
-	p, err := m.lanes.engine.Directory().Accounts().Account(ctx, user)
-	if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrInvalid) {
-		return &store.MailboxInfo{}, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	return p.MailboxInfo(), nil
 }

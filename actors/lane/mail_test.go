@@ -152,7 +152,7 @@ func TestStoreFull(t *testing.T) {
 		r.do(func(ctx *actors.Context) {
 			must(r, r.lanes.Append(ctx, r.message(3)))
 			must(r, r.lanes.Acknowledge(ctx, romeo, []store.Ack{ack(1)}))
-			must(r, r.lanes.Load(ctx, romeo, 7, store.Page{}, false))
+			must(r, r.lanes.Load(ctx, romeo, 7, store.Page{}))
 		})
 		close(r.e.gate)
 		synctest.Wait()
@@ -205,7 +205,7 @@ func TestInvalidItems(t *testing.T) {
 func TestReadsSeeWhatWasAskedBefore(t *testing.T) {
 	held(t, lane.Options{Mail: 1}, func(r *rig, ctx *actors.Context) {
 		must(r, r.lanes.Append(ctx, r.message(2)))
-		must(r, r.lanes.Load(ctx, romeo, 10, store.Page{}, false))
+		must(r, r.lanes.Load(ctx, romeo, 10, store.Page{}))
 		must(r, r.lanes.Read(ctx, romeo, 11, []ident.MessageID{id(2), id(99), id(1)}))
 	}, func(r *rig) {
 		var seen string
@@ -221,28 +221,35 @@ func TestReadsSeeWhatWasAskedBefore(t *testing.T) {
 	})
 }
 
-// TestLoadOfTwoStores: whose mailbox it is takes a second request where the directory is elsewhere, which is made only for the whole.
+// TestLoadOfTwoStores: whose mailbox it is takes a second request where the directory is elsewhere, which is made only for one that runs, or when it is asked for.
 func TestLoadOfTwoStores(t *testing.T) {
 	e := memstore.New(memstore.Options{Apart: true})
 	if err := e.Directory().Accounts().Create(&store.Account{User: romeo}); err != nil {
 		t.Fatal(err)
 	}
 	runOn(t, e, lane.Options{}, func(r *rig) {
-		for n, whole := range []bool{false, true} {
-			r.do(func(ctx *actors.Context) { must(r, r.lanes.Load(ctx, romeo, uint64(n), store.Page{}, whole)) })
+		r.do(func(ctx *actors.Context) { must(r, r.lanes.Load(ctx, romeo, 0, store.Page{})) })
+		r.do(func(ctx *actors.Context) { must(r, r.lanes.LoadAgain(ctx, romeo, 1)) })
+		for _, u := range []ident.UserID{romeo, "nobody@example.org"} {
+			r.do(func(ctx *actors.Context) { r.lanes.User(ctx, u, time.Second) })
 		}
-		r.do(func(ctx *actors.Context) { must(r, r.lanes.LoadAgain(ctx, romeo, 2)) })
-		r.do(func(ctx *actors.Context) { must(r, r.lanes.Load(ctx, "nobody@example.org", 3, store.Page{}, true)) })
 		var got string
-		for _, m := range r.heard() {
-			l := m.(*lane.Loaded)
-			got += fmt.Sprint(l.Tag, " ")
-			if l.Info != nil {
-				got += fmt.Sprintf("exists %v, ", l.Info.Exists)
+		exists := func(info *store.MailboxInfo) {
+			if info != nil {
+				got += fmt.Sprintf("exists %v, ", info.Exists)
 			}
 		}
-		r.want("loaded", got, "0 1 exists true, 2 exists true, 3 exists false, ")
-		r.want("requests", fmt.Sprint(r.lanes.Counters.Loads.Load(), r.lanes.Counters.Requests.Load()), "4 3")
+		for _, m := range r.heard() {
+			switch m := m.(type) {
+			case *lane.Loaded:
+				got += fmt.Sprint(m.Tag, " ")
+				exists(m.Info)
+			case *actors.Reply:
+				exists(m.Value.(*store.MailboxInfo))
+			}
+		}
+		r.want("loaded", got, "0 1 exists true, exists true, exists false, ")
+		r.want("requests", fmt.Sprint(r.lanes.Counters.Loads.Load(), r.lanes.Counters.Requests.Load()), "2 3")
 	})
 }
 
@@ -262,7 +269,7 @@ func TestPurgeKeepsItsPlace(t *testing.T) {
 func TestClosedStore(t *testing.T) {
 	held(t, lane.Options{Mail: 1}, func(r *rig, ctx *actors.Context) {
 		must(r, r.lanes.Append(ctx, r.message(2)))
-		must(r, r.lanes.Load(ctx, romeo, 3, store.Page{}, false))
+		must(r, r.lanes.Load(ctx, romeo, 3, store.Page{}))
 		must(r, r.e.Close())
 	}, func(r *rig) {
 		if l, ok := r.heard()[len(r.heard())-1].(*lane.Loaded); !ok || !errors.Is(l.Err, store.ErrClosed) {

@@ -14,7 +14,7 @@ import (
 // load loads romeo's mailbox.
 func (r *rig) load(page store.Page) *lane.Loaded {
 	r.Helper()
-	r.do(func(ctx *actors.Context) { must(r, r.lanes.Load(ctx, romeo, 1, page, false)) })
+	r.do(func(ctx *actors.Context) { must(r, r.lanes.Load(ctx, romeo, 1, page)) })
 	for _, m := range r.heard() {
 		if m, ok := m.(*lane.Loaded); ok {
 			r.asker.Skip()

@@ -20,7 +20,7 @@ type actor struct {
 	st       *state
 	fx       *effects
 	monitors []watched
-	asked    actors.CallID // of the account
+	asked    actors.CallID // of the account, or the directory
 	timer    actors.TimerRef
 	wakeAt   time.Time // when the timer fires; zero: there is none
 }
@@ -159,14 +159,17 @@ func (a *actor) run(ctx *actors.Context) {
 	fx, st := a.fx, a.st
 	if fx.load {
 		fx.load = false
-		page := st.page(a.cfg.Lanes.TakenOver(st.user, fx.now))
-		if a.cfg.Lanes.Load(ctx, st.user, st.tag, page, st.whole || a.cfg.Account == nil) != nil {
+		if a.cfg.Lanes.Load(ctx, st.user, st.tag, st.page(a.cfg.Lanes.TakenOver(st.user, fx.now))) != nil {
 			st.loadFailed(fx, laneRetry)
 		}
 	}
-	if fx.ask {
-		fx.ask = false
-		a.asked = ctx.Call(a.cfg.Account(st.user), &nodepb.GetMailboxInfo{}, askTime)
+	if fx.ask > 0 {
+		a.asked = ctx.Call(a.cfg.Account(st.user), &nodepb.GetMailboxInfo{}, fx.ask)
+		fx.ask = 0
+	}
+	if fx.lookUp {
+		fx.lookUp = false
+		a.asked = a.cfg.Lanes.User(ctx, st.user, lookUpTime)
 	}
 	if fx.loadAgain {
 		fx.loadAgain = false

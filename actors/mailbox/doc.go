@@ -23,7 +23,8 @@
 // Bodies are in memory only for sessions: those that a session's credit allows, and for a minute or two a page of those that came or went while
 // none was there, so that one that comes back at once costs the store nothing. The node's mailboxes share Config.Held for that.
 //
-// Who the user is it hears from the store with its rows, if the directory is in the same database, else from the account.
+// Who the user is it hears from the store with its rows, if the directory is in the same database, else from the account; or from the
+// directory, if that doesn't answer.
 //
 // A crash loses nothing: the senders keep every message until its outcome, the rows are read again, sessions attach again.
 // The message that it crashed on is answered with OUTCOME_UNKNOWN, which an Outbox takes as a reason to try once more.

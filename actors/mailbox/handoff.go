@@ -36,7 +36,7 @@ func (st *state) retire(fx *effects) (done bool) {
 			}
 			st.relays = nil
 		}
-		st.loadAt, st.reload = time.Time{}, reload{}
+		st.loadAt, st.askAt, st.reload = time.Time{}, time.Time{}, reload{}
 		st.expiry.give()
 		st.expiry = expiry{} // the next walk, at the next owner, begins again
 		for _, s := range st.sessions {

@@ -2,8 +2,10 @@ package mailbox
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 
+	"github.com/jackdaw-im/jackdaw/actors"
 	"github.com/jackdaw-im/jackdaw/actors/lane"
 	"github.com/jackdaw-im/jackdaw/ident"
 	"github.com/jackdaw-im/jackdaw/proto/nodepb"
@@ -14,7 +16,8 @@ import (
 func stranger(t *testing.T) *rig {
 	r := &rig{tester: t, now: t0, rows: map[ident.MessageID]stored{}, refuse: map[string]bool{}, gone: map[ident.MessageID]bool{}}
 	r.foreign("a", t0)
-	r.begin(&Config{Limits: Limits{}.withDefaults(), Counters: new(Counters)})
+	account := func(u ident.UserID) actors.Ref { return actors.Ref{Kind: "account", ID: string(u)} }
+	r.begin(&Config{Limits: Limits{}.withDefaults(), Counters: new(Counters), Account: account})
 	r.answerLoad(nil)
 	if !r.asks || r.st.ready {
 		t.Fatalf("asks: %v, ready: %v", r.asks, r.st.ready)
@@ -64,25 +67,72 @@ func TestNobody(t *testing.T) {
 	r.want("juliet1:1=NO_SUCH_USER")
 }
 
-// TestUntold: an account that doesn't tell isn't waited for: the store is asked for the whole.
+// TestUntold: an account that doesn't tell is asked again while it may be on its way; then the directory is, and if it can't be, all is
+// begun anew.
 func TestUntold(t *testing.T) {
-	for what, told := range map[string]func(r *rig){
-		"out of reach":        func(r *rig) { r.do(func(fx *effects) { r.st.asked(fx, nil, errors.New("lost")) }) },
-		"of an older version": func(r *rig) { r.do(func(fx *effects) { r.st.asked(fx, &nodepb.Credentials{}, nil) }) },
+	for what, test := range map[string]struct {
+		v     any
+		err   error
+		again bool
+	}{
+		"on the move":         {nil, actors.ErrNoConnection, true},
+		"busy":                {nil, fmt.Errorf("busy: %w", actors.ErrOverloaded), true},
+		"of an older version": {nil, errors.New("n1 doesn't know the message that n2 sent"), false},
+		"something else":      {&nodepb.Credentials{}, nil, false},
 	} {
 		t.Run(what, func(t *testing.T) {
 			r := stranger(t)
 			r.send("b")
-			r.asks = false
-			told(r)
-			if !r.st.whole || r.asks || r.st.ready || r.st.cfg.Counters.Untold.Load() != 1 {
-				t.Fatalf("whole: %v, asks: %v, ready: %v", r.st.whole, r.asks, r.st.ready)
+			answer := func(v any, err error) {
+				r.asks, r.looksUp = false, false
+				r.do(func(fx *effects) { r.st.asked(fx, v, err) })
 			}
-			r.answerLoad(&store.MailboxInfo{Exists: true, Contacts: []ident.UserID{juliet}})
+			untold := func() {
+				times := 0
+				for !r.looksUp {
+					if answer(test.v, test.err); r.looksUp {
+						break
+					}
+					if times++; r.asks || !test.again || times > int(askTime/askPause) {
+						t.Fatalf("asks: %v, %d times", r.asks, times)
+					}
+					if r.pass(askPause); !r.asks || r.looksUp {
+						t.Fatalf("asks: %v, looks up: %v", r.asks, r.looksUp)
+					}
+				}
+				if test.again != (times > 1) || r.asks || r.st.ready {
+					t.Fatalf("asked %d times; asks: %v, ready: %v", times, r.asks, r.st.ready)
+				}
+			}
+			untold()
+			if answer(nil, store.ErrClosed); r.looksUp || r.asks || r.st.ready || r.loads != 1 || r.st.cfg.Counters.Untold.Load() != 1 {
+				t.Fatalf("looks up: %v, asks: %v, ready: %v, %d loads", r.looksUp, r.asks, r.st.ready, r.loads)
+			}
+			r.pass(loadRetry)
+			if r.answerLoad(nil); !r.asks || r.loads != 2 {
+				t.Fatalf("asks: %v, %d loads", r.asks, r.loads)
+			}
+			untold()
+			answer(&store.MailboxInfo{Exists: true, Contacts: []ident.UserID{juliet}}, nil)
 			if got := r.queue(); got != "ab" {
 				t.Errorf("queue %q", got)
 			}
 		})
+	}
+}
+
+// TestNoAccounts: where there is none to ask, the directory is.
+func TestNoAccounts(t *testing.T) {
+	r := stranger(t)
+	cfg := *r.st.cfg
+	cfg.Account, r.asks = nil, false
+	r.begin(&cfg)
+	if r.answerLoad(nil); !r.looksUp || r.asks {
+		t.Fatalf("looks up: %v, asks: %v", r.looksUp, r.asks)
+	}
+	r.do(func(fx *effects) { r.st.asked(fx, &store.MailboxInfo{Exists: true}, nil) })
+	if !r.st.exists || r.queue() != "a" || cfg.Counters.Untold.Load() != 0 {
+		t.Errorf("exists: %v, queue %q", r.st.exists, r.queue())
 	}
 }
 

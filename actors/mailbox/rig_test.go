@@ -44,6 +44,7 @@ type rig struct {
 	page    store.Page // of the last load
 	taken   bool       // the node has the partition since lately
 	asks    bool       // waits for the account
+	looksUp bool       // waits for the directory
 	again   int        // loads of a mailbox that runs
 	flushes []uint64
 	purges  int
@@ -131,7 +132,8 @@ func (r *rig) run() {
 			r.page = st.page(r.taken)
 		}
 	}
-	r.asks, fx.ask = r.asks || fx.ask, false
+	r.asks, fx.ask = r.asks || fx.ask > 0, 0
+	r.looksUp, fx.lookUp = r.looksUp || fx.lookUp, false
 	if fx.loadAgain {
 		fx.loadAgain = false
 		if r.noRoom {

@@ -41,9 +41,11 @@ type state struct {
 	loadAt time.Time // when a failed load is tried again; zero: it is under way, or done
 	tag    uint64    // of the newest request to the lane; one of an earlier life is never used again
 	claim  uint64    // the newest claim of this node before the last load
-	// rowsOnly is a load that doesn't say who the user is, while the account is asked; whole says that the account didn't tell.
-	rowsOnly *lane.Loaded
-	whole    bool
+	// rowsOnly is a load that doesn't say who the user is, while that is asked for: the account, or the directory, which is being looked up then.
+	rowsOnly  *lane.Loaded
+	lookingUp bool
+	// askUntil is for how long the account is asked, and askAt when it is asked again; zero: an answer is awaited.
+	askUntil, askAt time.Time
 	// numbers counts pushes, to whomever. Hardly any two mailboxes begin with the same: one that was sent on an Attach, as a mailbox moved, pushes in
 	// the epoch in which the one before has pushed, and the session must not take its second push for what follows that one's first.
 	numbers uint64
@@ -101,7 +103,7 @@ func (st *state) wait(fx *effects) { st.loadAt = fx.now.Add(laneRetry) }
 
 // start asks for the index.
 func (st *state) start(fx *effects) {
-	st.begun, st.rowsOnly = true, nil
+	st.begun, st.rowsOnly, st.lookingUp, st.askAt = true, nil, false, time.Time{}
 	st.tag++
 	st.loadAt, fx.load = time.Time{}, true
 }
@@ -141,7 +143,11 @@ func (st *state) loaded(fx *effects, m *lane.Loaded) {
 		return
 	}
 	if m.Info == nil {
-		st.rowsOnly, fx.ask = m, true
+		st.rowsOnly, st.lookingUp = m, st.cfg.Account == nil
+		if fx.lookUp = st.lookingUp; !st.lookingUp {
+			st.askUntil = fx.now.Add(askTime)
+			st.ask(fx)
+		}
 		return
 	}
 	var brought []*row
@@ -405,7 +411,7 @@ func (st *state) purgeFailed(fx *effects) {
 // nextTick is when tick has something to do; zero: never, as things stand.
 func (st *state) nextTick() time.Time {
 	at := st.retryAt
-	for _, t := range []time.Time{st.loadAt, st.reload.at, st.held.at, st.expiry.next(), st.relaysDue()} {
+	for _, t := range []time.Time{st.loadAt, st.askAt, st.reload.at, st.held.at, st.expiry.next(), st.relaysDue()} {
 		if !t.IsZero() && (at.IsZero() || t.Before(at)) {
 			at = t
 		}
@@ -418,6 +424,9 @@ func (st *state) tick(fx *effects) {
 	due := func(t time.Time) bool { return !t.IsZero() && !t.After(fx.now) }
 	if due(st.loadAt) {
 		st.start(fx)
+	}
+	if due(st.askAt) {
+		st.ask(fx)
 	}
 	if due(st.reload.at) {
 		st.beginReload(fx)

@@ -19,11 +19,17 @@ const (
 // ErrDropped says that the authority of a node's certificate was dropped: a revoked node has its key, or it was taken out of the files.
 var ErrDropped = errors.New("trust: the authority of the peer's certificate was dropped")
 
-// dropped are the authorities, by their key, whose certificates are good for no connection any more. What a usual rotation ends isn't among
+// dropped are the authorities whose certificates are good for no connection any more. What a usual rotation ends isn't among
 // them: connections that were made before stay.
 type dropped struct {
-	list []string
-	gone map[string]time.Time // those made by hand that were missing when the files were read last
+	list []validAuthority
+	gone []goneAuthority
+}
+
+// goneAuthority is one made by hand that was missing when the files were read last.
+type goneAuthority struct {
+	validAuthority
+	since time.Time
 }
 
 // Admit reports why a node whose certificate was verified in the handshake may not be connected any more, if so: it is revoked, or its
@@ -33,7 +39,7 @@ func (l *Live) Admit(node string, cert *x509.Certificate) error {
 	if l.Bundle().IsRevoked(node) {
 		return fmt.Errorf("%w: %s", ErrPeerRevoked, node)
 	}
-	if list := l.dropped.Load(); list != nil && slices.Contains(*list, string(cert.AuthorityKeyId)) {
+	if list := l.dropped.Load(); list != nil && slices.ContainsFunc(*list, func(v validAuthority) bool { return v.signed(cert) }) {
 		return fmt.Errorf("%w: %s", ErrDropped, node)
 	}
 	return nil
@@ -45,34 +51,28 @@ func (l *Live) compare(from, to *state) (news bool) {
 	before := len(d.list)
 	d.list = slices.DeleteFunc(d.list, to.has)
 	news = len(d.list) != before
-	drop := func(key string) {
-		d.list = append(d.list, key)
+	drop := func(v validAuthority) {
+		d.list = append(d.list, v)
 		d.list, news = d.list[max(len(d.list)-maxDropped, 0):], true
 	}
 	// A node that was away may see all steps of a revocation as one.
 	revokes := slices.ContainsFunc(to.bundle.Revoked, func(name string) bool { return !from.bundle.IsRevoked(name) })
 	for _, v := range from.valid {
-		key := string(v.cert.SubjectKeyId)
 		switch {
-		case to.has(key):
-		case v.leaving, revokes && l.o.Files == nil:
-			drop(key)
+		case to.has(v):
 		case l.o.Files != nil:
-			if d.gone == nil {
-				d.gone = map[string]time.Time{}
-			}
-			d.gone[key] = now
+			d.gone = append(d.gone, goneAuthority{v, now})
+		case v.leaving, revokes:
+			drop(v)
 		}
 	}
-	for key, since := range d.gone {
-		switch {
-		case to.has(key):
-			delete(d.gone, key)
-		case now.Sub(since) >= goneTime:
-			delete(d.gone, key)
-			drop(key)
+	d.gone = slices.DeleteFunc(d.gone, func(g goneAuthority) bool {
+		back, over := to.has(g.validAuthority), now.Sub(g.since) >= goneTime
+		if over && !back {
+			drop(g.validAuthority)
 		}
-	}
+		return back || over
+	})
 	if news {
 		list := slices.Clone(d.list)
 		l.dropped.Store(&list)
@@ -80,7 +80,7 @@ func (l *Live) compare(from, to *state) (news bool) {
 	return news
 }
 
-// has reports whether an authority is valid, by its key.
-func (s *state) has(key string) bool {
-	return slices.ContainsFunc(s.valid, func(v validAuthority) bool { return string(v.cert.SubjectKeyId) == key })
+// has reports whether an authority's key is valid, or by hand that of one that has signed it.
+func (s *state) has(v validAuthority) bool {
+	return slices.ContainsFunc(s.valid, func(o validAuthority) bool { return v.same(o) || o.signed(v.cert) })
 }

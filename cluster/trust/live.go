@@ -1,6 +1,7 @@
 package trust
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -40,7 +41,7 @@ type Live struct {
 	o       Options
 	log     *zap.Logger
 	state   atomic.Pointer[state]
-	dropped atomic.Pointer[[]string] // the list of mu.dropped
+	dropped atomic.Pointer[[]validAuthority] // the list of mu.dropped
 
 	mu struct {
 		sync.Mutex
@@ -68,6 +69,14 @@ type validAuthority struct {
 	cert    *x509.Certificate
 	number  uint32
 	leaving bool
+}
+
+// signed reports whether the authority has signed a certificate itself.
+func (v *validAuthority) signed(c *x509.Certificate) bool { return c.CheckSignatureFrom(v.cert) == nil }
+
+// same reports whether two have one key: one may have been renewed.
+func (v *validAuthority) same(other validAuthority) bool {
+	return bytes.Equal(v.cert.RawSubjectPublicKeyInfo, other.cert.RawSubjectPublicKeyInfo)
 }
 
 type nodeCertificate struct {

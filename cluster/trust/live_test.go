@@ -325,6 +325,9 @@ func TestAdmit(t *testing.T) {
 	admits("bob", cert, nil) // until the old authority is dropped
 	must(t)(l.Change(func(b *Bundle) (*Bundle, error) { return b.Advance(now) }))
 	admits("bob", cert, ErrDropped) // eve may have made herself bob's certificate
+	silent := *cert
+	silent.AuthorityKeyId = nil // which she may leave out
+	admits("bob", &silent, ErrDropped)
 	cert = certificate()
 	admits("bob", cert, nil)
 	for range 3 {

@@ -28,8 +28,8 @@ var (
 // Peer is the node at the other end of a connection, as its certificate says.
 type Peer struct {
 	Name string
-	// Authority identifies who signed the certificate.
-	Authority string
+	// Certificate is what it has shown. What that says of who signed it isn't verified with it: see validAuthority.signed.
+	Certificate *x509.Certificate
 }
 
 func pinOf(c *x509.Certificate) Pin { return sha256.Sum256(c.Raw) }
@@ -44,7 +44,7 @@ func PeerOf(cs tls.ConnectionState) (Peer, error) {
 	if err != nil {
 		return Peer{}, err
 	}
-	return Peer{Name: name, Authority: string(leaf.AuthorityKeyId)}, nil
+	return Peer{Name: name, Certificate: leaf}, nil
 }
 
 // ServerTLS returns the configuration of a server to which nodes of the cluster connect, for the given ALPN protocols. Each handshake
@@ -181,7 +181,7 @@ func (s *state) gives(p Peer) bool { return s.bundle.orphaned() || !s.isLeaving(
 // isLeaving reports whether a peer's certificate was signed by an authority whose key a revoked node has.
 func (s *state) isLeaving(p Peer) bool {
 	for _, v := range s.valid {
-		if v.leaving && string(v.cert.SubjectKeyId) == p.Authority {
+		if v.leaving && v.signed(p.Certificate) {
 			return true
 		}
 	}

@@ -407,7 +407,8 @@ func (x *Bind) GetInterested() bool {
 	return false
 }
 
-// Bound answers Bind. ALREADY_EXISTS: a later session has the resource.
+// Bound answers Bind. ALREADY_EXISTS: a later session has the resource. LATER: the session is bound, and is to ask again, so that it has what the
+// digest is of.
 type Bound struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
 	Code     Code                   `protobuf:"varint,1,opt,name=code,proto3,enum=jackdaw.node.v1.Code" json:"code,omitempty"`

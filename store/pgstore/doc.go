@@ -24,7 +24,8 @@
 // The log of a database is one stream: a server that has a mark has all that anybody was promised before. So a node also leaves a mark
 // in each database as it opens the store, and again whenever it has written nothing there for Options.Idle. Such a mark is a write like any
 // other: none is left while the database takes no appends, and it counts only once it is acknowledged, for what can be seen in a database,
-// after a crash for instance, may be on no standby. With Options.AllowUnreplicated it is, as all else, acknowledged without one.
+// after a crash for instance, may be on no standby. While Options.AllowUnreplicated has writes acknowledged without one, none is left: nobody is
+// promised that another server has anything.
 //
 // So a node finds any loss of what *it* was promised in its life and, with Options.Memory, before; and any loss of what *others* were
 // promised up to its last mark, which, while it runs and the database is there and replicated, began Options.Idle and the time of a commit

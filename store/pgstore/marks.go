@@ -61,8 +61,8 @@ func (d *database) leaveMark(ctx context.Context) error {
 	if d.state.down.String() != "" {
 		return nil
 	}
-	if err := d.allows(); err != nil {
-		return err
+	if d.state.naked.String() != "" { // nobody is promised more than this server has
+		return d.allows()
 	}
 	c, err := d.acquire(ctx)
 	if err != nil {
@@ -94,6 +94,7 @@ func (m *marker) waits(ctx context.Context, tx pgx.Tx) (waits bool, err error) {
 		return false, nil
 	}
 	err = tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_stat_activity
-		WHERE pid = $1 AND application_name = current_setting('application_name') AND wait_event = 'SyncRep')`, m.left).Scan(&waits)
+		WHERE pid = $1 AND pid <> pg_backend_pid()
+			AND application_name = current_setting('application_name') AND (state = 'active' OR wait_event = 'SyncRep'))`, m.left).Scan(&waits)
 	return waits, err
 }

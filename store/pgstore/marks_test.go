@@ -25,10 +25,10 @@ func moreMarks(t testing.TB, s *testpg.Server, node string) {
 	}
 }
 
-// TestMarks: a node leaves marks in all databases, first as it opens them and then while it writes nothing, as allowed without a standby. Who
-// only looks leaves none.
+// TestMarks: a node leaves marks in all databases, first as it opens them and then while it writes nothing. Who only looks leaves none.
 func TestMarks(t *testing.T) {
-	r := newRig(t, nil)
+	pair := &ready{url: testpg.Run(t, testpg.Options{Standbys: 1}).URL}
+	r := pair.rig(t, func(o *pgstore.Options) { o.AllowUnreplicated = false })
 	databases := map[string]string{"shard 0": r.urls[0], "shard 1": r.urls[1], "directory": r.o.Directory}
 	marks := func(node string, is func(n int) bool) bool {
 		t.Helper()

@@ -76,14 +76,19 @@ func TestRest(t *testing.T) {
 
 // TestNoMarksInVain: a database that takes no appends isn't even connected to, for hours: it has no pool here.
 func TestNoMarksInVain(t *testing.T) {
-	for what, is := range map[string]func(*dbState){
-		"unreplicated": func(s *dbState) { s.naked.note("no standby") },
-		"gone":         func(s *dbState) { s.down.note("connection refused") },
+	naked := func(s *dbState) { s.naked.note("no standby") }
+	for what, test := range map[string]struct {
+		is func(*dbState)
+		o  Options
+	}{
+		"unreplicated":      {is: naked},
+		"as that's allowed": {is: naked, o: Options{AllowUnreplicated: true}},
+		"gone":              {is: func(s *dbState) { s.down.note("connection refused") }},
 	} {
 		t.Run(what, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				d := &database{name: "shard 0", o: Options{}.withDefaults()}
-				is(&d.state)
+				d := &database{name: "shard 0", o: test.o.withDefaults()}
+				test.is(&d.state)
 				ctx, cancel := context.WithTimeout(t.Context(), 3*time.Hour)
 				defer cancel()
 				d.keepMarked(ctx)
