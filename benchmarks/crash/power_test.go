@@ -13,7 +13,7 @@ import (
 )
 
 func TestPowerCut(t *testing.T) {
-	cfg := defaults() // of whom each sends little to any other: a stranger may have a hundred messages waiting
+	cfg := defaults()
 	cfg.power, cfg.rounds, cfg.acked, cfg.rate, cfg.senders, cfg.online, cfg.offline = true, 5, 2000, 0, 8, 8, 8
 	var out strings.Builder
 	all, err := crash(t.Context(), cfg, t.TempDir(), &out)
