@@ -41,13 +41,16 @@ func TestGivenUpByOneSide(t *testing.T) {
 // no reunion.
 func TestReunited(t *testing.T) {
 	run(t, func(r *rig) {
-		times := map[ident.NodeID]int{}
+		times, lost := map[ident.NodeID]int{}, map[ident.NodeID]int{}
 		start := func(id ident.NodeID) *node {
 			return r.start(id, func(o *cluster.Options) {
-				o.Reunited = func() {
+				o.Reunited = func(givenUp bool) {
 					r.mu.Lock()
 					defer r.mu.Unlock()
 					times[id]++
+					if givenUp {
+						lost[id]++
+					}
 				}
 			})
 		}
@@ -74,6 +77,9 @@ func TestReunited(t *testing.T) {
 		want("one less", 0, 0, 0)
 		r.view([]*node{a, b, c}, a, b, c)
 		want("it is back, and was itself lost by both", 1, 1, 2)
+		if len(lost) != 1 || lost["c@1"] != 2 {
+			t.Errorf("lost by others: %v", lost)
+		}
 		r.view([]*node{a}, a)
 		r.view([]*node{b}, b)
 		r.view([]*node{a, b, c}, a, b, c)

@@ -28,8 +28,8 @@ func (m *missing) back(id ident.NodeID) bool {
 	return was
 }
 
-func (c *Cluster) reunited() {
+func (c *Cluster) reunited(givenUp bool) {
 	if c.opts.Reunited != nil {
-		c.opts.Reunited()
+		c.opts.Reunited(givenUp)
 	}
 }

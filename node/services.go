@@ -80,7 +80,7 @@ func (k keeping) Stop(context.Context) error { return nil }
 func (n *Node) mailboxConfig() mailbox.Config {
 	c := n.cfg.Mailbox
 	return mailbox.Config{
-		Lanes: n.lanes, Moving: n.moving, Account: account.Ref,
+		Lanes: n.lanes, Moving: n.moving, GivenUp: n.givenUp.Load, Account: account.Ref,
 		Limits:   mailbox.Limits{Messages: c.Messages, Bytes: int64(c.Bytes), Stranger: c.Stranger, SharePercent: c.Share, TTL: c.TTL},
 		Counters: &n.mailboxes,
 	}

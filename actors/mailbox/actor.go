@@ -150,7 +150,7 @@ func (a *actor) begin(ctx *actors.Context) *effects {
 	if a.fx == nil {
 		a.fx = effectsPool.Get().(*effects)
 	}
-	a.fx.now = ctx.Now()
+	a.fx.now, a.fx.givenUp = ctx.Now(), a.cfg.GivenUp()
 	return a.fx
 }
 

@@ -29,6 +29,9 @@ type Config struct {
 	// Moving reports whether mailboxes may have moved between nodes in the last seconds: then not all may know all sessions yet. It is
 	// called from any goroutine and must be quick; nil: they never do.
 	Moving func() bool
+	// GivenUp counts how often a node that had given this one up was back: it may have had this node's mailboxes meanwhile, so one whose rows
+	// were read before reads them again before it takes a message. It is called from any goroutine and must be quick; nil: they never do.
+	GivenUp func() uint64
 	// Held is how many bytes of messages all mailboxes together keep in memory, for a minute or two, for sessions that come or come
 	// back meanwhile; 0 is DefaultHeld.
 	Held int64

@@ -14,6 +14,8 @@ import (
 type effects struct {
 	// now is the time of the handler.
 	now time.Time
+	// givenUp is Config.GivenUp then.
+	givenUp uint64
 
 	// take is a message for which the lane must have room: state.taken or state.notTaken follows at once.
 	take *taking

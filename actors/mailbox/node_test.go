@@ -216,7 +216,7 @@ func newNode(t testing.TB, mem *memstore.Engine, engine store.Engine, cfg config
 	n.lanes = lane.New(n.gate, cfg.lanes)
 	n.boxes = Supervisor(n.sys, Config{Lanes: n.lanes, Limits: cfg.limits, Counters: &n.counters})
 	if cfg.poison > 0 {
-		inner := Config{Lanes: n.lanes, Limits: cfg.limits.withDefaults(), Counters: &n.counters}
+		inner := Config{Lanes: n.lanes, Limits: cfg.limits, Counters: &n.counters}.withDefaults()
 		n.boxes = supervision.NewDynamic(n.sys, supervision.DynamicSpec{ID: "mailboxes", Restart: supervision.Permanent, Entities: true,
 			Child: actors.Spec{Kind: Kind, IdleTimeout: idleTime, New: func() actors.Behaviour { return &poisoned{actor{cfg: &inner}, &cfg.poison} }}})
 	}

@@ -13,9 +13,9 @@ import (
 const (
 	// askTime is how long the account has to say who the user is: it may be on its way to another node, and has to read the store first. If it
 	// doesn't tell, because its node is lost say, the directory is asked.
-	askTime = 8 * time.Second
+	askTime = 3 * time.Second
 	// askTry is how long one answer is awaited, and askPause is between a call that got lost and the next.
-	askTry   = 4 * time.Second
+	askTry   = 3 * time.Second
 	askPause = 250 * time.Millisecond
 	// lookUpTime is how long that may take.
 	lookUpTime = 5 * time.Second

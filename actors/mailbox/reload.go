@@ -22,6 +22,8 @@ type reload struct {
 	gone map[ident.MessageID]struct{}
 	// changes are what the account has said since: what was read may be older.
 	changes []*nodepb.MailboxChange
+	// givenUp is Config.GivenUp when it was asked for.
+	givenUp uint64
 	// voided says that what is read is of no use.
 	voided bool
 }
@@ -47,12 +49,24 @@ func (st *state) reloadAsked(fx *effects, m *lane.Reload) {
 func (st *state) beginReload(fx *effects) {
 	st.tag++
 	l := &st.reload
-	l.tag, l.at, l.changes, l.voided = st.tag, time.Time{}, nil, false
+	l.tag, l.at, l.changes, l.voided, l.givenUp = st.tag, time.Time{}, nil, false, fx.givenUp
 	l.gone = map[ident.MessageID]struct{}{}
 	for _, a := range st.acks { // the lane doesn't know of them yet
 		l.gone[a.ID] = struct{}{}
 	}
 	fx.loadAgain = true
+}
+
+// unsure reports whether another node may have had the mailbox since its rows were asked for, as one that had given this node up may, and has
+// them read again if so: what that one took from a sender comes before what the sender sends here now.
+func (st *state) unsure(fx *effects) bool {
+	if st.givenUp == fx.givenUp {
+		return false
+	}
+	if !st.reload.busy() {
+		st.beginReload(fx)
+	}
+	return true
 }
 
 // void has the load that is under way made again: all rows go, and did not when it was asked for.
@@ -92,7 +106,7 @@ func (st *state) reloaded(fx *effects, m *lane.Loaded) {
 		return
 	}
 	st.know(m.Info)
-	st.claim = m.Claim
+	st.claim, st.givenUp = m.Claim, l.givenUp
 	stored := make(map[ident.MessageID]struct{}, len(m.Rows))
 	var fresh []*row
 	moved := false

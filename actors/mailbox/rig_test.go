@@ -52,6 +52,7 @@ type rig struct {
 	gone    map[ident.MessageID]bool // acknowledged before they were committed
 	seen    func(to actors.Ref, msg any)
 	seq     uint64
+	givenUp uint64 // Config.GivenUp
 }
 
 type stored struct {
@@ -91,7 +92,7 @@ func (r *rig) answerLoad(info *store.MailboxInfo) {
 
 // do runs one handler as a turn of its own, as actor.go does.
 func (r *rig) do(handle func(fx *effects)) {
-	r.fx = &effects{now: r.now}
+	r.fx = &effects{now: r.now, givenUp: r.givenUp}
 	handle(r.fx)
 	r.run()
 	for r.st.next(r.fx) {

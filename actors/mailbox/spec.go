@@ -16,13 +16,7 @@ const (
 
 // Supervisor returns the supervisor of a node's mailboxes, for its tree. Each is started by its first message.
 func Supervisor(sys *actors.System, cfg Config) *supervision.Dynamic {
-	cfg.Limits = cfg.Limits.withDefaults()
-	if cfg.Counters == nil {
-		cfg.Counters = new(Counters)
-	}
-	if cfg.Held <= 0 {
-		cfg.Held = DefaultHeld
-	}
+	cfg = cfg.withDefaults()
 	return supervision.NewDynamic(sys, supervision.DynamicSpec{
 		ID: "mailboxes",
 		Child: actors.Spec{
@@ -34,4 +28,18 @@ func Supervisor(sys *actors.System, cfg Config) *supervision.Dynamic {
 		Restart:  supervision.Permanent,
 		Entities: true,
 	})
+}
+
+func (cfg Config) withDefaults() Config {
+	cfg.Limits = cfg.Limits.withDefaults()
+	if cfg.Counters == nil {
+		cfg.Counters = new(Counters)
+	}
+	if cfg.GivenUp == nil {
+		cfg.GivenUp = func() uint64 { return 0 }
+	}
+	if cfg.Held <= 0 {
+		cfg.Held = DefaultHeld
+	}
+	return cfg
 }

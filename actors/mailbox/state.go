@@ -73,6 +73,7 @@ type state struct {
 	// freshUntil is when all sessions have told of themselves; relays is what waits for them, nil if nothing does.
 	freshUntil time.Time
 	relays     *relays
+	givenUp    uint64          // Config.GivenUp when the rows were asked for that were read last
 	current    *nodepb.Deliver // what is being handled, for the word about a crash
 	to         []*attachment   // route's own
 }
@@ -104,6 +105,7 @@ func (st *state) wait(fx *effects) { st.loadAt = fx.now.Add(laneRetry) }
 // start asks for the index.
 func (st *state) start(fx *effects) {
 	st.begun, st.rowsOnly, st.lookingUp, st.askAt = true, nil, false, time.Time{}
+	st.givenUp = fx.givenUp
 	st.tag++
 	st.loadAt, fx.load = time.Time{}, true
 }
@@ -178,7 +180,7 @@ func (st *state) loaded(fx *effects, m *lane.Loaded) {
 
 // next handles the oldest message that came too early, and reports whether there was one.
 func (st *state) next(fx *effects) bool {
-	if !st.ready || len(st.stash) == 0 {
+	if !st.ready || len(st.stash) == 0 || st.unsure(fx) {
 		return false
 	}
 	m := st.stash[0]
@@ -190,9 +192,10 @@ func (st *state) next(fx *effects) bool {
 	return true
 }
 
-// early keeps a message that needs the index until that is there, and reports whether it had to.
-func (st *state) early(m any) bool {
-	if st.ready && len(st.stash) == 0 {
+// early keeps a message that needs the index until that is there, and known to be true, and reports whether it had to.
+func (st *state) early(fx *effects, m any) bool {
+	_, isDelivery := m.(*nodepb.Deliver)
+	if st.ready && len(st.stash) == 0 && !(isDelivery && st.unsure(fx)) {
 		return false
 	}
 	st.stash = append(st.stash, m)
@@ -204,11 +207,11 @@ func (st *state) message(fx *effects, m any) {
 	if st.leave(fx, m) {
 		return
 	}
-	if d, ok := m.(*nodepb.Deliver); ok && !st.ready && len(st.stash) >= maxStash {
+	if d, ok := m.(*nodepb.Deliver); ok && len(st.stash) >= maxStash {
 		st.outcome(fx, actors.RefOf(d.GetSenderRef()), d.GetSeq(), nodepb.Code_LATER)
 		return
 	}
-	if !st.early(m) {
+	if !st.early(fx, m) {
 		st.handle(fx, m)
 	}
 }

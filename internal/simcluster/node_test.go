@@ -41,6 +41,7 @@ type node struct {
 	clients  session.Counters
 	viewed   atomic.Int64
 	reunions atomic.Uint64
+	givenUp  atomic.Uint64
 	c        *cluster.Cluster
 	links    *link.Links
 	carrier  *simnet.Carrier[link.Peer]
@@ -91,8 +92,11 @@ func (w *world) start(name string) *node {
 		}
 	}
 	if n.c, err = cluster.New(cluster.Options{System: n.sys, Placed: []string{mailbox.Kind, account.Kind}, Claim: n.claim, Owners: n.store.Owners,
-		Reunited: func() {
+		Reunited: func(givenUp bool) {
 			n.reunions.Add(1)
+			if givenUp {
+				n.givenUp.Add(1)
+			}
 			_ = n.sys.Cast(session.KeeperRef(id), session.Reunion{})
 		}}); err != nil {
 		w.Fatal(err)
@@ -103,7 +107,7 @@ func (w *world) start(name string) *node {
 	if err := n.sys.Start(); err != nil {
 		w.Fatal(err)
 	}
-	boxes := mailbox.Supervisor(n.sys, mailbox.Config{Lanes: n.lanes, Counters: &n.boxes, Moving: n.moving, Account: account.Ref,
+	boxes := mailbox.Supervisor(n.sys, mailbox.Config{Lanes: n.lanes, Counters: &n.boxes, Moving: n.moving, GivenUp: n.givenUp.Load, Account: account.Ref,
 		Limits: mailbox.Limits{Messages: 100_000, Stranger: 100_000, SharePercent: 100, TTL: w.opts.ttl}})
 	accounts, keepers := account.Supervisor(n.sys, account.Config{Lanes: n.lanes, Moving: n.moving, Reunions: n.reunions.Load}), session.Keepers(n.sys)
 	n.sessions = session.Supervisor(n.sys, session.Config{Domain: domain, Secret: []byte("secret"), Counters: &n.clients, Location: name, Moving: n.moving})
