@@ -44,13 +44,15 @@ func TestReunited(t *testing.T) {
 		times, lost := map[ident.NodeID]int{}, map[ident.NodeID]int{}
 		start := func(id ident.NodeID) *node {
 			return r.start(id, func(o *cluster.Options) {
-				o.Reunited = func(givenUp bool) {
+				o.GivenUp = func() {
+					r.mu.Lock()
+					defer r.mu.Unlock()
+					lost[id]++
+				}
+				o.Reunited = func() {
 					r.mu.Lock()
 					defer r.mu.Unlock()
 					times[id]++
-					if givenUp {
-						lost[id]++
-					}
 				}
 			})
 		}
@@ -88,6 +90,9 @@ func TestReunited(t *testing.T) {
 		defer r.mu.Unlock()
 		if times["a@1"] < 2 || times["b@1"] < 2 {
 			t.Errorf("after a cut: %v", times)
+		}
+		if lost["a@1"] != 1 || lost["b@1"] != 1 || lost["c@1"] != 4 {
+			t.Errorf("after a cut, lost by others: %v", lost)
 		}
 	})
 }

@@ -57,9 +57,12 @@ type Options struct {
 	RetireTime time.Duration
 	// Hops is how often a message is sent on before it is given back.
 	Hops uint32
-	// Reunited, if set, hears that a node is back that this one had lost, or (givenUp) that had lost this one, which didn't notice: meanwhile both
-	// may have had the same actors. What that node sends after it has lost this one comes later. It must be quick.
-	Reunited func(givenUp bool)
+	// Reunited, if set, hears that a node is back that this one had lost, or that had lost this one: meanwhile both may have had the same
+	// actors. It must be quick.
+	Reunited func()
+	// GivenUp, if set, hears that a node is back that had lost this one, whether this one has noticed or not: that one may have had this one's
+	// actors. It hears so before anything comes that the other has sent since. It must be quick.
+	GivenUp func()
 	// Moved, if set, hears of partitions that came or went, after the fact, in order.
 	Moved func(came, went []ident.Partition)
 }
@@ -301,7 +304,7 @@ func (c *Cluster) run(fx effects) {
 	for _, id := range slices.SortedFunc(maps.Keys(fx.up), func(a, b ident.NodeID) int { return cmp.Compare(a.Incarnation(), b.Incarnation()) }) {
 		addr := fx.up[id]
 		if c.missing.back(id) { // which is known before anything comes from it
-			c.reunited(false)
+			c.reunited()
 		}
 		c.barriers.met(id)
 		if c.links != nil {
@@ -349,7 +352,8 @@ func (c *Cluster) lost(id ident.NodeID) {
 // Anew takes that another node has given this one up, and has come back: the monitors and calls between the two are no more.
 func (c *Cluster) Anew(from ident.NodeID) {
 	c.log.Info("another node has given this one up and is back", zap.String(telemetry.KeyPeer, string(from)))
-	c.reunited(true) // before anything comes of after that
+	c.givenUp() // before anything comes of after that
+	c.reunited()
 	c.withdraw(from)
 	c.lost(from)
 	c.post(func() {
@@ -362,6 +366,9 @@ func (c *Cluster) Anew(from ident.NodeID) {
 		c.change(func(st *state) effects { return st.returned(time.Now(), from) })
 	})
 }
+
+// Mutual takes that another node has come back, and that it and this one had given each other up.
+func (c *Cluster) Mutual(ident.NodeID) { c.givenUp() }
 
 // reclaimEvery is how often at most a partition that another node has claimed is claimed again.
 const reclaimEvery = 5 * time.Second

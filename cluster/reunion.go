@@ -28,8 +28,14 @@ func (m *missing) back(id ident.NodeID) bool {
 	return was
 }
 
-func (c *Cluster) reunited(givenUp bool) {
+func (c *Cluster) givenUp() {
+	if c.opts.GivenUp != nil {
+		c.opts.GivenUp()
+	}
+}
+
+func (c *Cluster) reunited() {
 	if c.opts.Reunited != nil {
-		c.opts.Reunited(givenUp)
+		c.opts.Reunited()
 	}
 }

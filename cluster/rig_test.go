@@ -166,7 +166,7 @@ func (r *rig) start(id ident.NodeID, change ...func(*cluster.Options)) *node {
 	if n.c, err = cluster.New(opts); err != nil {
 		r.t.Fatal(err)
 	}
-	n.links = link.New(link.Options{Self: id, Carrier: link.CarrierFunc(n.carry), Deliver: n.c.Receive, Return: n.c.Returned, Anew: n.c.Anew})
+	n.links = link.New(link.Options{Self: id, Carrier: link.CarrierFunc(n.carry), Deliver: n.c.Receive, Return: n.c.Returned, Anew: n.c.Anew, Mutual: n.c.Mutual})
 	n.c.SetLinks(n.links)
 	n.sys.SetRouter(n.c)
 	if err := n.sys.Start(); err != nil {

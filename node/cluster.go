@@ -259,7 +259,7 @@ func (p *peers) Start() (err error) {
 		carriage = net.JoinHostPort(hostOf(listen), strconv.Itoa(int(at.Port())+1))
 	}
 	p.links = link.New(link.Options{Self: n.sys.Node(), Carrier: link.CarrierFunc(func(to link.Peer, f *nodepb.Frame) error { return p.carrier.Send(to, f) }),
-		Logger: n.log, Deliver: n.cluster.Receive, Return: n.cluster.Returned, Anew: n.cluster.Anew, Passes: p.passes})
+		Logger: n.log, Deliver: n.cluster.Receive, Return: n.cluster.Returned, Anew: n.cluster.Anew, Mutual: n.cluster.Mutual, Passes: p.passes})
 	p.carrier, err = carrier.New(carrier.Options{
 		Self: n.sys.Node(), Bind: carriage, Logger: n.log,
 		ServerTLS: func() *tls.Config { return p.live.ServerTLS("h2") },

@@ -77,12 +77,9 @@ func (n *Node) moving() bool {
 	return n.peers != nil && time.Since(time.Unix(0, n.peers.viewed.Load())) < movingTime
 }
 
-// reunited has accounts, mailboxes and sessions know that the cluster is one again. A keeper that isn't there yet has no sessions to tell.
-func (n *Node) reunited(givenUp bool) {
+// reunited has accounts and sessions know that the cluster is one again. A keeper that isn't there yet has no sessions to tell.
+func (n *Node) reunited() {
 	n.reunions.Add(1)
-	if givenUp {
-		n.givenUp.Add(1)
-	}
 	_ = n.sys.Cast(session.KeeperRef(n.sys.Node()), session.Reunion{})
 }
 

@@ -63,7 +63,7 @@ type Node struct {
 	seconds     *telemetry.Histogram
 	items       *telemetry.Histogram
 	reunions    atomic.Uint64 // with nodes that were lost
-	givenUp     atomic.Uint64 // of those, with nodes that had lost this one
+	givenUp     atomic.Uint64 // how often a node was back that had lost this one
 	busy        busy
 
 	// Set by the tree's services as they start.

@@ -28,7 +28,8 @@ func placedKinds() []string {
 
 // newCluster makes the router, and on a node of a cluster what connects it with the others.
 func (n *Node) newCluster(live *trust.Live) (err error) {
-	opts := cluster.Options{System: n.sys, Placed: placedKinds(), Claim: n.claim, Reunited: n.reunited}
+	opts := cluster.Options{System: n.sys, Placed: placedKinds(), Claim: n.claim, Reunited: n.reunited,
+		GivenUp: func() { n.givenUp.Add(1) }}
 	if claims, ok := n.engine.(interface{ Owners() []ident.NodeID }); ok {
 		opts.Owners = claims.Owners
 	}

@@ -119,3 +119,42 @@ func TestGivenUpAndMuchComes(t *testing.T) {
 	r.loaded(late)
 	r.wantQueue("")
 }
+
+// TestGivenUpAndAcknowledged: what a session has is not given to another because messages wait, and what it says next doesn't overtake that.
+func TestGivenUpAndAcknowledged(t *testing.T) {
+	r := newRig(t)
+	r.st.cfg.Held = DefaultHeld
+	r.attach("pc", 1, 0, plenty)
+	r.send("a")
+	r.commitAll()
+	r.want("pc<a, juliet1:1=OK")
+	r.givenUp++
+	r.send("b")
+	r.ack("pc", 1, 0, "a")
+	r.want("delete a")
+	r.do(func(fx *effects) { r.st.visit(fx, &nodepb.Detach{Session: sessionRef("pc").Proto()}) })
+	r.attach("phone", 1, 0, plenty)
+	r.loaded(r.read())
+	r.commitAll()
+	r.want("phone<b, juliet1:2=OK")
+	r.check()
+}
+
+// TestGivenUpAndLeaves: a message that was settled here, and comes once more while the mailbox isn't sure, isn't the next owner's.
+func TestGivenUpAndLeaves(t *testing.T) {
+	r := newRig(t)
+	r.attach("pc", 1, 0, plenty)
+	r.send("a")
+	r.commitAll()
+	r.ack("pc", 1, 0, "a")
+	r.took()
+	r.givenUp++
+	r.deliver(deliver("a", 1))
+	r.deliver(deliver("b", 2))
+	r.want("")
+	r.do(func(fx *effects) { r.st.retire(fx) })
+	r.want("juliet1:1=OK")
+	if len(r.st.handoff.left) != 1 {
+		t.Errorf("left %v", r.st.handoff.left)
+	}
+}

@@ -27,7 +27,7 @@ func (st *state) retire(fx *effects) (done bool) {
 	if !h.retiring {
 		h.retiring = true
 		for _, m := range st.stash {
-			h.leave(m)
+			st.leave(fx, m)
 		}
 		st.stash = nil
 		if st.relays != nil {

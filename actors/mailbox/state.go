@@ -194,9 +194,19 @@ func (st *state) next(fx *effects) bool {
 
 // early keeps a message that needs the index until that is there, and known to be true, and reports whether it had to.
 func (st *state) early(fx *effects, m any) bool {
-	_, isDelivery := m.(*nodepb.Deliver)
-	if st.ready && len(st.stash) == 0 && !(isDelivery && st.unsure(fx)) {
-		return false
+	switch m.(type) {
+	case *nodepb.Ack: // what a session says next, that it ends say, doesn't wait
+		if st.ready {
+			return false
+		}
+	case *nodepb.Deliver:
+		if st.ready && len(st.stash) == 0 && !st.unsure(fx) {
+			return false
+		}
+	default:
+		if st.ready && len(st.stash) == 0 {
+			return false
+		}
 	}
 	st.stash = append(st.stash, m)
 	return true

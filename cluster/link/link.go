@@ -76,6 +76,9 @@ type Options struct {
 	// up, and what it had said before it may have forgotten. It is called before anything of the new epoch is delivered, on a goroutine of
 	// the carrier's, and must not block.
 	Anew func(from ident.NodeID)
+	// Mutual, if set, hears in the same way of a peer that has begun a new epoch since this side gave it up and had it back: each has given up the
+	// other. A peer that has heard nothing of it, and goes on with its epoch, is none of these.
+	Mutual func(from ident.NodeID)
 	// Passes, if set, reports whether a node knows of detours, as it says of itself; it must not block. Frames go by no other, and to no other by
 	// anybody. nil: there are no detours.
 	Passes func(ident.NodeID) bool
@@ -152,10 +155,11 @@ type past struct {
 	gone  chan struct{} // closed when the goroutine of the latest epoch has ended; nil: there was none
 }
 
-// heard is the peer's latest epoch of which anything has come since this side began its own; 0: nothing has.
+// heard is the peer's latest epoch of which anything has come since this side began its own; 0: nothing has. former is the latest of which anything
+// had come before.
 type heard struct {
-	epoch atomic.Uint64
-	mu    sync.Mutex // held while Anew runs
+	epoch, former atomic.Uint64
+	mu            sync.Mutex // held while Anew and Mutual run
 }
 
 // New makes links without a peer. It starts nothing.
@@ -264,7 +268,9 @@ func (l *Links) PeerDown(id ident.NodeID) {
 	p := l.find(id)
 	if p != nil {
 		l.forget(id)
-		p.heardOf.epoch.Store(0) // what it begins from now on is no news
+		if last := p.heardOf.epoch.Swap(0); last > 0 { // what it begins from now on is no news, but for Mutual
+			p.heardOf.former.Store(last)
+		}
 	}
 	l.mu.Unlock()
 	if p != nil {

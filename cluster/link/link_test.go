@@ -175,6 +175,54 @@ func TestOneSideGivesUp(t *testing.T) {
 	})
 }
 
+// TestWhoGaveUpWhom: a peer hears that the other has given it up before anything that came after that, whether it did the same or not, and hears
+// nothing of the kind if it alone did so.
+func TestWhoGaveUpWhom(t *testing.T) {
+	run(t, 1, func(t *testing.T, r *rig) {
+		a, b := r.pair(link.Bounds{})
+		number := 0
+		talk := func() {
+			number++
+			a.send(t, b, messages, number, number)
+			b.send(t, a, messages, number, number)
+			wait(time.Second)
+		}
+		expectBoth := func(what string, atA, atB []string) {
+			t.Helper()
+			expect(t, what+", at a", a.epochs(), atA)
+			expect(t, what+", at b", b.epochs(), atB)
+		}
+		talk()
+		expectBoth("at first", numbers(1, 1), numbers(1, 1))
+		b.PeerDown(a.id)
+		b.knows(a)
+		talk()
+		expectBoth("b gave up a", []string{"anew", "2"}, numbers(2, 2))
+		for range 2 {
+			a.PeerDown(b.id)
+			b.PeerDown(a.id)
+			a.knows(b)
+			b.knows(a)
+			number++
+			talk()
+			expectBoth("both did", []string{"mutual", fmt.Sprint(number)}, []string{"mutual", fmt.Sprint(number)})
+		}
+		a.PeerDown(b.id)
+		b.PeerDown(a.id)
+		a.PeerDown(b.id)
+		a.knows(b)
+		a.PeerDown(b.id)
+		a.knows(b)
+		b.knows(a)
+		talk()
+		expectBoth("a did so twice", []string{"mutual", fmt.Sprint(number)}, []string{"mutual", fmt.Sprint(number)})
+		a.PeerDown(b.id)
+		a.knows(b)
+		talk()
+		expectBoth("a gave up b", numbers(number, number), []string{"anew", fmt.Sprint(number)})
+	})
+}
+
 func TestARestart(t *testing.T) {
 	run(t, 1, func(t *testing.T, r *rig) {
 		a, b := r.pair(link.Bounds{})

@@ -87,8 +87,15 @@ func (p *peer) renewed(epoch uint64) {
 	if epoch <= last {
 		return
 	}
-	if last > 0 && p.links.options.Anew != nil {
-		p.links.options.Anew(p.id)
+	tell := p.links.options.Anew
+	if last == 0 {
+		tell = p.links.options.Mutual
+		if former := h.former.Load(); former == 0 || epoch <= former {
+			tell = nil
+		}
+	}
+	if tell != nil {
+		tell(p.id)
 	}
 	h.epoch.Store(epoch)
 }

@@ -48,6 +48,7 @@ type node struct {
 		came, returned map[where][]string
 		data, rest     map[where]int        // frames that the carrier got, with envelopes and without
 		crossed        map[ident.NodeID]int // frames that have to do with detours
+		anew           []string             // what it was told of epochs, and what came in between
 	}
 }
 
@@ -87,7 +88,10 @@ func (r *rig) node(id ident.NodeID, b link.Bounds) *node {
 			n.mu.Lock()
 			defer n.mu.Unlock()
 			n.mu.came[where{from, class}] = append(n.mu.came[where{from, class}], string(envelope))
+			n.mu.anew = append(n.mu.anew, string(envelope))
 		},
+		Anew:   func(ident.NodeID) { n.noteEpoch("anew") },
+		Mutual: func(ident.NodeID) { n.noteEpoch("mutual") },
 		Return: func(to ident.NodeID, class nodepb.LinkClass, envelopes [][]byte) {
 			n.mu.Lock()
 			defer n.mu.Unlock()
@@ -98,6 +102,21 @@ func (r *rig) node(id ident.NodeID, b link.Bounds) *node {
 	})
 	r.nodes[string(id)] = n
 	return n
+}
+
+func (n *node) noteEpoch(what string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.mu.anew = append(n.mu.anew, what)
+}
+
+// epochs is what it was told of epochs, and what came in between, since it was last asked.
+func (n *node) epochs() []string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	list := n.mu.anew
+	n.mu.anew = nil
+	return list
 }
 
 // pair is two nodes that know each other.

@@ -92,17 +92,15 @@ func (w *world) start(name string) *node {
 		}
 	}
 	if n.c, err = cluster.New(cluster.Options{System: n.sys, Placed: []string{mailbox.Kind, account.Kind}, Claim: n.claim, Owners: n.store.Owners,
-		Reunited: func(givenUp bool) {
+		GivenUp: func() { n.givenUp.Add(1) },
+		Reunited: func() {
 			n.reunions.Add(1)
-			if givenUp {
-				n.givenUp.Add(1)
-			}
 			_ = n.sys.Cast(session.KeeperRef(id), session.Reunion{})
 		}}); err != nil {
 		w.Fatal(err)
 	}
 	n.sys.SetRouter(n.c)
-	n.links = link.New(link.Options{Self: id, Carrier: link.CarrierFunc(n.carry), Logger: log, Deliver: n.receive, Return: n.c.Returned, Anew: n.c.Anew, Passes: n.passes})
+	n.links = link.New(link.Options{Self: id, Carrier: link.CarrierFunc(n.carry), Logger: log, Deliver: n.receive, Return: n.c.Returned, Anew: n.c.Anew, Mutual: n.c.Mutual, Passes: n.passes})
 	n.c.SetLinks(n)
 	if err := n.sys.Start(); err != nil {
 		w.Fatal(err)
