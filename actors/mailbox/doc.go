@@ -18,7 +18,7 @@
 // In a cluster a mailbox moves with its partition. It leaves its node once everything that it has taken has its outcome (Retire);
 // what has come since goes on to the next owner, which loads the rows from the store that both share. While a cluster is parted
 // both halves may have the mailbox: it is a set of ids, so each takes up what the other has stored (lane.Reload), and what comes
-// twice has the same id. A mailbox whose node was given up by others, and didn't notice, reads its rows again before it takes what comes from
+// twice has the same id. A mailbox whose node was given up by others reads its rows again before it takes what comes from
 // them (Config.GivenUp). A session on another node may have no room for a push: that one and all after it come again, in order.
 //
 // Bodies are in memory only for sessions: those that a session's credit allows, and for a minute or two a page of those that came or went while

@@ -15,8 +15,10 @@ import (
 )
 
 const (
-	// dialTime is how long a login may take before the user tries another node.
-	dialTime = 10 * time.Second
+	// dialTime is how long a login may take before the user tries another node; crowdDialTime where so many log in at once that the machine,
+	// which they share with the nodes, needs longer for it: who gives up makes work for all, and has to begin again.
+	dialTime      = 10 * time.Second
+	crowdDialTime = time.Minute
 	// pause is how long, at least and at random up to four times as long, a user waits after a connection that failed.
 	pause = 100 * time.Millisecond
 )
@@ -31,8 +33,12 @@ type user struct {
 
 func newUser(w *world, number int) *user {
 	u := &user{w: w, number: number, random: rand.New(rand.NewPCG(w.cfg.seed, uint64(number)))}
+	login := dialTime
+	if w.cfg.crowd {
+		login = crowdDialTime
+	}
 	u.device = talk.NewDevice(talk.DeviceConfig{Owner: u, Client: func() *client.Config { return w.accounts.Config(number) }, Addrs: w.addrs, Start: number,
-		Login: dialTime, Patience: w.cfg.patience, Rest: pause, Spread: 3 * pause})
+		Login: login, Patience: w.cfg.patience, Rest: pause, Spread: 3 * pause})
 	return u
 }
 
