@@ -158,3 +158,21 @@ func TestGivenUpAndLeaves(t *testing.T) {
 		t.Errorf("left %v", r.st.handoff.left)
 	}
 }
+
+// TestGivenUpAndAcknowledgedElsewhere: what a session was given by another node, and acknowledges here before it was read, isn't given out again, nor
+// is what its sender has sent here once more.
+func TestGivenUpAndAcknowledgedElsewhere(t *testing.T) {
+	r := newRig(t)
+	r.attach("pc", 1, 0, plenty)
+	r.givenUp++
+	r.foreign("a", t0)
+	r.foreign("b", t0)
+	r.send("a", "c")
+	old := r.read()
+	r.ack("pc", 1, 0, "a", "b")
+	r.want("delete a, delete b")
+	r.loaded(old)
+	r.commitAll()
+	r.want("juliet1:1=OK, pc<c, juliet1:2=OK")
+	r.wantQueue("c")
+}

@@ -403,9 +403,12 @@ func (st *state) ack(fx *effects, m *nodepb.Ack) {
 func (st *state) acknowledged(fx *effects, m *nodepb.Ack) {
 	for _, b := range m.GetIds() {
 		if id, err := ident.MessageIDFrom(b); err == nil {
-			if r := st.rows.byID[id]; r != nil {
+			switch r := st.rows.byID[id]; {
+			case r != nil:
 				st.cfg.Counters.Acked.Add(1)
 				st.delete(fx, r)
+			case st.reload.busy(): // another node may have given it to the session, and this one is about to read it
+				st.deleteUnread(fx, id)
 			}
 		}
 	}

@@ -372,9 +372,14 @@ func (st *state) delete(fx *effects, r *row) {
 	if r.queued == 0 {
 		st.drop(r)
 	}
-	st.recent.add(r.ID, fx.now)
-	st.reload.deleted(r.ID)
-	st.acks = append(st.acks, store.Ack{Mailbox: st.user, ID: r.ID, Delete: true})
+	st.deleteUnread(fx, r.ID)
+}
+
+// deleteUnread deletes a row that isn't here, or no more.
+func (st *state) deleteUnread(fx *effects, id ident.MessageID) {
+	st.recent.add(id, fx.now)
+	st.reload.deleted(id)
+	st.acks = append(st.acks, store.Ack{Mailbox: st.user, ID: id, Delete: true})
 }
 
 // later has the lane, or a session, tried again in a moment.

@@ -268,9 +268,10 @@ func (l *Links) PeerDown(id ident.NodeID) {
 	p := l.find(id)
 	if p != nil {
 		l.forget(id)
-		if last := p.heardOf.epoch.Swap(0); last > 0 { // what it begins from now on is no news, but for Mutual
+		if last := p.heardOf.epoch.Load(); last > 0 {
 			p.heardOf.former.Store(last)
 		}
+		p.heardOf.epoch.Store(0) // what it begins from now on is no news, but for Mutual
 	}
 	l.mu.Unlock()
 	if p != nil {

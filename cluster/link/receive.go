@@ -84,7 +84,7 @@ func (p *peer) renewed(epoch uint64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	last := h.epoch.Load()
-	if epoch <= last {
+	if epoch <= last || last == 0 && epoch < h.former.Load() { // the latter is late, and says nothing of how things are now
 		return
 	}
 	tell := p.links.options.Anew
