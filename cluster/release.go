@@ -41,9 +41,9 @@ func (st *state) let(now time.Time, from ident.NodeID, passes uint32, list []ide
 		switch p := &st.parts[i]; {
 		case p.phase == waiting && !p.has && (passes > 0 || p.from == from || p.before == from):
 			p.take(from, passes)
-		case p.owner == st.self && p.phase == mine:
+		case p.owner == st.self && p.phase == mine && passes > 0:
 			// Both have had it, while each didn't know of the other: the store may know the other's claim, and the actors here not know what
-			// that one has stored.
+			// that one has stored. (A node that comes in says of everything that it has none of it: there is nothing to read again for that.)
 			fx.claim = append(fx.claim, i)
 		case p.owner == st.self: // waited for in vain
 		case passes > 0:

@@ -44,6 +44,32 @@ func TestOldRelease(t *testing.T) {
 	}
 }
 
+// TestJoinClaimsNoMore: a node that comes in says that it has none of what others own, and these have nothing to claim, and to read, again for
+// it; they have once somebody else who has had it lets go.
+func TestJoinClaimsNoMore(t *testing.T) {
+	now := time.Unix(1000, 0)
+	a, b := newState("a@1", 2*time.Second), newState("b@1", 2*time.Second)
+	fx := a.look(now, viewOf(1, "a@1"))
+	a.claimed(now, fx.claim, fx.number)
+	a.look(now, viewOf(2, "a@1", "b@1"))
+	said := 0
+	for to, list := range b.look(now, viewOf(2, "a@1", "b@1")).released {
+		if to.to == "a@1" {
+			said += len(list)
+			if got := a.let(now, "b@1", to.passes, list); len(got.claim) > 0 {
+				t.Errorf("%d partitions are claimed again", len(got.claim))
+			}
+		}
+	}
+	if said == 0 {
+		t.Error("b says nothing")
+	}
+	p := partOf("a@1", "a@1", "b@1")
+	if got := a.let(now, "b@1", 1, []ident.Partition{p}); !slices.Equal(got.claim, []ident.Partition{p}) {
+		t.Errorf("claimed again: %v", got.claim)
+	}
+}
+
 // TestOldClaim: a claim of an earlier tenure doesn't open the partition for a later one.
 func TestOldClaim(t *testing.T) {
 	now := time.Unix(1000, 0)

@@ -10,8 +10,9 @@ import (
 )
 
 const (
-	// IdleTime is after how long without a message an account without sessions is passivated.
-	IdleTime = 30 * time.Second
+	// IdleTime is after how long without a message an account without sessions is passivated. It is as long as those whose node is lost may
+	// take to come back (lane.TakenTime): what their contacts and mailboxes have had read by then need not be read again.
+	IdleTime = time.Minute
 	// queueLen bounds the messages that wait for one account: the presence of all its contacts at once.
 	queueLen = 20_000
 )

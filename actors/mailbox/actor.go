@@ -163,9 +163,9 @@ func (a *actor) run(ctx *actors.Context) {
 			st.loadFailed(fx, laneRetry)
 		}
 	}
-	if fx.ask > 0 {
-		a.asked = ctx.Call(a.cfg.Account(st.user), &nodepb.GetMailboxInfo{}, fx.ask)
-		fx.ask = 0
+	if fx.ask {
+		fx.ask = false
+		a.asked = ctx.Call(a.cfg.Account(st.user), &nodepb.GetMailboxInfo{}, askTime)
 	}
 	if fx.lookUp {
 		fx.lookUp = false

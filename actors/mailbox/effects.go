@@ -21,9 +21,8 @@ type effects struct {
 	take *taking
 	// load asks the lane for the index; loadFailed follows if it has no room.
 	load bool
-	// ask is how long the account has to say who the user is, if it isn't 0, and lookUp asks the directory; asked follows.
-	ask    time.Duration
-	lookUp bool
+	// ask asks the account who the user is, and lookUp the directory; asked follows.
+	ask, lookUp bool
 	// loadAgain does so while the mailbox runs; reloadFailed follows.
 	loadAgain bool
 	// flush asks the lane for word once it has nothing of the mailbox left; flushFailed follows.

@@ -11,11 +11,12 @@ import (
 )
 
 const (
-	// askTime is how long the account has to say who the user is: it may be on its way to another node, and has to read the store first. If it
-	// doesn't tell, because its node is lost say, the directory is asked.
-	askTime = 3 * time.Second
-	// askTry is how long one answer is awaited, and askPause is between a call that got lost and the next.
-	askTry   = 3 * time.Second
+	// askTime is how long the account has to say who the user is: it may have to read the store first, and while ten thousand log in at once an
+	// answer takes seconds. The directory, which is asked after that, has as much to do then. A call to a node that is lost ends when
+	// that is noticed, so this bounds what an account that hangs costs.
+	askTime = 15 * time.Second
+	// awayTime is how long an account that can't be reached, on its way to another node say, is asked again, and askPause is between two calls.
+	awayTime = 3 * time.Second
 	askPause = 250 * time.Millisecond
 	// lookUpTime is how long that may take.
 	lookUpTime = 5 * time.Second
@@ -23,7 +24,7 @@ const (
 
 // ask asks the account.
 func (st *state) ask(fx *effects) {
-	st.askAt, fx.ask = time.Time{}, min(askTry, st.askUntil.Sub(fx.now))
+	st.askAt, fx.ask = time.Time{}, true
 }
 
 // asked takes what the account, or the directory, says of the user. What has changed since is on its way, and waits for the load, too.
@@ -48,23 +49,27 @@ func (st *state) asked(fx *effects, v any, err error) {
 // untold hears that one of the two doesn't say: the account is asked again where it may be there in a moment, else the directory; if it was the
 // directory, all is begun anew.
 func (st *state) untold(fx *effects, err error) {
-	next := fx.now.Add(askPause)
-	switch {
-	case st.lookingUp:
+	if st.lookingUp {
 		st.rowsOnly = nil
 		st.loadFailed(fx, loadRetry)
 		return
-	case passing(err) && next.Before(st.askUntil):
-		st.askAt = next
-		return
+	}
+	if passing(err) {
+		if st.awayUntil.IsZero() {
+			st.awayUntil = fx.now.Add(awayTime)
+		}
+		if next := fx.now.Add(askPause); next.Before(st.awayUntil) {
+			st.askAt = next
+			return
+		}
 	}
 	st.cfg.Counters.Untold.Add(1)
 	st.lookingUp, fx.lookUp = true, true
 }
 
-// passing reports whether a call may well be answered when it is made again: the actor is on the move, or has much to do.
+// passing reports whether a call may well be answered when it is made again: the actor is on the move, or has no room just now.
 func passing(err error) bool {
-	for _, e := range []error{actors.ErrNoConnection, actors.ErrNoProc, actors.ErrTimeout, actors.ErrOverloaded, actors.ErrCrashed} {
+	for _, e := range []error{actors.ErrNoConnection, actors.ErrNoProc, actors.ErrOverloaded, actors.ErrCrashed} {
 		if errors.Is(err, e) {
 			return true
 		}

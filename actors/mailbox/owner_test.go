@@ -77,6 +77,7 @@ func TestUntold(t *testing.T) {
 	}{
 		"on the move":         {nil, actors.ErrNoConnection, true},
 		"busy":                {nil, fmt.Errorf("busy: %w", actors.ErrOverloaded), true},
+		"hangs":               {nil, actors.ErrTimeout, false},
 		"of an older version": {nil, errors.New("n1 doesn't know the message that n2 sent"), false},
 		"something else":      {&nodepb.Credentials{}, nil, false},
 	} {
@@ -93,7 +94,7 @@ func TestUntold(t *testing.T) {
 					if answer(test.v, test.err); r.looksUp {
 						break
 					}
-					if times++; r.asks || !test.again || times > int(askTime/askPause) {
+					if times++; r.asks || !test.again || times > int(awayTime/askPause) {
 						t.Fatalf("asks: %v, %d times", r.asks, times)
 					}
 					if r.pass(askPause); !r.asks || r.looksUp {

@@ -133,7 +133,7 @@ func (r *rig) run() {
 			r.page = st.page(r.taken)
 		}
 	}
-	r.asks, fx.ask = r.asks || fx.ask > 0, 0
+	r.asks, fx.ask = r.asks || fx.ask, false
 	r.looksUp, fx.lookUp = r.looksUp || fx.lookUp, false
 	if fx.loadAgain {
 		fx.loadAgain = false

@@ -44,8 +44,9 @@ type state struct {
 	// rowsOnly is a load that doesn't say who the user is, while that is asked for: the account, or the directory, which is being looked up then.
 	rowsOnly  *lane.Loaded
 	lookingUp bool
-	// askUntil is for how long the account is asked, and askAt when it is asked again; zero: an answer is awaited.
-	askUntil, askAt time.Time
+	// awayUntil is for how long an account that can't be reached is asked again, zero: it could be; askAt is when that is done next, zero: an answer is
+	// awaited.
+	awayUntil, askAt time.Time
 	// numbers counts pushes, to whomever. Hardly any two mailboxes begin with the same: one that was sent on an Attach, as a mailbox moved, pushes in
 	// the epoch in which the one before has pushed, and the session must not take its second push for what follows that one's first.
 	numbers uint64
@@ -147,7 +148,7 @@ func (st *state) loaded(fx *effects, m *lane.Loaded) {
 	if m.Info == nil {
 		st.rowsOnly, st.lookingUp = m, st.cfg.Account == nil
 		if fx.lookUp = st.lookingUp; !st.lookingUp {
-			st.askUntil = fx.now.Add(askTime)
+			st.awayUntil = time.Time{}
 			st.ask(fx)
 		}
 		return

@@ -49,6 +49,7 @@ func (t *throng) changes(ctx context.Context) error {
 type situation struct {
 	names []string
 	mine  map[string]float64 // partitions, by node
+	reads map[string]float64 // what each node has asked the store, beside commits
 	views float64            // of the observer
 	// late are the actors that didn't leave in time, on the nodes that run.
 	late float64
@@ -58,7 +59,7 @@ type situation struct {
 func (v *visit) observer() *testcluster.Node { return v.c.Nodes[0] }
 
 func (v *visit) situation(ctx context.Context) (situation, error) {
-	s := situation{mine: map[string]float64{}}
+	s := situation{mine: map[string]float64{}, reads: map[string]float64{}}
 	for _, n := range v.running() {
 		m, err := n.Metrics(ctx)
 		if err != nil {
@@ -66,6 +67,7 @@ func (v *visit) situation(ctx context.Context) (situation, error) {
 		}
 		s.names = append(s.names, n.Name)
 		s.mine[n.Name] = m[`jackdaw_cluster_partitions{phase="mine"}`]
+		s.reads[n.Name] = testcluster.Sum(m, "jackdaw_store_requests_total")
 		s.late += m["jackdaw_cluster_overdue_total"]
 		if n == v.observer() {
 			s.views = m["jackdaw_cluster_views_total"]
@@ -78,6 +80,14 @@ func (v *visit) situation(ctx context.Context) (situation, error) {
 func (s situation) moved(to situation) (n float64) {
 	for name, had := range s.mine {
 		n += max(0, had-to.mine[name])
+	}
+	return n
+}
+
+// read is how often the nodes that are there in the end have asked the store meanwhile.
+func (s situation) read(to situation) (n float64) {
+	for name, has := range to.reads {
+		n += has - s.reads[name]
 	}
 	return n
 }
@@ -165,6 +175,7 @@ func (t *throng) figures(section string, before, after situation, nodes int, at 
 		{section, "from the view until no partition moves", "s", at.settled.Sub(at.view).Seconds()},
 		{section, "activated, with a message for everybody", "a second", actors / max(served.Seconds(), viewPause.Seconds())},
 		{section, "mailboxes and accounts that moved", "", actors},
+		{section, "requests to the store meanwhile", "", before.read(after)},
 	}
 	if section == joining {
 		list = append(list, figure{section, "of them, not gone in time from where they were", "", after.late - before.late})
