@@ -16,8 +16,8 @@ const (
 	pollerID = "foreign-writes"
 	// pollTime bounds one look at the notices: a shard that is gone must not stop what the others have to say.
 	pollTime = 5 * time.Second
-	// reloadTime is after how long a mailbox that hasn't answered is asked again.
-	reloadTime = 10 * time.Second
+	// reloadTime is after how long a mailbox that hasn't answered is asked again: after longer than one waits to hear whose it is.
+	reloadTime = 30 * time.Second
 )
 
 var pollerRef = actors.Ref{Kind: PollerKind, ID: pollerID}

@@ -139,13 +139,13 @@ func TestReloadIsRepeated(t *testing.T) {
 	foreign(t, func(r *rig, e *shared, b *reader, write func(int)) {
 		b.be(true)
 		write(1)
-		wait(12 * time.Second)
+		wait(lane.ReloadTime + 2*time.Second)
 		if n := b.took(); n != 2 {
 			t.Errorf("asked %d times", n)
 		}
 		b.be(false)
 		e.fails(errors.New("no connection"))
-		wait(15 * time.Second)
+		wait(lane.ReloadTime + 5*time.Second)
 		if n := b.took(); n != 2 {
 			t.Errorf("asked %d times", n)
 		}

@@ -176,3 +176,44 @@ func TestGivenUpAndAcknowledgedElsewhere(t *testing.T) {
 	r.want("juliet1:1=OK, pc<c, juliet1:2=OK")
 	r.wantQueue("c")
 }
+
+// TestGivenUpAndAcknowledgedAtOnce: so it is with what is acknowledged before anything has told this mailbox to read. What a session says again
+// isn't deleted again.
+func TestGivenUpAndAcknowledgedAtOnce(t *testing.T) {
+	r := newRig(t)
+	r.attach("pc", 1, 0, plenty)
+	r.foreign("a", t0)
+	r.ack("pc", 1, 0, "a")
+	r.want("") // so that it isn't known here
+	r.givenUp++
+	r.ack("pc", 1, 0, "a")
+	r.ack("pc", 1, 0, "a")
+	r.want("delete a")
+	r.send("b")
+	r.ack("pc", 1, 0, "a")
+	r.loaded(r.read())
+	r.commitAll()
+	r.want("pc<b, juliet1:1=OK")
+	r.wantQueue("b")
+}
+
+// TestAcknowledgedBeforeItIsStored: the other node gives a session what it is still storing. What was acknowledged here by then is deleted once it is
+// there.
+func TestAcknowledgedBeforeItIsStored(t *testing.T) {
+	r := newRig(t)
+	r.attach("pc", 1, 0, plenty)
+	r.givenUp++
+	r.ack("pc", 1, 0, "a")
+	r.want("delete a") // which finds nothing
+	r.send("b")
+	r.loaded(r.read())
+	r.commitAll()
+	r.want("pc<b, juliet1:1=OK")
+	r.foreign("a", t0)
+	r.givenUp++
+	r.send("c")
+	r.loaded(r.read())
+	r.commitAll()
+	r.want("pc<c, delete a, juliet1:2=OK")
+	r.wantQueue("bc")
+}

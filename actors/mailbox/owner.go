@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/jackdaw-im/jackdaw/actors"
+	"github.com/jackdaw-im/jackdaw/actors/lane"
 	"github.com/jackdaw-im/jackdaw/ident"
 	"github.com/jackdaw-im/jackdaw/proto/nodepb"
 	"github.com/jackdaw-im/jackdaw/store"
@@ -12,8 +13,8 @@ import (
 
 const (
 	// askTime is how long the account has to say who the user is: it may have to read the store first, and while ten thousand log in at once an
-	// answer takes seconds. The directory, which is asked after that, has as much to do then. A call to a node that is lost ends when
-	// that is noticed, so this bounds what an account that hangs costs.
+	// answer takes seconds. The directory, which is asked after that, has as much to do then. A call to a node that is lost mostly ends when
+	// that is noticed, so this bounds what an account that hangs costs, and one that nobody may open yet.
 	askTime = 15 * time.Second
 	// awayTime is how long an account that can't be reached, on its way to another node say, is asked again, and askPause is between two calls.
 	awayTime = 3 * time.Second
@@ -42,15 +43,38 @@ func (st *state) asked(fx *effects, v any, err error) {
 		st.untold(fx, err)
 		return
 	}
-	st.rowsOnly = nil
+	st.forgetRows()
 	st.loaded(fx, m)
+}
+
+// setAside keeps what was read until it is known who the user is. Its bodies take of the room for what is held, as thousands may wait at once; those
+// for which there is none are read again when a session needs them.
+func (st *state) setAside(m *lane.Loaded) {
+	st.rowsOnly = m
+	for i, b := range m.Bodies {
+		n := len(b) + rowOverhead
+		if b != nil && (st.held.bytes+n > maxHeld || !st.room(int64(n))) {
+			m.Bodies[i] = nil
+		}
+		if m.Bodies[i] != nil {
+			st.held.bytes += n
+		}
+	}
+}
+
+// forgetRows ends that.
+func (st *state) forgetRows() {
+	if st.rowsOnly != nil {
+		st.rowsOnly = nil
+		st.release()
+	}
 }
 
 // untold hears that one of the two doesn't say: the account is asked again where it may be there in a moment, else the directory; if it was the
 // directory, all is begun anew.
 func (st *state) untold(fx *effects, err error) {
 	if st.lookingUp {
-		st.rowsOnly = nil
+		st.forgetRows()
 		st.loadFailed(fx, loadRetry)
 		return
 	}

@@ -161,3 +161,56 @@ func TestReloadIsWhole(t *testing.T) {
 		t.Error("asks the account")
 	}
 }
+
+// TestUntoldBodies: what was read while it isn't known whose it is takes of the room for what is held; there is no end of it without giving that back.
+func TestUntoldBodies(t *testing.T) {
+	bodies := func(t *testing.T, held int64) *rig {
+		r := stranger(t)
+		cfg := *r.st.cfg
+		cfg.Held, cfg.Counters = held, new(Counters)
+		r.foreign("b", t0)
+		r.taken, r.asks = true, false
+		r.begin(&cfg)
+		r.answerLoad(nil)
+		if !r.asks || len(r.st.rowsOnly.Bodies) != 2 {
+			t.Fatalf("asks: %v, %d bodies", r.asks, len(r.st.rowsOnly.Bodies))
+		}
+		return r
+	}
+	held := func(r *rig) int64 { return r.st.cfg.Counters.Held.Load() }
+	one := rowOverhead + int64(len(bodies(t, 1<<20).st.rowsOnly.Bodies[0]))
+	for what, end := range map[string]func(r *rig){
+		"told": func(r *rig) {
+			r.says(&nodepb.MailboxInfo{Exists: true})
+			if held(r) == 0 || held(r) != int64(r.st.held.bytes) {
+				t.Errorf("%d bytes are held, %d by it", held(r), r.st.held.bytes)
+			}
+			r.st.release()
+		},
+		"left": func(r *rig) {
+			r.do(func(fx *effects) { r.st.retire(fx) })
+			r.st.release()
+		},
+		"begun anew": func(r *rig) {
+			r.do(func(fx *effects) { r.st.asked(fx, nil, errors.New("unknown")) })
+			r.do(func(fx *effects) { r.st.asked(fx, nil, store.ErrClosed) })
+		},
+	} {
+		r := bodies(t, 1<<20)
+		if held(r) != 2*one {
+			t.Errorf("%s: %d bytes are held, want %d", what, held(r), 2*one)
+		}
+		if end(r); held(r) != 0 {
+			t.Errorf("%s: %d bytes are held by nobody", what, held(r))
+		}
+	}
+	r := bodies(t, one)
+	if held(r) != one || r.st.rowsOnly.Bodies[0] == nil || r.st.rowsOnly.Bodies[1] != nil {
+		t.Errorf("%d bytes are held, the second body: %q", held(r), r.st.rowsOnly.Bodies[1])
+	}
+	r.attach("pc", 1, 0, plenty)
+	r.took()
+	r.says(&nodepb.MailboxInfo{Exists: true})
+	r.answerReads()
+	r.want("pc<a delayed, pc<b delayed")
+}

@@ -120,6 +120,8 @@ func (st *state) reloaded(fx *effects, m *lane.Loaded) {
 		}
 		switch {
 		case deleted:
+		case r == nil && st.recent.has(id, fx.now): // it was acknowledged before the other node had stored it
+			st.deleteUnread(fx, id)
 		case r == nil:
 			fresh = append(fresh, &row{Row: m.Rows[i], delayed: true})
 		case !r.gone && (r.Ord != m.Rows[i].Ord || r.CSeq != m.Rows[i].CSeq):

@@ -407,8 +407,8 @@ func (st *state) acknowledged(fx *effects, m *nodepb.Ack) {
 			case r != nil:
 				st.cfg.Counters.Acked.Add(1)
 				st.delete(fx, r)
-			case st.reload.busy(): // another node may have given it to the session, and this one is about to read it
-				st.deleteUnread(fx, id)
+			case (st.reload.busy() || st.givenUp != fx.givenUp) && !st.recent.has(id, fx.now):
+				st.deleteUnread(fx, id) // another node may have given it to the session, and this one is about to read it
 			}
 		}
 	}

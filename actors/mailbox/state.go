@@ -105,7 +105,8 @@ func (st *state) wait(fx *effects) { st.loadAt = fx.now.Add(laneRetry) }
 
 // start asks for the index.
 func (st *state) start(fx *effects) {
-	st.begun, st.rowsOnly, st.lookingUp, st.askAt = true, nil, false, time.Time{}
+	st.forgetRows()
+	st.begun, st.lookingUp, st.askAt = true, false, time.Time{}
 	st.givenUp = fx.givenUp
 	st.tag++
 	st.loadAt, fx.load = time.Time{}, true
@@ -146,7 +147,8 @@ func (st *state) loaded(fx *effects, m *lane.Loaded) {
 		return
 	}
 	if m.Info == nil {
-		st.rowsOnly, st.lookingUp = m, st.cfg.Account == nil
+		st.setAside(m)
+		st.lookingUp = st.cfg.Account == nil
 		if fx.lookUp = st.lookingUp; !st.lookingUp {
 			st.awayUntil = time.Time{}
 			st.ask(fx)
