@@ -14,7 +14,8 @@ const (
 )
 
 // hold is the messages that stay in memory though no session is to get them: those of a session that is about to come, or to come back,
-// need not be read from the store then. Bodies that were read before it is known who the user is count as such, too. A mailbox holds a page of them for a while, and all mailboxes of a node Config.Held.
+// need not be read from the store then. Bodies that were read before it is known who the user is count as such, too. A mailbox
+// holds a page of them for a while, and all mailboxes of a node Config.Held.
 type hold struct {
 	bytes int
 	at    time.Time // when those that are too old go; zero: there are none

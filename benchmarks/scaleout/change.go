@@ -174,8 +174,8 @@ func (t *throng) figures(section string, before, after situation, nodes int, at 
 		{section, "from the view until all are served", "s", served.Seconds()},
 		{section, "from the view until no partition moves", "s", at.settled.Sub(at.view).Seconds()},
 		{section, "activated, with a message for everybody", "a second", actors / max(served.Seconds(), viewPause.Seconds())},
-		{section, "mailboxes and accounts that moved", "", actors},
 		{section, "requests to the store meanwhile", "", before.read(after)},
+		{section, "mailboxes and accounts that moved", "", actors},
 	}
 	if section == joining {
 		list = append(list, figure{section, "of them, not gone in time from where they were", "", after.late - before.late})
