@@ -38,7 +38,7 @@ type wake struct{}
 func (a *actor) Init(ctx *actors.Context, _ any) error {
 	a.st = newState(ident.UserID(ctx.Self().ID))
 	a.st.throttle = a.all.load(a.st.user)
-	a.st.began, a.st.moved = ctx.Now(), a.cfg.Moving()
+	a.st.began, a.st.moved, a.st.joined = ctx.Now(), a.cfg.Moving(), a.cfg.Reunions()
 	a.st.load(a.begin(ctx))
 	a.run(ctx)
 	return nil
@@ -116,15 +116,18 @@ func (a *actor) Terminate(ctx *actors.Context, reason actors.Reason) {
 	if reason.IsNormal() {
 		err = actors.ErrNoProc
 	}
-	a.st.abandon(a.begin(ctx), err)
+	a.st.abandon(a.begin(ctx), err, reason.IsNormal())
 	for _, r := range a.fx.replies {
 		ctx.Reply(r.to, nil, r.err)
 	}
 	if a.st.leaving && reason.IsNormal() { // what it had not finished in time may be written
 		a.st.bequeath(&a.fx)
 		for _, c := range a.fx.casts {
-			_ = ctx.Answer(c.to, c.msg)
+			if ctx.Answer(c.to, c.msg) != nil {
+				a.cfg.Counters.Dropped.Add(1)
+			}
 		}
+		a.cfg.Counters.Dropped.Add(int64(len(a.st.owed))) // what was tried once more in vain
 	}
 }
 
@@ -167,7 +170,9 @@ func (a *actor) cast(ctx *actors.Context, c cast, tries int) {
 			err = ctx.Answer(c.to, c.msg)
 		}
 	case *nodepb.Presence, *nodepb.RosterPush:
-		err = ctx.Cast(c.to, c.msg)
+		if err = ctx.Cast(c.to, c.msg); errors.Is(err, actors.ErrOverloaded) && a.st.leaving && c.to.Kind == Kind { // nobody repeats it
+			err = ctx.Answer(c.to, c.msg)
+		}
 	default:
 		err = ctx.Answer(c.to, c.msg) // never refused while its addressee lives
 	}

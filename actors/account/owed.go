@@ -2,6 +2,7 @@ package account
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -72,7 +73,7 @@ func (st *state) owes(to actors.Ref, p *nodepb.Presence) bool {
 	for i := range st.owed {
 		old, ok := st.owed[i].msg.(*nodepb.Presence)
 		if probe := p.GetType() == nodepb.PresenceType_PROBE; ok && st.owed[i].to == to && old.GetFrom() == p.GetFrom() &&
-			(old.GetType() == nodepb.PresenceType_PROBE) == probe {
+			(old.GetType() == nodepb.PresenceType_PROBE) == probe && (!probe || old.GetTo() == p.GetTo()) {
 			if probe && p.GetRefresh() { // which asks for more
 				st.owed[i].msg = p
 			}
@@ -179,6 +180,12 @@ func (a *absent) keep(p *nodepb.Presence, missed bool, now time.Time) {
 	a.sweep(now)
 	if a.latest == nil && missed {
 		*a = absent{latest: map[string]*nodepb.Presence{}, until: now.Add(absentTime)}
+	}
+	switch bare, _, full := strings.Cut(p.GetFrom(), "/"); { // the order of what is kept is lost
+	case full && p.GetType() == nodepb.PresenceType_AVAILABLE:
+		delete(a.latest, bare)
+	case !full:
+		maps.DeleteFunc(a.latest, func(from string, _ *nodepb.Presence) bool { return strings.HasPrefix(from, bare+"/") })
 	}
 	if _, known := a.latest[p.GetFrom()]; known || missed && len(a.latest) < maxAbsent {
 		a.latest[p.GetFrom()] = p

@@ -79,6 +79,10 @@ func TestPresenceThatGotLost(t *testing.T) {
 	if casts := d.pay(); len(casts) != 1 || !casts[0].msg.(*nodepb.Presence).GetRefresh() {
 		t.Fatalf("of two probes the one that asks for more: %v", casts)
 	}
+	other := proto.Clone(again).(*nodepb.Presence)
+	other.To = "mercutio@montague.example/phone"
+	d.lose([]cast{{probe[0].to, again}, {probe[0].to, other}}, actors.ErrNoConnection)
+	expect(t, "two questions", d.pay(), "account/mercutio PROBE from romeo", "account/mercutio PROBE from romeo")
 	d.lose(probe, actors.ErrNoConnection)
 	d.st.unbind(&nodepb.Unbind{Session: ref("1").Proto()}, t0)
 	expect(t, "nobody wants to know any more", d.pay())

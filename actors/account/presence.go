@@ -32,7 +32,7 @@ func (st *state) setPresence(fx *effects, p *nodepb.SetPresence) []cast {
 	}
 	initial := !s.available()
 	s.presence = p
-	if p.GetQuiet() && !missed {
+	if p.GetQuiet() && !missed && !(initial && st.denied) {
 		return st.takeAbsent(s, fx.now)
 	}
 	casts := st.broadcast(s.resource, nodepb.PresenceType_AVAILABLE, p, fx.now)
@@ -159,12 +159,13 @@ func (st *state) ends(peer ident.UserID, t nodepb.PresenceType) cast {
 	return cast{Ref(peer), &nodepb.Subscription{Inbound: true, From: string(st.user), To: string(peer), Type: t}}
 }
 
-// answerProbe sends the presence of every available resource to the account of the prober (RFC 6121 section 4.3.2). One that has just come
-// needn't be told that there is none, one that may have missed the end of some does.
+// answerProbe sends the presence of every available resource, or of the one that was asked about, to the account of the prober (RFC 6121
+// section 4.3.2). One that has just come needn't be told that there is none, one that may have missed the end of some does.
 func (st *state) answerProbe(probe *nodepb.Presence, prober ident.UserID, now time.Time) []cast {
+	_, resource, one := strings.Cut(probe.GetTo(), "/")
 	var casts []cast
 	for _, s := range st.sessions {
-		if s.available() {
+		if s.available() && (!one || s.resource == resource) {
 			casts = append(casts, cast{Ref(prober), st.presenceOf(s, probe.GetFrom())})
 		}
 	}
@@ -172,13 +173,25 @@ func (st *state) answerProbe(probe *nodepb.Presence, prober ident.UserID, now ti
 	case len(casts) > 0 || !probe.GetRefresh():
 	case now.Before(st.began.Add(freshTime)): // some may not have bound again
 		if st.asking == nil {
-			st.asking = map[ident.UserID]struct{}{}
+			st.asking = map[question]struct{}{}
 		}
-		st.asking[prober] = struct{}{}
+		st.asking[question{prober, probe.GetTo()}] = struct{}{}
 	default:
-		casts = append(casts, cast{Ref(prober), presence(string(st.user), probe.GetFrom(), nodepb.PresenceType_UNAVAILABLE, nil)})
+		st.denied = true
+		casts = append(casts, cast{Ref(prober), presence(probe.GetTo(), probe.GetFrom(), nodepb.PresenceType_UNAVAILABLE, nil)})
 	}
 	return casts
+}
+
+// question is what a contact asks: who of a user's is there (a bare JID), or whether one of his resources is (a full one).
+type question struct {
+	by    ident.UserID
+	about string
+}
+
+// probe asks it.
+func (q question) probe() *nodepb.Presence {
+	return &nodepb.Presence{Type: nodepb.PresenceType_PROBE, From: string(q.by), To: q.about, Refresh: true}
 }
 
 // answerAsking answers the contacts whose probes came before it was known who is there.
@@ -186,18 +199,13 @@ func (st *state) answerAsking(now time.Time) (casts []cast) {
 	if now.Before(st.began.Add(freshTime)) {
 		return nil
 	}
-	for prober := range st.asking {
-		if c := st.contacts[prober]; c != nil && c.sub.from { // else it has heard of that
-			casts = append(casts, st.answerProbe(st.probeOf(prober), prober, now)...)
+	for q := range st.asking {
+		if c := st.contacts[q.by]; c != nil && c.sub.from { // else it has heard of that
+			casts = append(casts, st.answerProbe(q.probe(), q.by, now)...)
 		}
 	}
 	st.asking = nil
 	return casts
-}
-
-// probeOf is what a contact asks.
-func (st *state) probeOf(prober ident.UserID) *nodepb.Presence {
-	return &nodepb.Presence{Type: nodepb.PresenceType_PROBE, From: string(prober), To: string(st.user), Refresh: true}
 }
 
 // anyAvailable reports whether the user is online.

@@ -308,8 +308,8 @@ func (st *state) retire(fx *effects) bool {
 		st.owed[i].due = fx.now
 	}
 	st.payUp(fx)
-	for prober := range st.asking { // whoever has the account next knows better
-		fx.cast(cast{Ref(st.user), st.probeOf(prober)})
+	for q := range st.asking { // whoever has the account next knows better
+		fx.cast(cast{Ref(st.user), q.probe()})
 	}
 	st.asking = nil
 	if st.loading || st.work != nil || len(st.backlog)+len(st.stash) > 0 {
@@ -319,8 +319,8 @@ func (st *state) retire(fx *effects) bool {
 	return true
 }
 
-// abandon answers everybody who waits, because the actor ends.
-func (st *state) abandon(fx *effects, err error) {
+// abandon answers everybody who waits, because the actor ends. What it was told and hasn't begun with when it had to leave is for the next.
+func (st *state) abandon(fx *effects, err error, normal bool) {
 	all := append(st.backlog, st.stash...)
 	if st.work != nil {
 		all = append(all, st.work.req)
@@ -328,6 +328,8 @@ func (st *state) abandon(fx *effects, err error) {
 	for _, m := range all {
 		if m.from != nil {
 			fx.replies = append(fx.replies, reply{to: *m.from, err: err})
+		} else if msg := asProto(m.msg); msg != nil && st.leaving && normal {
+			fx.cast(cast{Ref(st.user), msg})
 		}
 	}
 	st.work, st.backlog, st.stash = nil, nil, nil

@@ -1,6 +1,7 @@
 package account
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -336,6 +337,10 @@ func TestRefresh(t *testing.T) {
 	st.unbind(&nodepb.Unbind{Session: ref("2").Proto()}, t0)
 	expect(t, "nobody is there", probe(true), "account/juliet UNAVAILABLE from romeo")
 	expect(t, "she has just come", probe(false))
+	about := func(to string) []cast {
+		return st.presenceIn(&effects{now: t0}, question{"juliet@montague.example", to}.probe())
+	}
+	expect(t, "one of them isn't there", about("romeo@montague.example/orchard2"), "account/juliet UNAVAILABLE from romeo/orchard2")
 	began := func(at time.Time) { st.began, st.asking = at, nil }
 	began(t0)
 	expect(t, "some may be about to bind again", probe(true))
@@ -357,15 +362,62 @@ func TestRefresh(t *testing.T) {
 	expect(t, "the next one is asked", fx.casts, "account/romeo PROBE from juliet")
 	began(t0)
 	probe(true)
+	about("romeo@montague.example/orchard2")
 	bound(t, st, "3", "orchard3")
 	available(st, "3", 0)
-	expect(t, "one has bound again", tick(t0.Add(freshTime)), "account/juliet AVAILABLE from romeo/orchard3")
+	expect(t, "one has bound again", tick(t0.Add(freshTime)), "account/juliet AVAILABLE from romeo/orchard3", "account/juliet UNAVAILABLE from romeo/orchard2")
+	expect(t, "he is there", about("romeo@montague.example/orchard3"), "account/juliet AVAILABLE from romeo/orchard3")
 	st.unbind(&nodepb.Unbind{Session: ref("3").Proto()}, t0)
 	began(time.Time{})
 	bound(t, st, "1", "orchard")
 	available(st, "1", 0)
 	expect(t, "her answer", st.presenceIn(&effects{now: t0}, presence("juliet@montague.example", "romeo@montague.example/orchard", nodepb.PresenceType_UNAVAILABLE, nil)),
 		"session/1 UNAVAILABLE from juliet")
+}
+
+// TestDenied: who was told that nobody is there hears of one that binds again later, though it says nothing new.
+func TestDenied(t *testing.T) {
+	for _, denied := range []bool{false, true} {
+		st := romeo()
+		if denied {
+			expect(t, "nobody is there", st.presenceIn(&effects{now: t0}, question{"juliet@montague.example", "romeo@montague.example"}.probe()),
+				"account/juliet UNAVAILABLE from romeo")
+		}
+		for range 2 { // the second time it is there
+			bound(t, st, "1", "orchard")
+			casts := st.setPresence(&effects{now: t0}, &nodepb.SetPresence{Session: ref("1").Proto(), Available: true, Quiet: true})
+			if told := strings.Contains(show(casts), "account/juliet AVAILABLE from romeo/orchard"); told != denied {
+				t.Errorf("denied %v, told %v", denied, told)
+			}
+			if denied = false; t.Failed() {
+				break
+			}
+		}
+	}
+}
+
+// TestKeptInOrder: that nobody of a user is there, and that one is, are never both kept: whoever binds next gets them in any order.
+func TestKeptInOrder(t *testing.T) {
+	var a absent
+	keep := func(from string, typ nodepb.PresenceType) []string {
+		a.keep(&nodepb.Presence{From: from, Type: typ}, true, t0)
+		return slices.Sorted(maps.Keys(a.latest))
+	}
+	for _, c := range []struct {
+		from string
+		typ  nodepb.PresenceType
+		kept []string
+	}{
+		{"a@x/1", nodepb.PresenceType_AVAILABLE, []string{"a@x/1"}},
+		{"ab@x/1", nodepb.PresenceType_AVAILABLE, []string{"a@x/1", "ab@x/1"}},
+		{"a@x", nodepb.PresenceType_UNAVAILABLE, []string{"a@x", "ab@x/1"}},
+		{"a@x/2", nodepb.PresenceType_UNAVAILABLE, []string{"a@x", "a@x/2", "ab@x/1"}},
+		{"a@x/1", nodepb.PresenceType_AVAILABLE, []string{"a@x/1", "a@x/2", "ab@x/1"}},
+	} {
+		if got := keep(c.from, c.typ); !slices.Equal(got, c.kept) {
+			t.Errorf("after %v of %s: %v", c.typ, c.from, got)
+		}
+	}
 }
 
 // TestDigest: the roster's digest is that of what clients see, however it came about.

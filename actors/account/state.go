@@ -54,13 +54,15 @@ type state struct {
 
 	readAt   time.Time // when it was read last
 	reunions uint64    // as many as there were then
+	joined   uint64    // as many as there were when this actor began
 	wroteAt  time.Time // when it was written last
 
-	digest uint64                    // of the roster as clients see it
-	missed map[string]struct{}       // resources whose lost sessions others were told to be unavailable
-	absent absent                    // what came for sessions that may have to bind again
-	owed   []owed                    // what other nodes have not taken
-	asking map[ident.UserID]struct{} // contacts who asked, after a parting, before it was known who is there
+	digest uint64                // of the roster as clients see it
+	missed map[string]struct{}   // resources whose lost sessions others were told to be unavailable
+	absent absent                // what came for sessions that may have to bind again
+	owed   []owed                // what other nodes have not taken
+	asking map[question]struct{} // what contacts asked, after a parting, before it was known who is there
+	denied bool                  // somebody was told that nobody is there
 }
 
 // cast is a message to another actor.

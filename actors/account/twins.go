@@ -3,6 +3,7 @@ package account
 import (
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -165,10 +166,21 @@ func (st *state) unread(fx *effects) {
 	st.reunions, st.readAt = fx.reunions-1, fx.now.Add(rereadPause-readPause)
 }
 
-// bequeath has the next account read again what this one, which leaves, has written of late.
+// bequeath leaves to the next account what this one, which leaves, knows better. It has that one read again what was written of late.
+// And if the cluster was parted, that one may know the sessions for which presence is kept here, and has not heard of it: contacts are asked
+// what it is by now.
 func (st *state) bequeath(fx *effects) {
 	if !st.wroteAt.IsZero() && fx.now.Before(st.wroteAt.Add(wroteTime)) {
 		fx.cast(cast{Ref(st.user), &nodepb.MailboxChange{}})
 	}
 	st.wroteAt = time.Time{}
+	if st.absent.sweep(fx.now); st.joined != fx.reunions {
+		for _, about := range slices.Sorted(maps.Keys(st.absent.latest)) {
+			bare, _, _ := strings.Cut(about, "/")
+			if contact := ident.UserID(bare); st.contacts[contact].hears() && st.isLocal(contact) {
+				fx.cast(cast{Ref(contact), question{st.user, about}.probe()})
+			}
+		}
+	}
+	st.absent = absent{}
 }

@@ -1,6 +1,8 @@
 package account
 
 import (
+	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -233,6 +235,73 @@ func TestBequeath(t *testing.T) {
 		}
 		if told != test.told {
 			t.Errorf("%+v: told %d times", test, told)
+		}
+	}
+}
+
+// TestBequeathedPresence: an account that leaves after a parting has contacts asked what the presence is that it kept for sessions it doesn't
+// know. After an ordinary move it hasn't, as nobody else was told.
+func TestBequeathedPresence(t *testing.T) {
+	st := romeo()
+	in := func(from string, typ nodepb.PresenceType) {
+		t.Helper()
+		expect(t, "nobody is there", st.presenceIn(&effects{now: t0}, &nodepb.Presence{From: from, To: string(st.user), Type: typ}))
+	}
+	all := func() {
+		in("mercutio@montague.example/pc", nodepb.PresenceType_AVAILABLE)
+		in("mercutio@montague.example/phone", nodepb.PresenceType_UNAVAILABLE)
+		in("juliet@montague.example", nodepb.PresenceType_UNAVAILABLE)
+		in("benvolio@montague.example/pc", nodepb.PresenceType_UNAVAILABLE) // whom he doesn't hear
+		in("romeo@montague.example/pc", nodepb.PresenceType_UNAVAILABLE)
+	}
+	left := func(now time.Time, reunions uint64) (asked []string) {
+		fx := effects{now: now, reunions: reunions}
+		st.bequeath(&fx)
+		for _, c := range fx.casts {
+			p := c.msg.(*nodepb.Presence)
+			if bare, _, _ := strings.Cut(p.GetTo(), "/"); c.to != Ref(ident.UserID(bare)) || p.GetType() != nodepb.PresenceType_PROBE || !p.GetRefresh() || p.GetFrom() != string(st.user) {
+				t.Errorf("%v is told %v", c.to, p)
+			}
+			asked = append(asked, p.GetTo())
+		}
+		return asked
+	}
+	st.joined = 3
+	for _, c := range []struct {
+		name     string
+		later    time.Duration
+		reunions uint64
+		asked    []string
+	}{
+		{"an ordinary move", 0, 3, nil},
+		{"after a parting", absentTime - 1, 4, []string{"juliet@montague.example", "mercutio@montague.example/pc", "mercutio@montague.example/phone"}},
+		{"long ago", absentTime, 4, nil},
+	} {
+		all()
+		if got := left(t0.Add(c.later), c.reunions); !slices.Equal(got, c.asked) {
+			t.Errorf("%s: it asks about %v", c.name, got)
+		}
+		if got := left(t0, c.reunions); got != nil {
+			t.Errorf("%s: it asks twice, about %v", c.name, got)
+		}
+	}
+}
+
+// TestHandedOn: what an account was told, and has not begun with when its time to leave is over, the next one hears; who asked has an answer.
+func TestHandedOn(t *testing.T) {
+	for _, c := range []struct {
+		leaving, normal bool
+		told            []string
+	}{{true, true, []string{"account/romeo AVAILABLE from juliet/pc"}}, {false, true, nil}, {true, false, nil}} {
+		st := romeo()
+		st.loading, st.leaving = true, c.leaving
+		st.receive(&effects{now: t0}, message{msg: presence("juliet@montague.example/pc", string(st.user), nodepb.PresenceType_AVAILABLE, nil)})
+		st.receive(&effects{now: t0}, message{&actors.From{}, &nodepb.GetRoster{}})
+		fx := &effects{now: t0}
+		st.abandon(fx, actors.ErrNoProc, c.normal)
+		expect(t, "the next one", fx.casts, c.told...)
+		if len(fx.replies) != 1 {
+			t.Errorf("%d answers", len(fx.replies))
 		}
 	}
 }
