@@ -223,7 +223,12 @@ func (s *Server) Exec(ctx context.Context, statements ...string) error {
 
 // Text asks the database postgres for one value and returns it as text.
 func (s *Server) Text(ctx context.Context, query string) (text string, err error) {
-	c, err := s.Connect(ctx, "postgres")
+	return s.TextIn(ctx, "postgres", query)
+}
+
+// TextIn is Text of another database.
+func (s *Server) TextIn(ctx context.Context, database, query string) (text string, err error) {
+	c, err := s.Connect(ctx, database)
 	if err != nil {
 		return "", err
 	}
