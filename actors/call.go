@@ -75,10 +75,13 @@ func (c *pendingCall) settle(v any, err error, w *worker) bool {
 
 func (c *pendingCall) settled() bool { return c.done.Load() }
 
-// abandon withdraws the deadline of a call whose asker has no use for it.
+// abandon ends a call whose asker has no use for the answer, and withdraws its deadline. Whoever keeps the call can forget it.
 func (c *pendingCall) abandon() {
 	c.sys.wheel.cancel(timerID(c.timer.Load()))
-	if hook := c.sys.cfg.OnCall; hook != nil && !c.done.Swap(true) {
+	if c.done.Swap(true) {
+		return
+	}
+	if hook := c.sys.cfg.OnCall; hook != nil {
 		hook(c.asker.ref(), c.to, false)
 	}
 }

@@ -18,6 +18,8 @@ type world struct {
 	moved   map[string]string
 	cut     bool
 	watches map[*actors.Watch]func()
+	silent  bool // calls have no answer
+	asked   []*actors.Asked
 }
 
 type side struct {
@@ -52,6 +54,9 @@ func (s *side) Send(to actors.Ref, sig actors.Signal) error {
 			_ = here.Bounce(sig.From, actors.Undelivered{To: to, Msg: sig.Msg, Err: err})
 		}
 	case actors.HowCall:
+		if s.w.asked = append(s.w.asked, sig.Call); s.w.silent {
+			return nil
+		}
 		there.Ask(to, sig.Msg, sig.Call.Answer)
 	case actors.HowMonitor:
 		s.w.watches[sig.Watch] = there.WatchFor(to, sig.Watch.Down)
@@ -118,6 +123,26 @@ func TestAcrossNodes(t *testing.T) {
 		})
 		synctest.Wait()
 		asker.wants(t, "[down server noconnection]")
+	})
+}
+
+// TestCallsOfOneThatEnds: nobody waits any more for the answer to a call whose asker is gone, and who keeps the call can see that before its
+// deadline.
+func TestCallsOfOneThatEnds(t *testing.T) {
+	twoNodes(t, func(t *testing.T, w *world, a, _ *actors.System) {
+		asker := newAgent(t, a, "asker", &restarter{})
+		w.silent = true
+		asker.do(func(ctx *actors.Context) { ctx.Call(actors.Ref{Kind: "agent", ID: "server"}, "one", time.Hour) })
+		synctest.Wait()
+		if len(w.asked) != 1 || !w.asked[0].Waiting() {
+			t.Fatalf("%d calls", len(w.asked))
+		}
+		asker.do(func(ctx *actors.Context) { ctx.Exit(ctx.Self(), actors.Shutdown) })
+		synctest.Wait()
+		if w.asked[0].Waiting() {
+			t.Error("somebody waits")
+		}
+		w.asked[0].Answer("late", nil)
 	})
 }
 
