@@ -25,7 +25,7 @@ func TestOperations(t *testing.T) {
 	for _, test := range []struct {
 		name string
 		run  func(*rig)
-	}{{"as written", asWritten}, {"moved", moved}, {"restored", restored}} {
+	}{{"as written", asWritten}, {"moved", moved}, {"restored", restored}, {"replaced", replaced}, {"removed", removed}} {
 		t.Run(test.name, func(t *testing.T) {
 			r := &rig{T: t, c: c, began: time.Now()}
 			test.run(r)

@@ -60,8 +60,8 @@ func strangers(r *rig) {
 		b        *trust.Bundle
 		says     string   // itself
 		unready  []string // itself, at /readyz
-		others   string   // one of the cluster's nodes
-		counting string
+		others   string   // one of the cluster's nodes, in its log
+		counting string   // what has risen at them by then; "" for who comes as far as their list, where nothing counts it
 	}{
 		{"another cluster's node", change(func(o *trust.Bundle) {
 			o.Cluster, o.Stores, o.Directory = foreign.Cluster, []trust.DSN{trust.DSN(own)}, ""
@@ -70,10 +70,11 @@ func strangers(r *rig) {
 		{"another gossip key", change(func(o *trust.Bundle) { o.Gossip = foreign.Gossip }), "no seed and no member of the past answers", []string{"met no other node yet: ", "key"},
 			"a node with another gossip key is refused", `jackdaw_gossip_refused_total{reason="key"}`},
 		{"another authority", change(func(o *trust.Bundle) { o.Authorities = foreign.Authorities }), "this node stays out of the cluster",
-			[]string{"joining: this node and n", "don't accept each other", "certificate"}, "a node has joined", ""},
+			[]string{"joining: this node and n", "don't accept each other", "certificate"}, `"a node has joined","node":"x@`, ""},
 	} {
 		x := r.prepare("stranger "+c.name, returning("x", r.c.Nodes[0].Cluster()))
 		r.keep(x, c.b)
+		before := r.counted(c.counting)
 		r.launch(x)
 		r.unready(x, c.unready...)
 		r.logged(x, c.says)
@@ -85,10 +86,33 @@ func strangers(r *rig) {
 			}
 			return "nobody says that " + c.others
 		})
+		if c.counting != "" {
+			r.until("them to count it", func() string {
+				if now := r.counted(c.counting); now <= before {
+					return fmt.Sprintf("%s was %v, and is %v", c.counting, before, now)
+				}
+				return ""
+			})
+		} else {
+			r.listed(x, "joining")
+		}
 		r.Logf("%s: %v", c.name, x.Ready(r.Context()))
 		r.whole()
 		x.Kill()
 	}
+}
+
+// counted is a number of the nodes' own, summed up; 0 for "".
+func (r *rig) counted(series string) float64 {
+	r.Helper()
+	m, err := r.c.Metrics(r.within())
+	if err != nil {
+		r.Fatal(err)
+	}
+	if _, there := m[series]; !there && series != "" {
+		r.Fatalf("no node has %s", series)
+	}
+	return m[series]
 }
 
 // noSeedYet joins by a node that doesn't run.

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -115,4 +116,21 @@ func anotherVersion(r *rig) {
 // anotherClock is a node that is an hour ahead.
 func anotherClock(r *rig) {
 	r.outside("ahead", "MISUSE_CLOCK=1h", []string{"joining: ", "ahead of the others'"}, "its clock is off the others'")
+}
+
+// listed waits until all of the cluster's nodes have a stranger in their list, in this state and without a share.
+func (r *rig) listed(x *testcluster.Node, state string) {
+	r.Helper()
+	for _, n := range r.c.Nodes {
+		r.until(n.Name+" to list "+x.Name, func() string {
+			out := r.command(n, "cluster")
+			for line := range strings.Lines(out) {
+				f := strings.Fields(line)
+				if len(f) > 5 && f[1] == state && f[5] == "0.0%" && slices.Contains(f, x.Cluster()) {
+					return ""
+				}
+			}
+			return out
+		})
+	}
 }
