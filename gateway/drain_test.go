@@ -7,9 +7,13 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
+	"strconv"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/jackdaw-im/jackdaw/actors"
 	"github.com/jackdaw-im/jackdaw/actors/session"
 )
 
@@ -106,6 +110,61 @@ func TestDrain(t *testing.T) {
 	if err := r.srv.Undrain(); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// TestDrainIsSpread: clients that are told at once, in the same order or in step come back in waves.
+func TestDrainIsSpread(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const clients, over = 400, 40 * time.Second
+		var began time.Time
+		var order []int
+		var at []time.Duration
+		srv := New(Config{Certificate: &Certificate{}, Cast: func(ref actors.Ref, _ any) error {
+			n, err := strconv.Atoi(ref.ID)
+			order, at = append(order, n), append(at, time.Since(began))
+			return err
+		}})
+		defer srv.cancel()
+		for i := range clients {
+			st := newStream(srv, &fakeConn{})
+			st.session = actors.Ref{Kind: session.Kind, ID: strconv.Itoa(i), Node: "n@1"}
+			srv.mu.streams[st] = true
+		}
+		var before []int
+		for range 2 { // they stay, so that all are told again
+			began, order, at = time.Now(), nil, nil
+			ctx, cancel := context.WithTimeout(t.Context(), 2*over)
+			if err := srv.Drain(ctx, DrainOptions{Over: over}); !errors.Is(err, context.DeadlineExceeded) {
+				t.Fatalf("ended with %v", err)
+			}
+			cancel()
+			if len(order) != clients || at[0] < 0 || at[clients-1] > over {
+				t.Fatalf("%d were told, at %v", len(order), at)
+			}
+			var quarters [4]int
+			gaps := map[time.Duration]bool{}
+			for i, d := range at {
+				quarters[min(d*4/over, 3)]++
+				if i > 0 {
+					gaps[d-at[i-1]] = true
+				}
+			}
+			if slices.Min(quarters[:]) < clients/5 || len(gaps) < clients/2 {
+				t.Errorf("told in the quarters of the time: %v; %d different gaps", quarters, len(gaps))
+			}
+			// In which order is chance: about half of them have connected after the one that is told next.
+			later := 0
+			for i, n := range order[1:] {
+				if n < order[i] {
+					later++
+				}
+			}
+			if later < clients/4 || later > clients*3/4 || slices.Equal(order, before) {
+				t.Errorf("told in the order %v", order)
+			}
+			before = order
+		}
+	})
 }
 
 // TestDrainKeepsTheListeners: who comes meanwhile is told where to go.
