@@ -25,7 +25,7 @@ func TestOperations(t *testing.T) {
 	for _, test := range []struct {
 		name string
 		run  func(*rig)
-	}{{"as written", asWritten}, {"moved", moved}, {"restored", restored}, {"replaced", replaced}, {"removed", removed}} {
+	}{{"as written", asWritten}, {"moved", moved}, {"restored", restored}, {"restored to a moment", restoredToAMoment}, {"replaced", replaced}, {"removed", removed}} {
 		t.Run(test.name, func(t *testing.T) {
 			r := &rig{T: t, c: c, began: time.Now()}
 			test.run(r)
@@ -293,6 +293,13 @@ func restored(r *rig) {
 	for _, name := range databases {
 		r.program("pg_restore", "--exit-on-error", "--dbname="+r.c.Store.URL(name), dump(name))
 	}
+	r.reconciles(n, to)
+}
+
+// reconciles does the steps after the databases are back, and checks that of what was said to a user the first three messages are there,
+// who was told them before.
+func (r *rig) reconciles(n *testcluster.Node, to *talk.Guest) {
+	r.Helper()
 	// With what it remembers, the node refuses them.
 	r.launch(n)
 	r.refusesRestored(n)
@@ -323,6 +330,7 @@ func restored(r *rig) {
 	if bodies := talk.Bodies(came); !slices.Equal(bodies, []string{"1", "2", "3"}) {
 		r.Errorf("%q came", bodies)
 	}
+	to.Leave() // with what it was told acknowledged
 }
 
 // refusesRestored waits until a server has ended, or isn't ready, because the databases lack what it was promised.

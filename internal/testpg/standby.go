@@ -21,19 +21,42 @@ func (s *Server) AddStandby(ctx context.Context) (_ *Server, err error) {
 	if b.addr, err = freeAddr(s.host); err != nil {
 		return nil, err
 	}
-	host, port, _ := strings.Cut(s.addr, ":")
-	if err := s.run(ctx, "pg_basebackup", "-h", host, "-p", port, "-U", superuser, "-D", b.data, "-R", "-C", "-S", b.Name,
-		"--checkpoint=fast", "--no-sync"); err != nil {
+	if err := b.copy(ctx); err != nil {
 		return nil, err
 	}
-	if err := b.write(map[string]string{"log_line_prefix": "%m " + b.Name + " [%p] %a "}); err != nil {
+	s.Standbys = append(s.Standbys, b)
+	if err := b.Start(ctx); err != nil {
 		return nil, err
+	}
+	return b, s.WaitStreaming(ctx, b)
+}
+
+// Remake makes a standby anew from its primary, which has no slot of its name, as one that was recovered to a moment before has none.
+func (s *Server) Remake(ctx context.Context) error {
+	if err := errors.Join(s.Destroy(), s.copy(ctx)); err != nil {
+		return err
+	}
+	if err := s.Start(ctx); err != nil {
+		return err
+	}
+	return s.primary.WaitStreaming(ctx, s)
+}
+
+// copy fills the folder of a standby from its primary.
+func (s *Server) copy(ctx context.Context) error {
+	host, port, _ := strings.Cut(s.primary.addr, ":")
+	if err := s.run(ctx, "pg_basebackup", "-h", host, "-p", port, "-U", superuser, "-D", s.data, "-R", "-C", "-S", s.Name,
+		"--checkpoint=fast", "--no-sync"); err != nil {
+		return err
+	}
+	if err := s.write(map[string]string{"log_line_prefix": "%m " + s.Name + " [%p] %a "}); err != nil {
+		return err
 	}
 	// Its primary is told its name; without this it would be the one of the copied configuration.
-	conf := filepath.Join(b.data, "postgresql.auto.conf")
+	conf := filepath.Join(s.data, "postgresql.auto.conf")
 	text, err := os.ReadFile(conf)
 	if err != nil {
-		return nil, fmt.Errorf("testpg: %w", err)
+		return fmt.Errorf("testpg: %w", err)
 	}
 	var kept []string
 	for line := range strings.Lines(string(text)) {
@@ -42,13 +65,9 @@ func (s *Server) AddStandby(ctx context.Context) (_ *Server, err error) {
 		}
 	}
 	if err := os.WriteFile(conf, []byte(strings.Join(kept, "")), 0o600); err != nil {
-		return nil, fmt.Errorf("testpg: %w", err)
+		return fmt.Errorf("testpg: %w", err)
 	}
-	s.Standbys = append(s.Standbys, b)
-	if err := b.Start(ctx); err != nil {
-		return nil, err
-	}
-	return b, s.WaitStreaming(ctx, b)
+	return nil
 }
 
 // WaitStreaming waits until a standby streams from the server.
@@ -91,6 +110,11 @@ func (s *Server) Promote(ctx context.Context) error {
 	if err := s.run(ctx, "pg_ctl", "promote", "-D", s.data, "-t", "30"); err != nil {
 		return err
 	}
+	return s.takesWrites(ctx)
+}
+
+// takesWrites waits until the server isn't recovering.
+func (s *Server) takesWrites(ctx context.Context) error {
 	return s.wait(ctx, "to take writes", func(ctx context.Context) error {
 		recovering, err := s.Text(ctx, "SELECT pg_is_in_recovery()")
 		if err == nil && recovering != "false" {
