@@ -16,6 +16,7 @@ import (
 	"github.com/jackdaw-im/jackdaw/config"
 	"github.com/jackdaw-im/jackdaw/ident"
 	"github.com/jackdaw-im/jackdaw/store/pebblestore"
+	"github.com/jackdaw-im/jackdaw/store/pgstore"
 )
 
 // folder is the data folder of a node of a cluster, which no other process uses while it is held. The embedded store sees to that by itself.
@@ -145,15 +146,15 @@ func SetStores(cfg *config.Config, stores []string, directory string) error {
 	}
 	own := *cfg
 	own.Store.URL, own.Store.Directory = "", ""
-	if err := tryShared(context.Background(), &own, b, name, zap.NewNop()); err != nil {
+	if err := tryShared(context.Background(), &own, b, name, zap.NewNop(), true); err != nil {
 		return err
 	}
 	return trust.Save(cfg.BundleFile(), b)
 }
 
-// tryShared looks whether the databases of a bundle can be opened.
-func tryShared(ctx context.Context, cfg *config.Config, b *trust.Bundle, name string, log *zap.Logger) error {
-	engine, err := openShared(ctx, cfg, b, ident.NodeID(name+"@1"), log, true)
+// tryShared looks whether the databases of a bundle can be opened. That of a cluster which isn't founded yet is made in them.
+func tryShared(ctx context.Context, cfg *config.Config, b *trust.Bundle, name string, log *zap.Logger, founded bool) error {
+	engine, err := openShared(ctx, cfg, b, ident.NodeID(name+"@1"), log, func(o *pgstore.Options) { o.Trial, o.Founded = true, founded })
 	if err != nil {
 		return err
 	}

@@ -122,7 +122,7 @@ func TestMistakenStoreCanBeMended(t *testing.T) {
 		t.Fatal(err)
 	}
 	good := pg.URL("postgres")
-	try := func(b *trust.Bundle) error { return tryShared(ctx, cfg, b, "n1", zap.NewNop()) }
+	try := func(b *trust.Bundle) error { return tryShared(ctx, cfg, b, "n1", zap.NewNop(), false) }
 	cfg.Store.URL = strings.Replace(good, "/postgres", "/nothing", 1)
 	if _, err := belongs(ctx, cfg, "n1", newLobby(zap.NewNop()), try); err == nil {
 		t.Fatal("founded on a database that isn't there")

@@ -410,7 +410,7 @@ func (p *peers) complain(err error) {
 func (p *peers) admit(j trust.Joining) error {
 	for _, m := range p.member.View().Members {
 		if m.Name == j.Name && !m.Suspect {
-			return fmt.Errorf("a node called %s is in the cluster already, at %s: give this one another name with --node", j.Name, m.Gossip)
+			return fmt.Errorf("a node called %s is in the cluster already, at %s: give this one another name with --node; or, if it takes the place of that one, which is lost, try again once `jackdaw cluster` says so", j.Name, m.Gossip)
 		}
 	}
 	return nil

@@ -124,7 +124,7 @@ func openAs(ctx context.Context, cfg *config.Config, log *zap.Logger, name strin
 			if err := alreadyUsed(ctx, cfg); err != nil {
 				return err
 			}
-			return tryShared(ctx, cfg, b, name, log)
+			return tryShared(ctx, cfg, b, name, log, false)
 		})
 	})
 	if err != nil {
@@ -138,7 +138,7 @@ func openAs(ctx context.Context, cfg *config.Config, log *zap.Logger, name strin
 	} else {
 		err = l.patiently(ctx, func(ctx context.Context) error {
 			id = ident.NodeID(fmt.Sprintf("%s@%d", name, time.Now().UnixMicro())) // others may have come while it waited
-			engine, err = openShared(ctx, cfg, live.Bundle(), id, log, false)
+			engine, err = openShared(ctx, cfg, live.Bundle(), id, log)
 			return err
 		})
 	}
@@ -155,8 +155,9 @@ func openAs(ctx context.Context, cfg *config.Config, log *zap.Logger, name strin
 	return n, nil
 }
 
-// openShared opens the store that the nodes of a cluster share, or tries only whether it could.
-func openShared(ctx context.Context, cfg *config.Config, b *trust.Bundle, id ident.NodeID, log *zap.Logger, trial bool) (store.Engine, error) {
+// openShared opens the store that the nodes of a cluster share, as a node does unless more is asked for. Who founds the cluster has tried it
+// before, which makes the store.
+func openShared(ctx context.Context, cfg *config.Config, b *trust.Bundle, id ident.NodeID, log *zap.Logger, more ...func(*pgstore.Options)) (store.Engine, error) {
 	var list []string
 	for _, s := range b.Stores {
 		list = append(list, s.Reveal())
@@ -167,10 +168,14 @@ func openShared(ctx context.Context, cfg *config.Config, b *trust.Bundle, id ide
 	if err := sameStore("store.directory", cfg.Store.Directory, cmp.Or(b.Directory.Reveal(), list[0])); err != nil {
 		return nil, err
 	}
-	engine, err := pgstore.OpenWithin(ctx, strings.Join(list, ","), pgstore.Options{
+	o := pgstore.Options{
 		Logger: log, Directory: b.Directory.Reveal(), Node: id, AllowUnreplicated: cfg.Store.AllowUnreplicated,
-		Memory: filepath.Join(cfg.Data, "cluster", "store-memory.json"), Cluster: b.Cluster, Trial: trial,
-	})
+		Memory: filepath.Join(cfg.Data, "cluster", "store-memory.json"), Cluster: b.Cluster, Founded: true,
+	}
+	for _, f := range more {
+		f(&o)
+	}
+	engine, err := pgstore.OpenWithin(ctx, strings.Join(list, ","), o)
 	if err != nil {
 		return nil, err // an interface that holds no nil pointer
 	}

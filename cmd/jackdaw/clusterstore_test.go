@@ -23,7 +23,7 @@ func TestClusterStoreWithoutAServer(t *testing.T) {
 			}
 		}
 	}
-	create("mail0", "mail1", "accounts", "theirs", "their_accounts")
+	create("mail0", "mail1", "accounts", "theirs", "their_accounts", "new0", "new1", "new_accounts")
 	data := filepath.Join(t.TempDir(), "node")
 	file := (&config.Config{Data: data}).BundleFile()
 	belong(t, data, []string{s.URL("mail0"), s.URL("mail1")}, s.URL("accounts"))
@@ -54,6 +54,7 @@ func TestClusterStoreWithoutAServer(t *testing.T) {
 		"no such database":  {secretly(s.URL("nothing")), accounts, "does not exist"},
 		"another cluster's": {secretly(s.URL("theirs")), secretly(s.URL("their_accounts")), "belongs to the cluster another"},
 		"in a wrong order":  {moved[1] + "," + moved[0], accounts, "in the same order"},
+		"empty ones":        {secretly(s.URL("new0")) + "," + secretly(s.URL("new1")), secretly(s.URL("new_accounts")), "is no store's"},
 	} {
 		code, out, stderr := told("", c.list, "--directory", c.directory)
 		if code != exitFailure || out != "" || !strings.Contains(stderr, c.want) || strings.Contains(stderr, "hidden") {

@@ -13,6 +13,7 @@ import (
 	"github.com/jackdaw-im/jackdaw/ident"
 	"github.com/jackdaw-im/jackdaw/internal/talk"
 	"github.com/jackdaw-im/jackdaw/internal/testcluster"
+	"github.com/jackdaw-im/jackdaw/store/pgstore"
 	"github.com/jackdaw-im/jackdaw/xmpp"
 )
 
@@ -46,6 +47,11 @@ func strangers(r *rig) {
 		r.Fatal(err)
 	}
 	own := r.madeStore("strange", "SELECT 1") // else its store would refuse it before anybody meets it
+	if e, err := pgstore.Open(own, pgstore.Options{Cluster: foreign.Cluster, AllowUnreplicated: true}); err != nil {
+		r.Fatal(err)
+	} else if err := e.Close(); err != nil {
+		r.Fatal(err)
+	}
 	change := func(f func(*trust.Bundle)) *trust.Bundle {
 		other := *b
 		f(&other)

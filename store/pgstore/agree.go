@@ -59,6 +59,8 @@ func (e *Engine) agree() error {
 		}
 	} else if err := e.unused(ctx, at); err != nil {
 		return err
+	} else if e.o.Founded {
+		return fmt.Errorf("pgstore: %s (%s) is no store's: is the address right, and that of the directory where the directory is?", e.dir.name, e.dir.place)
 	}
 	if e.version, err = migrate(ctx, c, directoryDB); err != nil {
 		return err

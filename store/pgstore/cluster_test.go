@@ -44,8 +44,16 @@ func owned(t *testing.T, u []string, cluster string) (n int) {
 // TestAStoreIsOneClusters: the first that serves from the databases has them, also when nobody uses them.
 func TestAStoreIsOneClusters(t *testing.T) {
 	u := urls(t, 3)
+	founded := func(o *pgstore.Options) { o.Founded = true }
+	if err := openAs("aaaa", u, founded); err == nil || !strings.Contains(err.Error(), "is no store's") || count(t, u[2], `SELECT count(*) FROM pg_tables WHERE tablename LIKE 'jackdaw%'`) != 0 {
+		t.Fatalf("empty databases: %v", err)
+	}
 	must(t, openAs("", u))
 	must(t, openAs("aaaa", u, trial))
+	must(t, openAs("aaaa", u, trial, founded))
+	if err := openAs("aaaa", []string{u[2], u[1], u[0]}, founded); err == nil {
+		t.Fatal("directory and shard may change places")
+	}
 	must(t, openAs("aaaa", u, tool))
 	if n := owned(t, u, ""); n != 3 {
 		t.Fatalf("%d of 3 databases are nobody's", n)

@@ -50,6 +50,8 @@ type Options struct {
 	Cluster string
 	// Trial says that the store is opened only to see whether it can be.
 	Trial bool
+	// Founded says that the store is there: databases in which there is none yet are refused, not set up.
+	Founded bool
 
 	// Shift, for tests, is added to the databases' clock.
 	Shift func() time.Duration
