@@ -116,7 +116,7 @@ func (a *actor) Terminate(ctx *actors.Context, reason actors.Reason) {
 	if reason.IsNormal() {
 		err = actors.ErrNoProc
 	}
-	a.st.abandon(a.begin(ctx), err, reason.IsNormal())
+	a.st.abandon(a.begin(ctx), err)
 	for _, r := range a.fx.replies {
 		ctx.Reply(r.to, nil, r.err)
 	}

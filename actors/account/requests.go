@@ -319,8 +319,9 @@ func (st *state) retire(fx *effects) bool {
 	return true
 }
 
-// abandon answers everybody who waits, because the actor ends. What it was told and hasn't begun with when it had to leave is for the next.
-func (st *state) abandon(fx *effects, err error, normal bool) {
+// abandon answers everybody who waits, because the actor ends. What it was only told isn't for the next one, who hears newer things directly:
+// sessions tell it anew themselves.
+func (st *state) abandon(fx *effects, err error) {
 	all := append(st.backlog, st.stash...)
 	if st.work != nil {
 		all = append(all, st.work.req)
@@ -328,8 +329,6 @@ func (st *state) abandon(fx *effects, err error, normal bool) {
 	for _, m := range all {
 		if m.from != nil {
 			fx.replies = append(fx.replies, reply{to: *m.from, err: err})
-		} else if msg := asProto(m.msg); msg != nil && st.leaving && normal {
-			fx.cast(cast{Ref(st.user), msg})
 		}
 	}
 	st.work, st.backlog, st.stash = nil, nil, nil

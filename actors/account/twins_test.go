@@ -287,25 +287,6 @@ func TestBequeathedPresence(t *testing.T) {
 	}
 }
 
-// TestHandedOn: what an account was told, and has not begun with when its time to leave is over, the next one hears; who asked has an answer.
-func TestHandedOn(t *testing.T) {
-	for _, c := range []struct {
-		leaving, normal bool
-		told            []string
-	}{{true, true, []string{"account/romeo AVAILABLE from juliet/pc"}}, {false, true, nil}, {true, false, nil}} {
-		st := romeo()
-		st.loading, st.leaving = true, c.leaving
-		st.receive(&effects{now: t0}, message{msg: presence("juliet@montague.example/pc", string(st.user), nodepb.PresenceType_AVAILABLE, nil)})
-		st.receive(&effects{now: t0}, message{&actors.From{}, &nodepb.GetRoster{}})
-		fx := &effects{now: t0}
-		st.abandon(fx, actors.ErrNoProc, c.normal)
-		expect(t, "the next one", fx.casts, c.told...)
-		if len(fx.replies) != 1 {
-			t.Errorf("%d answers", len(fx.replies))
-		}
-	}
-}
-
 // TestUnreadable: an account that can't be read again goes on with what it knows, and tries again later.
 func TestUnreadable(t *testing.T) {
 	b := newBench(t)
