@@ -29,7 +29,7 @@
 // roster has a digest, by which a session that binds again finds out that it missed a change. Presence and what follows from a
 // change that another node has not taken is told again, as it is by then; what gets lost for good is counted. While the cluster is parted there
 // may be two accounts of one user. Once it is one again, each is read again before it takes the next message, if it can be, and tells what it finds; until its node has
-// noticed, it may do something on what it knew.
+// noticed, it may do something on what it knew. The one that leaves then has contacts asked for the presence that it kept for sessions it doesn't know.
 //
 // What it guarantees: subscription changes are durable before they are answered, and idempotent, so that the asking
 // session may repeat them. Presence is best effort, as in RFC 6121, but ordered per session. Two accounts that disagree about
