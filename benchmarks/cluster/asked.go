@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jackdaw-im/jackdaw/internal/testcluster"
 	"github.com/jackdaw-im/jackdaw/internal/testpg"
@@ -32,45 +33,62 @@ func (r *round) requests(ctx context.Context, but *testcluster.Node) (sum reques
 	return sum, nil
 }
 
-// asked is how often the store was asked about each user, as the database has it: the statements that read something of one user. Those that
-// are sent together with another are one request with that.
-type asked map[string]int
+// asked is what the store was asked about each user, as the database has it: the statements that read something of one user. Those that are sent
+// together with another are one request with that.
+type asked map[string][]string
 
 // alongside are the beginnings of statements that a mailbox's load sends along with the one for its rows: who has acknowledged what, and the
 // first bodies. Accounts have a database of their own here.
 var alongside = []string{"SELECT msgid, device FROM mail_ack", "SELECT msgid, body FROM ("}
 
 // statement notes one.
-func (a asked) statement(sql string, parameters []string) {
-	if !strings.HasPrefix(sql, "SELECT ") || slices.ContainsFunc(alongside, func(s string) bool { return strings.HasPrefix(sql, s) }) {
+func (a asked) statement(s testpg.Statement) {
+	if !strings.HasPrefix(s.SQL, "SELECT ") || slices.ContainsFunc(alongside, func(begins string) bool { return strings.HasPrefix(s.SQL, begins) }) {
 		return
 	}
-	for _, p := range parameters {
+	for _, p := range s.Parameters {
 		if text, ok := strings.CutPrefix(p, `\x`); ok {
 			if user, err := hex.DecodeString(text); err == nil && strings.Contains(string(user), "@") {
-				a[string(user)]++
+				a[string(user)] = append(a[string(user)], fmt.Sprintf("%s %s: %s", s.At.Format("15:04:05.000"), s.By, s.SQL))
 				return
 			}
 		}
 	}
 }
 
-// read ends what Statements has begun.
-func (a asked) read(ctx context.Context, w *testpg.Statements) error { return w.Stop(ctx, a.statement) }
+// read ends what Statements has begun, and takes what was asked from one time to another.
+func (a asked) read(ctx context.Context, w *testpg.Statements, from, to time.Time) error {
+	return w.Stop(ctx, func(s testpg.Statement) {
+		if !s.At.Before(from.Truncate(time.Millisecond)) && !s.At.After(to) {
+			a.statement(s)
+		}
+	})
+}
 
 // most returns how often the store was asked about the one about whom it was asked most often.
 func (a asked) most() (n int) {
-	for _, times := range a {
-		n = max(n, times)
+	for _, list := range a {
+		n = max(n, len(list))
 	}
 	return n
+}
+
+// moreThan lists what it was asked about those about whom it was asked more often than that.
+func (a asked) moreThan(times int) (list []string) {
+	for user, statements := range a {
+		if len(statements) > times {
+			list = append(list, user+"\n\t"+strings.Join(statements, "\n\t"))
+		}
+	}
+	slices.Sort(list)
+	return list
 }
 
 // String says about how many users it was asked how often.
 func (a asked) String() string {
 	users := make([]int, a.most()+1)
-	for _, times := range a {
-		users[times]++
+	for _, list := range a {
+		users[len(list)]++
 	}
 	var parts []string
 	for times := 1; times < len(users); times++ {

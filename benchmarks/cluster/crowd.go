@@ -38,12 +38,13 @@ func sessions(ctx context.Context, r *round) error {
 	if err := load.Rest(ctx, calm); err != nil { // they have what waited for them
 		return err
 	}
+	end := time.Now()
 	after, err := r.requests(ctx, victim)
 	if err != nil {
 		return err
 	}
 	each := asked{}
-	if err := each.read(ctx, statements); err != nil {
+	if err := each.read(ctx, statements, begin, end); err != nil {
 		return err
 	}
 	reads := after.reads - before.reads
@@ -55,6 +56,9 @@ func sessions(ctx context.Context, r *round) error {
 	}
 	if each.most() > readsEach {
 		r.result.broken("the store was asked %d times for one session, more than %d", each.most(), readsEach)
+		for _, what := range each.moreThan(readsEach) {
+			r.result.note("%s", what)
+		}
 	}
 	return r.restart(ctx, victim)
 }

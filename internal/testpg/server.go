@@ -126,7 +126,8 @@ func (s *Server) configure(o Options) error {
 		"wal_sender_timeout":      "5s",
 		"wal_receiver_timeout":    "5s",
 		"log_min_messages":        "warning",
-		"log_line_prefix":         "%m " + s.Name + " [%p] %a ",
+		"log_line_prefix":         linePrefix(s.Name),
+		"log_timezone":            "UTC",
 	}
 	if !o.Fsync {
 		settings["fsync"], settings["full_page_writes"] = "off", "off"

@@ -49,7 +49,7 @@ func (s *Server) copy(ctx context.Context) error {
 		"--checkpoint=fast", "--no-sync"); err != nil {
 		return err
 	}
-	if err := s.write(map[string]string{"log_line_prefix": "%m " + s.Name + " [%p] %a "}); err != nil {
+	if err := s.write(map[string]string{"log_line_prefix": linePrefix(s.Name)}); err != nil {
 		return err
 	}
 	// Its primary is told its name; without this it would be the one of the copied configuration.

@@ -18,6 +18,11 @@ const (
 	settleTime = time.Second
 )
 
+// linePrefix is how each line of a server's log begins, and lineTime how the time in it is written.
+func linePrefix(name string) string { return "%m " + name + " [%p] %a " }
+
+const lineTime = "2006-01-02 15:04:05.000 MST"
+
 // Statements has the server write down the statements that it is asked from now on. It is slower meanwhile.
 func (s *Server) Statements(ctx context.Context) (*Statements, error) {
 	info, err := os.Stat(s.log())
@@ -35,9 +40,16 @@ type Statements struct {
 	from int64 // where in the log they begin
 }
 
-// Stop ends the writing down, and passes each statement that was prepared before it was asked, as it begins, and its parameters, as PostgreSQL
-// writes them. What has no parameters is left out.
-func (w *Statements) Stop(ctx context.Context, use func(sql string, parameters []string)) error {
+// Statement is one that the server was asked.
+type Statement struct {
+	At         time.Time // in milliseconds
+	By         string    // what the connection calls its application
+	SQL        string    // its first line
+	Parameters []string  // as PostgreSQL writes them
+}
+
+// Stop ends the writing down, and passes each statement that was prepared before it was asked. What has no parameters is left out.
+func (w *Statements) Stop(ctx context.Context, use func(Statement)) error {
 	err := w.s.Exec(ctx, "ALTER SYSTEM RESET log_statement", "ALTER SYSTEM RESET log_parameter_max_length", "SELECT pg_reload_conf()")
 	if err != nil {
 		return err
@@ -54,8 +66,8 @@ func (w *Statements) Stop(ctx context.Context, use func(sql string, parameters [
 }
 
 // statements reads a log. The lines of one backend may be among those of others.
-func statements(log io.Reader, use func(sql string, parameters []string)) error {
-	asked := map[string]string{} // by backend
+func statements(log io.Reader, use func(Statement)) error {
+	asked := map[string]Statement{} // by backend
 	in := bufio.NewReaderSize(log, 1<<20)
 	for {
 		line, err := in.ReadString('\n')
@@ -66,21 +78,27 @@ func statements(log io.Reader, use func(sql string, parameters []string)) error 
 			return fmt.Errorf("testpg: %w", err)
 		}
 		line = strings.TrimSuffix(line, "\n")
-		_, rest, _ := strings.Cut(line, "[")
+		before, rest, _ := strings.Cut(line, "[")
 		backend, rest, found := strings.Cut(rest, "] ")
 		if !found || strings.HasPrefix(line, "\t") {
 			continue
 		}
-		if _, text, ok := strings.Cut(rest, "LOG:  execute "); ok {
-			_, asked[backend], _ = strings.Cut(text, ": ")
+		if by, text, ok := strings.Cut(rest, " LOG:  execute "); ok {
+			when, err := time.Parse(lineTime, before[:min(len(lineTime), len(before))])
+			if err != nil {
+				return fmt.Errorf("testpg: the time of a statement: %w", err)
+			}
+			_, sql, _ := strings.Cut(text, ": ")
+			asked[backend] = Statement{At: when, By: by, SQL: sql}
 			continue
 		}
 		_, text, ok := strings.Cut(rest, "DETAIL:  parameters: ")
 		if !ok {
 			_, text, ok = strings.Cut(rest, "DETAIL:  Parameters: ") // since version 16
 		}
-		if sql := asked[backend]; ok && sql != "" {
-			use(sql, parameters(text))
+		if one := asked[backend]; ok && one.SQL != "" {
+			one.Parameters = parameters(text)
+			use(one)
 			delete(asked, backend)
 		}
 	}
