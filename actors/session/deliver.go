@@ -143,7 +143,7 @@ func (st *state) flushed(fx *effects, n, backlog int, err error) {
 
 // settle ends a turn: the mailbox hears what its rows came to, and a session with nothing left to do stops.
 func (st *state) settle(fx *effects) {
-	if st.phase == handing && st.in.pending() == 0 {
+	if st.phase == handing && st.allHandled() {
 		st.give(fx)
 	}
 	st.castAcks(fx)

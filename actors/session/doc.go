@@ -13,6 +13,8 @@
 //   - A row is acknowledged to the mailbox only when the client has acknowledged it: by its h, by an answer to a
 //     request written after it, or by a clean close of the stream with all that was written by then delivered by TCP.
 //   - Stanzas of one client to one address keep their order. While 256 stanzas or 1 MiB are uncounted nothing is read.
+//   - Presence that a client sends again because it was behind a message without outcome when its connection was lost is told to nobody
+//     who has seen it: for others a client's presence doesn't go back.
 //   - Every refusal is an error stanza, or a stream error, to the client.
 //
 // Among nodes: a session stays where its connection is; its account and its mailbox are wherever the cluster puts them. When one of

@@ -11,8 +11,9 @@ type inbound struct {
 
 // slot is one stanza that isn't part of the prefix yet.
 type slot struct {
-	size int32
-	done bool
+	size  int32
+	done  bool
+	print uint64 // by which it is known should it come again; 0: it isn't
 }
 
 // keepSlots is the room that an empty list may keep.
@@ -49,6 +50,34 @@ func (in *inbound) done(n uint64) (stanzas, bytes int) {
 		}
 	}
 	return stanzas, bytes
+}
+
+// mark gives a stanza that isn't part of the prefix yet its fingerprint.
+func (in *inbound) mark(n, print uint64) { in.slots[in.head+int(n-in.handled-1)].print = print }
+
+// unmark takes all fingerprints back.
+func (in *inbound) unmark() {
+	for i := range in.slots {
+		in.slots[i].print = 0
+	}
+}
+
+// prints are the fingerprints of what was received after a stanza that isn't before the prefix's last, 0 for those that have none.
+func (in *inbound) prints(after uint64) (list []uint64) {
+	for _, s := range in.slots[in.head+int(after-in.handled):] {
+		list = append(list, s.print)
+	}
+	return list
+}
+
+// undone is how many stanzas aren't handled.
+func (in *inbound) undone() (n int) {
+	for _, s := range in.slots[in.head:] {
+		if !s.done {
+			n++
+		}
+	}
+	return n
 }
 
 // pending is how many stanzas were received and aren't part of the prefix.

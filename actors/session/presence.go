@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"strconv"
 	"strings"
 	"time"
@@ -121,14 +122,23 @@ func (st *state) tellPresence(fx *effects, p *nodepb.SetPresence) {
 	}
 	st.untold, st.refreshing = nil, p.GetRefresh()
 	if !p.GetQuiet() {
-		st.toldAt = fx.now
+		st.toldAt, st.lostAt = fx.now, time.Time{}
 	}
 	fx.casts = append(fx.casts, cast{to: st.account(), msg: p, refused: func(fx *effects) {
-		if st.phase == bound || st.phase == detached {
+		if st.tells() && st.current(p) { // else a later one was told
 			st.owe(fx, p)
 			advance(&st.retryAt, fx.now.Add(retryTime))
 		}
 	}})
+}
+
+// current reports whether presence is what the client's is now.
+func (st *state) current(p *nodepb.SetPresence) bool {
+	is := st.presence
+	if is == nil || !p.GetAvailable() {
+		return is == nil && !p.GetAvailable()
+	}
+	return p.GetPriority() == is.GetPriority() && p.GetId() == is.GetId() && p.GetLang() == is.GetLang() && bytes.Equal(p.GetPayload(), is.GetPayload())
 }
 
 // owe notes what the account is to be told. Where that takes the place of what asks for the presence of others, that is asked for later.
@@ -180,9 +190,19 @@ func (st *state) directedPresence(fx *effects, e *xmpp.Element, kind nodepb.Pres
 		}
 		st.directed[address] = struct{}{}
 	}
-	fx.cast(accountOf(to.Bare()), &nodepb.Presence{
-		From: st.full, To: address, Type: kind, Id: e.Attr("id"), Lang: langOf(e), Payload: payload(e), Directed: true,
-	})
+	st.direct(fx, &nodepb.Presence{From: st.full, To: address, Type: kind, Id: e.Attr("id"), Lang: langOf(e), Payload: payload(e), Directed: true})
+}
+
+// direct casts directed presence. Nobody repeats it but a client that resumes.
+func (st *state) direct(fx *effects, p *nodepb.Presence) {
+	bare, _, _ := strings.Cut(p.GetTo(), "/")
+	fx.casts = append(fx.casts, cast{to: accountOf(ident.UserID(bare)), msg: p, refused: st.directedLost})
+}
+
+// directedLost hears that directed presence didn't arrive: should the client send it again, it isn't known.
+func (st *state) directedLost(*effects) {
+	st.Counters.Dropped.Add(1)
+	st.in.unmark()
 }
 
 // maxDirected is how many addresses one session can have directed presence at.
@@ -191,8 +211,7 @@ const maxDirected = 1000
 // leaveDirected tells everyone who got directed presence that the client is unavailable. last, if not nil, has its words.
 func (st *state) leaveDirected(fx *effects, last *nodepb.SetPresence) {
 	for address := range st.directed {
-		bare, _, _ := strings.Cut(address, "/")
-		fx.cast(accountOf(ident.UserID(bare)), &nodepb.Presence{
+		st.direct(fx, &nodepb.Presence{
 			From: st.full, To: address, Type: nodepb.PresenceType_UNAVAILABLE, Directed: true,
 			Id: last.GetId(), Lang: last.GetLang(), Payload: last.GetPayload(),
 		})

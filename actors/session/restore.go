@@ -18,13 +18,14 @@ const (
 	quietTime = 20 * time.Second
 	// doubtTime is how long before the loss of its node was noticed an account may have been gone.
 	doubtTime = 15 * time.Second
+	// hearTime is how long it may take until a session hears that its account was not to be reached, or didn't know it.
+	hearTime = 2 * time.Second
 )
 
 // loss is that of the account or of the mailbox.
 type loss struct {
 	due       bool      // it must be told of this session again
 	unwatched bool      // and watched again
-	node      bool      // with it, its node was lost: what it was told last may have gone nowhere
 	since     time.Time // when it was lost
 	told      time.Time // when it was last told
 }
@@ -32,6 +33,9 @@ type loss struct {
 // down hears of the end of an actor that the session depends on. Neither is told more often than once a second, should they end
 // all the time.
 func (st *state) down(fx *effects, target actors.Ref, reason actors.Reason) {
+	if target == st.account() && reason.Code == actors.CodeNoConnection && !st.doubts() {
+		st.lostAt = fx.now
+	}
 	if st.phase != bound && st.phase != detached {
 		if target == st.mail() {
 			st.mailMoved(fx)
@@ -43,7 +47,6 @@ func (st *state) down(fx *effects, target actors.Ref, reason actors.Reason) {
 		l = &st.lostMail
 	}
 	l.unwatched = true
-	l.node = l.node || reason.Code == actors.CodeNoConnection
 	at := fx.now
 	switch reason.Code {
 	case actors.CodeNoConnection, actors.CodeShutdown, actors.CodeNormal:
@@ -79,7 +82,11 @@ func advance(t *time.Time, at time.Time) {
 
 // rebindAsked is the word of the account or the mailbox that it doesn't know this session.
 func (st *state) rebindAsked(fx *effects, m *nodepb.Rebind) {
-	if st.phase != bound && st.phase != detached {
+	switch {
+	case st.phase == handing && m.GetUnheard() && actors.RefOf(m.GetFrom()) == st.account():
+		st.owe(fx, st.presence) // for the heir to tell
+		return
+	case st.phase != bound && st.phase != detached:
 		return
 	}
 	switch actors.RefOf(m.GetFrom()) {
@@ -134,7 +141,7 @@ func (st *state) restore(fx *effects, l loss) {
 		switch code := codeOf(v, err); {
 		case unsure(code):
 			st.missing(fx, &st.lostAccount, fx.now.Add(retryTime))
-			st.lostAccount.since, st.lostAccount.node = l.since, l.node || st.lostAccount.node
+			st.lostAccount.since = l.since
 		case code == nodepb.Code_ALREADY_EXISTS:
 			st.endSession(fx, &nodepb.EndSession{Condition: xmpp.Conflict, Text: "another client has taken this resource"})
 		case code != nodepb.Code_OK:
@@ -143,10 +150,17 @@ func (st *state) restore(fx *effects, l loss) {
 			// The roster has changed while nobody could be told. The client comes again and reads it.
 			st.endSession(fx, &nodepb.EndSession{Condition: xmpp.Reset, Text: "the roster has changed"})
 		default:
-			doubted := l.node && st.toldAt.Add(doubtTime).After(l.since)
-			st.restorePresence(fx, fx.now.Sub(l.since) < quietTime && !doubted)
+			st.restorePresence(fx, fx.now.Sub(l.since) < quietTime && !st.doubts())
 		}
 	})
+}
+
+// doubts reports whether what others have to hear, and the account was told last, may have been lost with its node.
+func (st *state) doubts() bool { return !st.lostAt.IsZero() && st.toldWithin(doubtTime, st.lostAt) }
+
+// toldWithin reports whether the account was told that no longer before a time.
+func (st *state) toldWithin(d time.Duration, before time.Time) bool {
+	return st.toldAt.Add(d).After(before)
 }
 
 // restorePresence tells an account that has just learned of this session the rest. quiet: the contacts know it.

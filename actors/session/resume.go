@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/jackdaw-im/jackdaw/actors"
 	"github.com/jackdaw-im/jackdaw/ident"
 	"github.com/jackdaw-im/jackdaw/proto/nodepb"
@@ -148,7 +150,8 @@ func (st *state) rebind(fx *effects, r *resumption, given *nodepb.Handover) {
 	st.since = fx.now
 	bind := &nodepb.Bind{Session: st.ref, Resource: given.GetResource(), Resumed: true, Stream: r.req.GetId(),
 		Replaces: r.old.Proto(), Since: st.since.UnixMicro(), Interested: given.GetInterested()}
-	st.insist(fx, st.account(), bind, readTime, func(fx *effects, v any, err error) {
+	var a *attempt
+	a = st.insist(fx, st.account(), bind, readTime, func(fx *effects, v any, err error) {
 		if code := codeOf(v, err); code != nodepb.Code_OK {
 			st.notResumed(fx, r, handledBy(given))
 			return
@@ -156,6 +159,10 @@ func (st *state) rebind(fx *effects, r *resumption, given *nodepb.Handover) {
 		st.resuming = false
 		connected := st.phase == binding
 		st.adopt(fx, r, given)
+		st.restorePresence(fx, !st.toldWithin(hearTime, st.since) && !(a.again && st.toldWithin(doubtTime, st.since)))
+		if given.GetRefresh() {
+			st.reunited(fx, reunited{})
+		}
 		if connected {
 			st.castAcks(fx)
 			st.attach(fx)
@@ -176,6 +183,9 @@ func (st *state) rebind(fx *effects, r *resumption, given *nodepb.Handover) {
 		}
 		if connected {
 			st.Counters.Resumed.Add(1)
+			if st.repeats != nil {
+				st.repeats.until = fx.now.Add(repeatTime)
+			}
 			fx.credit(r.size)
 			st.ready(fx)
 		}
@@ -193,6 +203,16 @@ func (st *state) adopt(fx *effects, r *resumption, given *nodepb.Handover) {
 	st.out.restore(given)
 	st.acks.ids = given.GetAcked()
 	st.presence, st.interested, st.roster = given.GetPresence(), given.GetInterested(), given.GetRoster()
+	if prints := given.GetRepeatable(); len(prints) > 0 {
+		st.repeats = &repeats{after: st.in.received, prints: prints}
+	}
+	if given.GetUntold() != nil {
+		st.untold = proto.CloneOf(given.GetUntold())
+		st.untold.Session, st.untold.Quiet = st.ref, false
+		if st.untold.GetAvailable() {
+			st.presence = st.untold
+		}
+	}
 	for _, address := range given.GetDirected() {
 		if st.directed == nil {
 			st.directed = map[string]struct{}{}
@@ -206,9 +226,8 @@ func (st *state) adopt(fx *effects, r *resumption, given *nodepb.Handover) {
 			st.arriving.add(p)
 		}
 	}
-	st.restorePresence(fx, true)
-	if given.GetRefresh() {
-		st.reunited(fx, reunited{})
+	if told := given.GetToldAgo(); told > 0 {
+		st.toldAt = fx.now.Add(-time.Duration(told) * time.Millisecond)
 	}
 	st.heirs.set(r.req.GetId(), st.self)
 }
@@ -287,6 +306,13 @@ func (st *state) give(fx *effects) {
 		Verdict: nodepb.Handover_GRANTED, Resource: st.resource, Received: st.handledSince(),
 		Delivered: max(st.out.acked, st.sm.outBase) - st.sm.outBase,
 		Presence:  st.presence, Interested: st.interested, Roster: st.roster, Directed: slices.Sorted(maps.Keys(st.directed)),
+		Repeatable: st.repeatable(), Untold: st.untold,
+	}
+	if !st.toldAt.IsZero() {
+		h.ToldAgo = max(uint64(fx.now.Sub(st.toldAt).Milliseconds()), 1)
+	}
+	if h.Untold == nil && st.doubts() {
+		h.Untold = st.presence
 	}
 	h.Refresh = !st.refreshAt.IsZero() || st.untold.GetRefresh()
 	if st.heir.keeps {
@@ -303,7 +329,7 @@ func (st *state) give(fx *effects) {
 	st.heir.from = nil
 	st.outbox, st.sending, st.subs, st.directed, st.arriving, st.attempts = nil, nil, nil, nil, presences{}, nil
 	st.out, st.presence, st.untold, st.retryAt, st.refreshAt = outgoing{sent: st.out.sent, acked: st.out.sent}, nil, nil, time.Time{}, time.Time{}
-	st.late = nil
+	st.late, st.repeats = nil, nil
 	if st.heir.ref.Node != st.self.Node {
 		st.forgetResumption() // who resumes again finds it by its account
 	}

@@ -78,6 +78,8 @@ func (p *pair) carry() string {
 
 func TestResumption(t *testing.T) {
 	p := newPair(t)
+	p.old.pass(hearTime)
+	p.new.pass(hearTime)
 	p.old.give("<iq type='get' id='1'><ping xmlns='urn:xmpp:ping'/></iq>") // 1 in, 1 out
 	p.old.push(row("r1", "one"), row("r2", "two"))                         // 2, 3
 	p.old.give("<iq type='get' id='2'><ping xmlns='urn:xmpp:ping'/></iq>") // 2 in, 4 out

@@ -84,7 +84,9 @@ type state struct {
 	directed   map[string]struct{} // full or bare JIDs that got directed presence
 	arriving   presences           // presence on its way to the client
 	untold     *nodepb.SetPresence // what the account had no room for
+	repeats    *repeats            // nil: whatever the client sends is new
 	toldAt     time.Time           // when the account was last told what others have to hear
+	lostAt     time.Time           // when the account's node was lost after that; zero: it was told since
 	refreshAt  time.Time           // when others' presence is asked for anew; zero: it isn't
 	refreshing bool                // what the account was told last has asked for it
 
@@ -121,6 +123,11 @@ type flight struct {
 
 func newState(sh *shared, self actors.Ref, now time.Time) *state {
 	return &state{shared: sh, self: self, ref: self.Proto(), heard: now, until: now.Add(loginTime), auth: &authentication{}}
+}
+
+// tells reports whether the account hears from this session what its client's presence is.
+func (st *state) tells() bool {
+	return st.phase == bound || st.phase == detached || st.phase == handing
 }
 
 // live reports whether stanzas can be written to the client.
@@ -210,7 +217,9 @@ func (st *state) counted(fx *effects, s Stanza, take func(*state, *effects, *xmp
 		st.done(fx, n)
 		return
 	}
-	take(st, fx, s.Elem, n)
+	if !st.sentAgain(fx, s.Elem, n) {
+		take(st, fx, s.Elem, n)
+	}
 }
 
 // bigStanza is the size from which it matters how much longer a stanza becomes when it is written anew: what a smaller one
@@ -276,6 +285,7 @@ func (st *state) lost(fx *effects) {
 // wind ends a stream in good order: nothing new is taken or delivered, what was read gets its outcome, and then the
 // stream ends with last and its end tag.
 func (st *state) wind(fx *effects, last []byte) {
+	st.allRepeated(fx)
 	st.openHeader(fx)
 	st.unregister(fx)
 	st.end = append(last, streamEnd...)
@@ -318,7 +328,7 @@ func (st *state) leave(fx *effects) {
 		st.attempts = nil
 	}
 	st.out, st.ask = outgoing{sent: st.out.sent, acked: st.out.sent}, asking{}
-	st.arriving, st.relayed, st.late = presences{}, nil, nil
+	st.arriving, st.relayed, st.late, st.repeats = presences{}, nil, nil, nil
 }
 
 // unregister says goodbye to the account, the mailbox and those who got directed presence.

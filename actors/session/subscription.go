@@ -87,6 +87,9 @@ func (st *state) try(fx *effects, s *subscription) {
 	}
 	s.retry = time.Time{}
 	fx.call(ref, req, subscriptionTry, func(fx *effects, v any, err error) {
+		if queue := st.subs[s.contact]; len(queue) == 0 || queue[0] != s {
+			return // the client has gone on elsewhere, and repeats it there
+		}
 		code := codeOf(v, err)
 		if unsure(code) {
 			s.again = true

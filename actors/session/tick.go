@@ -32,6 +32,9 @@ func (st *state) nextTick(now time.Time) time.Time {
 	if st.phase != bound {
 		return next
 	}
+	if st.repeats != nil {
+		sooner(st.repeats.until)
+	}
 	sooner(st.ask.overdue(st.PingTimeout))
 	if st.ask.opened.IsZero() {
 		sooner(st.heard.Add(st.IdlePing))
@@ -47,6 +50,9 @@ func (st *state) nextTick(now time.Time) time.Time {
 func (st *state) tick(fx *effects) {
 	if st.phase == bound && passed(st.ask.overdue(st.PingTimeout), fx.now) {
 		st.unanswered(fx)
+	}
+	if st.phase == bound && st.repeats != nil && passed(st.repeats.until, fx.now) {
+		st.unfaithful(fx)
 	}
 	if passed(st.until, fx.now) {
 		st.expire(fx)

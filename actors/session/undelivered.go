@@ -33,8 +33,10 @@ func (st *state) undelivered(fx *effects, to actors.Ref, msg any, err error) {
 		if m.GetEpoch() == st.epoch && (st.phase == bound || st.phase == detached) {
 			st.forgotten(fx, &st.lostMail)
 		}
+	case *nodepb.Presence: // directed, or passed on to an heir
+		st.directedLost(fx)
 	case proto.Message:
-		st.Counters.Dropped.Add(1) // presence, which the next one mends, and goodbyes, which the end of this actor says as well
+		st.Counters.Dropped.Add(1) // goodbyes, which the end of this actor says as well
 	}
 }
 
@@ -62,7 +64,7 @@ func (st *state) relayUndelivered(fx *effects, to actors.Ref, m *nodepb.Relay, e
 
 // presenceUndelivered tells the account again: the latest, whatever it was that didn't arrive.
 func (st *state) presenceUndelivered(fx *effects, m *nodepb.SetPresence) {
-	if st.phase != bound && st.phase != detached {
+	if !st.tells() {
 		return
 	}
 	if m.GetRefresh() {

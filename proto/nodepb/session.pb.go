@@ -280,7 +280,14 @@ type Handover struct {
 	// attached.
 	Acked [][]byte `protobuf:"bytes,15,rep,name=acked,proto3" json:"acked,omitempty"`
 	// refresh: others' presence may have changed unheard, and the client is to hear it anew.
-	Refresh       bool `protobuf:"varint,16,opt,name=refresh,proto3" json:"refresh,omitempty"`
+	Refresh bool `protobuf:"varint,16,opt,name=refresh,proto3" json:"refresh,omitempty"`
+	// repeatable are stanzas of the client behind received that were handled, and that it sends again: their fingerprints, in their places, 0 for
+	// those that aren't known.
+	Repeatable []uint64 `protobuf:"fixed64,17,rep,packed,name=repeatable,proto3" json:"repeatable,omitempty"`
+	// untold is presence of the client that the account has not been told, available or not; none: there is none.
+	Untold *SetPresence `protobuf:"bytes,18,opt,name=untold,proto3" json:"untold,omitempty"`
+	// told_ago is how many milliseconds ago the account was told what others have to hear; 0: it wasn't.
+	ToldAgo       uint64 `protobuf:"varint,19,opt,name=told_ago,json=toldAgo,proto3" json:"told_ago,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -425,6 +432,27 @@ func (x *Handover) GetRefresh() bool {
 		return x.Refresh
 	}
 	return false
+}
+
+func (x *Handover) GetRepeatable() []uint64 {
+	if x != nil {
+		return x.Repeatable
+	}
+	return nil
+}
+
+func (x *Handover) GetUntold() *SetPresence {
+	if x != nil {
+		return x.Untold
+	}
+	return nil
+}
+
+func (x *Handover) GetToldAgo() uint64 {
+	if x != nil {
+		return x.ToldAgo
+	}
+	return 0
 }
 
 // SentStanza is one stanza that a client was sent and has not acknowledged.
@@ -663,7 +691,7 @@ const file_nodepb_session_proto_rawDesc = "" +
 	"\x04user\x18\x01 \x01(\tR\x04user\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x16\n" +
 	"\x06secret\x18\x03 \x01(\tR\x06secret\x12.\n" +
-	"\asession\x18\x04 \x01(\v2\x14.jackdaw.node.v1.RefR\asession\"\x96\x05\n" +
+	"\asession\x18\x04 \x01(\v2\x14.jackdaw.node.v1.RefR\asession\"\x87\x06\n" +
 	"\bHandover\x12;\n" +
 	"\averdict\x18\x01 \x01(\x0e2!.jackdaw.node.v1.Handover.VerdictR\averdict\x12(\n" +
 	"\x04heir\x18\x02 \x01(\v2\x14.jackdaw.node.v1.RefR\x04heir\x12\x12\n" +
@@ -683,7 +711,12 @@ const file_nodepb_session_proto_rawDesc = "" +
 	"\awritten\x18\r \x01(\x04R\awritten\x12/\n" +
 	"\x04kept\x18\x0e \x03(\v2\x1b.jackdaw.node.v1.SentStanzaR\x04kept\x12\x14\n" +
 	"\x05acked\x18\x0f \x03(\fR\x05acked\x12\x18\n" +
-	"\arefresh\x18\x10 \x01(\bR\arefresh\"_\n" +
+	"\arefresh\x18\x10 \x01(\bR\arefresh\x12\x1e\n" +
+	"\n" +
+	"repeatable\x18\x11 \x03(\x06R\n" +
+	"repeatable\x124\n" +
+	"\x06untold\x18\x12 \x01(\v2\x1c.jackdaw.node.v1.SetPresenceR\x06untold\x12\x19\n" +
+	"\btold_ago\x18\x13 \x01(\x04R\atoldAgo\"_\n" +
 	"\aVerdict\x12\x17\n" +
 	"\x13VERDICT_UNSPECIFIED\x10\x00\x12\v\n" +
 	"\aGRANTED\x10\x01\x12\v\n" +
@@ -742,14 +775,15 @@ var file_nodepb_session_proto_depIdxs = []int32{
 	9,  // 4: jackdaw.node.v1.Handover.presence:type_name -> jackdaw.node.v1.SetPresence
 	10, // 5: jackdaw.node.v1.Handover.arriving:type_name -> jackdaw.node.v1.Presence
 	4,  // 6: jackdaw.node.v1.Handover.kept:type_name -> jackdaw.node.v1.SentStanza
-	11, // 7: jackdaw.node.v1.StreamFound.code:type_name -> jackdaw.node.v1.Code
-	8,  // 8: jackdaw.node.v1.StreamFound.session:type_name -> jackdaw.node.v1.Ref
-	8,  // 9: jackdaw.node.v1.Rebind.from:type_name -> jackdaw.node.v1.Ref
-	10, // [10:10] is the sub-list for method output_type
-	10, // [10:10] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	9,  // 7: jackdaw.node.v1.Handover.untold:type_name -> jackdaw.node.v1.SetPresence
+	11, // 8: jackdaw.node.v1.StreamFound.code:type_name -> jackdaw.node.v1.Code
+	8,  // 9: jackdaw.node.v1.StreamFound.session:type_name -> jackdaw.node.v1.Ref
+	8,  // 10: jackdaw.node.v1.Rebind.from:type_name -> jackdaw.node.v1.Ref
+	11, // [11:11] is the sub-list for method output_type
+	11, // [11:11] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_nodepb_session_proto_init() }
