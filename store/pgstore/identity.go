@@ -84,6 +84,14 @@ const whoSQL = `SELECT (SELECT system_identifier FROM pg_control_system()), pg_i
 	CASE WHEN pg_is_in_recovery() THEN '0' ELSE substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8) END,
 	to_regclass('mark') IS NOT NULL`
 
+// unlessRestored adds to the refusal of a server what to do if it lacks something because it was meant to.
+func (d *database) unlessRestored(err error) error {
+	if d.o.Memory == "" {
+		return err
+	}
+	return fmt.Errorf("%w; if it was restored on purpose, stop all nodes, delete %s of each, and start them", err, d.o.Memory)
+}
+
 // admit asks a server, on a new connection, who it is and whether it has what was promised.
 func (d *database) admit(ctx context.Context, pc *pgconn.PgConn, l *link) error {
 	promised := d.slots.promised() // first, so that no promise is looked for that is younger than the look
@@ -100,6 +108,7 @@ func (d *database) admit(ctx context.Context, pc *pgconn.PgConn, l *link) error 
 	}
 	l.who = identity{string(row[0]), timeline}
 	if err := d.known.judge(l.who); err != nil {
+		err = d.unlessRestored(err)
 		d.refuse(err)
 		return err
 	}
@@ -111,7 +120,7 @@ func (d *database) admit(ctx context.Context, pc *pgconn.PgConn, l *link) error 
 			}
 		}
 		if slots := lacking(promised, stored); len(slots) > 0 {
-			err := fmt.Errorf("%w (%v; writers %v)", ErrLagging, l.who, slots)
+			err := d.unlessRestored(fmt.Errorf("%w (%v; writers %v)", ErrLagging, l.who, slots))
 			d.refuse(err)
 			return err
 		}

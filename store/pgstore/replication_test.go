@@ -245,7 +245,7 @@ func TestPromotions(t *testing.T) {
 			t.Fatalf("%s: the lagging server is read: %v", o.Node, rows)
 		}
 		must(t, e.Close())
-		if _, err := pgstore.Open(testpg.URL("postgres", lagging), o); !errors.Is(err, pgstore.ErrLagging) {
+		if _, err := pgstore.Open(testpg.URL("postgres", lagging), o); !errors.Is(err, pgstore.ErrLagging) || !strings.Contains(err.Error(), "delete "+o.Memory) {
 			t.Fatalf("%s after a restart: %v", o.Node, err)
 		}
 	}
